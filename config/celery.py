@@ -1,0 +1,35 @@
+"""The Celery application: broker behaviour and the beat schedule, both in code. Due times live in the tables."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("countermand")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.update(
+    {
+        "broker_transport_options": {
+            # Longer than the longest task, else Redis hands a running task to a second worker.
+            "visibility_timeout": 900,
+            "unacked_restore_interval": 10,
+            "unacked_restore_throttle": 1,
+        },
+        "task_time_limit": 600,
+        "task_soft_time_limit": 570,
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "task_ignore_result": True,
+        "worker_prefetch_multiplier": 1,
+        "worker_hijack_root_logger": False,
+        "broker_connection_retry_on_startup": True,
+        "timezone": "UTC",
+    }
+)
+app.conf.beat_schedule = {
+    "sweep decisions": {"task": "cancellations.tasks.sweep_decisions", "schedule": 5.0},
+    "pull due shops": {"task": "cancellations.tasks.pull_due_shops", "schedule": 10.0},
+    "renew tokens": {"task": "shops.tasks.renew_tokens", "schedule": 300.0},
+}
+app.autodiscover_tasks()
