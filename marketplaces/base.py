@@ -1,0 +1,139 @@
+"""What every marketplace adapter can be asked. Each method is one call (or one page) and raises marketplaces.errors.
+
+Reads may raise TemporaryFailure, CredentialsRejected and Refused. The four changes (`approve`, `reject`, `ship`,
+`cancel_items`) may also raise OutcomeUnknown, and Unsupported where `Capabilities` said that they can't work.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Protocol
+
+from marketplaces.records import (
+    CancellationRecord,
+    Credentials,
+    HandoverOptions,
+    LineEligibility,
+    Money,
+    Notification,
+    OrderRecord,
+    PackageRecord,
+    Page,
+    RefundParts,
+    RejectReason,
+    Receipt,
+    Shipment,
+    ShippingProvider,
+    ShopRecord,
+    Tokens,
+    UploadedImage,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something staff and integrators must know about a market, with the page that says so."""
+
+    text: str
+    url: str = ""
+    date: date | None = None  # the day from which a rule holds
+
+
+@dataclass(frozen=True, slots=True)
+class CancelReason:
+    """A reason a seller may give for cancelling."""
+
+    name: str
+    text: str
+    order_statuses: Sequence[str]
+    partial: bool = False  # may cancel single line items
+    seller_fault: bool | None = None  # None: the market does not say
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What can be done in one market on one day; made from the rulebook, asked by screens, API and decisions."""
+
+    marketplace: str
+    marketplace_name: str
+    region: str
+    market_name: str
+    can_reject: bool
+    reject_until: date | None  # from this day on reject is over, and shipping is the rejection
+    reject_notice: Notice | None
+    shipping_rejects: bool
+    shipping_notice: Notice | None
+    takes_reject_reason: bool
+    takes_comment: bool
+    comment_max_length: int  # characters
+    takes_images: bool
+    max_images: int
+    image_formats: Sequence[str]  # as Pillow names them
+    max_image_bytes: int
+    min_image_side: int  # pixels
+    max_image_side: int
+    can_cancel_order: bool
+    can_cancel_lines: bool
+    cancellable_order_statuses: Sequence[str]
+    shippable_order_statuses: Sequence[str]
+    cancel_reasons: Sequence[CancelReason]
+    silence: str  # "approves", "rejects" or "nothing": what the marketplace does at the deadline
+    time_zone: str  # IANA name of the market
+    approve_has_key: bool  # the marketplace honours an idempotency key on approve and reject
+    notices: Sequence[Notice] = ()
+    order_url: str = ""  # the order in the marketplace's own centre, with {order_id}
+    status_labels: Mapping[str, str] = field(default_factory=dict)
+
+
+class Adapter(Protocol):
+    """One shop's marketplace, or one connection's where no shop is known yet."""
+
+    marketplace: str
+
+    # The seller's authorization
+    def refresh_tokens(self, refresh_token: str) -> Tokens: ...
+    def authorized_shops(self) -> Sequence[ShopRecord]: ...
+
+    # Orders and cancellations; `since` is included, `until` is not
+    def orders_updated(self, since: datetime, until: datetime, cursor: str = "") -> Page[OrderRecord]: ...
+    def orders_with_cancel_requested(self, cursor: str = "") -> Page[OrderRecord]: ...
+    def orders_by_id(self, order_ids: Sequence[str]) -> Page[OrderRecord]: ...
+    def cancellations_updated(self, since: datetime, until: datetime, cursor: str = "") -> Page[CancellationRecord]: ...
+    def cancellations_by_id(self, cancellation_ids: Sequence[str]) -> Page[CancellationRecord]: ...
+    def cancellations_of_order(self, order_id: str) -> Page[CancellationRecord]: ...
+
+    # What a decision needs to know
+    def reject_reasons(self, cancellation_id: str, locale: str) -> Sequence[RejectReason]: ...
+    def cancel_eligibility(self, order_id: str) -> Sequence[LineEligibility]: ...
+    def refund_preview(self, order_id: str, reason: str, line_item_ids: Sequence[str]) -> RefundParts: ...
+    def package(self, package_id: str) -> PackageRecord: ...
+    def handover_options(self, package_id: str) -> HandoverOptions: ...
+    def shipping_providers(self, delivery_option_id: str) -> Sequence[ShippingProvider]: ...
+
+    # Changes. `key` is the decision's idempotency key, used where the marketplace honours one
+    def upload_image(self, content: bytes, filename: str, mime_type: str) -> UploadedImage: ...
+    def approve(self, cancellation_id: str, key: str) -> Receipt: ...
+    def reject(
+        self, cancellation_id: str, key: str, reason: str, comment: str, images: Sequence[UploadedImage]
+    ) -> Receipt: ...
+    def cancel_items(self, order_id: str, reason: str, line_items: Mapping[str, int]) -> Receipt: ...
+    def ship(self, shipment: Shipment) -> Receipt: ...
+
+
+class Marketplace(Protocol):
+    """A platform as a whole: what it can do where, how to open an adapter, how to trust its pushes."""
+
+    name: str  # as people say it
+
+    def adapter(self, credentials: Credentials) -> Adapter: ...
+    def capabilities(self, region: str, today: date) -> Capabilities: ...
+    def read_notification(
+        self, body: bytes, headers: Mapping[str, str], app_key: str, app_secret: str
+    ) -> Notification | None:
+        """The push, or None when its signature is wrong. Raises BadRecord when it is signed but not understood."""
+
+    def shop_id_of_notification(self, body: bytes) -> str:
+        """Which shop an unverified push claims to be for, so that its secret can be found; "" when unreadable."""
+
+
+__all__ = ["Adapter", "Capabilities", "CancelReason", "Marketplace", "Money", "Notice"]

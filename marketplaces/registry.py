@@ -1,0 +1,11 @@
+"""The one place that knows which marketplaces exist."""
+
+from marketplaces.base import Marketplace
+from marketplaces.tiktok_shop.adapter import TikTokShop
+
+MARKETPLACES: dict[str, Marketplace] = {"tiktok_shop": TikTokShop()}
+
+
+def marketplace(slug: str) -> Marketplace:
+    """Raises KeyError for a marketplace that is not there."""
+    return MARKETPLACES[slug]
