@@ -37,7 +37,7 @@ CELERY_BROKER_URL = env("CELERY_BROKER_URL", default=private_servers.broker_url(
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": env("CACHE_URL", default=CELERY_BROKER_URL),
+        "LOCATION": env("CACHE_URL", default=env("CELERY_BROKER_URL", default=private_servers.cache_url())),
     }
 }
 
@@ -179,7 +179,7 @@ STORAGES = {
         )
     },
 }
-MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(BASE_DIR / ".local/media"))
+MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(private_servers.LOCAL / "media"))
 WHITENOISE_KEEP_ONLY_HASHED_FILES = False
 # A rejection may carry up to 9 images of 10 MB; anything larger is refused at the form.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
@@ -217,11 +217,10 @@ SPECTACULAR_SETTINGS = {
 UNDO_SECONDS = env.int("UNDO_SECONDS", default=10)
 # How long a worker may hold a claimed decision before a sweep asks the marketplace what became of it.
 CLAIM_SECONDS = env.int("CLAIM_SECONDS", default=120)
-# Seconds between two pulls of one shop; webhooks only make a pull happen sooner.
+# How far back the first pull of a shop reads.
+BACKFILL_DAYS = env.int("BACKFILL_DAYS", default=90)
+# Seconds between two pulls of one shop; pushes only make a pull happen sooner.
 PULL_EVERY_SECONDS = env.int("PULL_EVERY_SECONDS", default=60)
-
-# Where an app's marketplace API is: the marketplace's own hosts, unless a connection says otherwise (the sandbox).
-MARKETPLACE_TIMEOUT_SECONDS = env.float("MARKETPLACE_TIMEOUT_SECONDS", default=10.0)
 
 # --- logs -----------------------------------------------------------------------------------------------------------
 
