@@ -1,15 +1,25 @@
 """The product's settings, on servers of this test run's own: they start with it, end with it and keep nothing."""
 
+import atexit
 import os
+import shutil
 import tempfile
 
-RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID")
-if RUN is None:  # not a worker of pytest-xdist, which is given the environment of the process that started the run
+IS_FIRST_PROCESS = "PYTEST_XDIST_WORKER" not in os.environ
+if IS_FIRST_PROCESS:  # the workers of pytest-xdist inherit this
     os.environ["LOCAL_DIR"] = tempfile.mkdtemp(prefix="countermand-tests-")
     os.environ["PRIVATE_POSTGRES_OPTIONS"] = "--fsync=off --full_page_writes=off"
 
 from config import private_servers
 
+
+def _leave_nothing() -> None:
+    private_servers.release()
+    shutil.rmtree(private_servers.LOCAL, ignore_errors=True)
+
+
+if IS_FIRST_PROCESS:
+    atexit.register(_leave_nothing)
 # Each worker has a broker and a cache to itself; pytest-django does the same for the database.
 private_servers.choose("countermand", number=int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]))
 private_servers.ensure()
