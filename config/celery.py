@@ -15,6 +15,9 @@ app.conf.update(
             "visibility_timeout": 900,
             "unacked_restore_interval": 10,
             "unacked_restore_throttle": 1,
+            # A click must not hang on a broker that is down: the sweep will find the row.
+            "socket_connect_timeout": 2,
+            "socket_timeout": 10,
         },
         "task_time_limit": 600,
         "task_soft_time_limit": 570,
@@ -28,8 +31,8 @@ app.conf.update(
     }
 )
 app.conf.beat_schedule = {
-    "sweep decisions": {"task": "cancellations.tasks.sweep_decisions", "schedule": 5.0},
-    "pull due shops": {"task": "cancellations.tasks.pull_due_shops", "schedule": 10.0},
+    "sweep decisions": {"task": "cancellations.tasks.sweep_decisions", "schedule": 3.0},
+    "pull due shops": {"task": "cancellations.tasks.pull_due_shops", "schedule": 3.0},
     "renew tokens": {"task": "shops.tasks.renew_tokens", "schedule": 300.0},
 }
 app.autodiscover_tasks()

@@ -71,6 +71,8 @@ class LineItemRecord:
     cancelled_by: str = ""
     cancel_reason: str = ""
     is_gift: bool = False
+    is_shipped: bool = False  # left the seller, whatever word the marketplace has for it
+    is_cancelled: bool = False
     extra: Extra = field(default_factory=dict)
 
 
@@ -93,10 +95,12 @@ class OrderRecord:
     cancel_requested_at: datetime | None = None
     is_cancel_requested: bool = False
     is_on_hold: bool = False
+    is_shipped: bool = False  # every line that is not cancelled has left the seller
+    is_cancelled: bool = False  # every line is cancelled
     is_cash_on_delivery: bool = False
     cancelled_by: str = ""
     cancel_reason: str = ""
-    fulfillment_type: str = ""
+    fulfillment_type: str = ""  # "seller", "marketplace", or the marketplace's own word when it is a new one
     shipping_type: str = ""
     delivery_option_id: str = ""
     delivery_option_name: str = ""

@@ -1,0 +1,305 @@
+"""What staff can do: decide, take back, ask again, set aside. Page, API, admin and command call these and no other.
+
+Each writes rows in one transaction and asks for later work on commit; nothing here speaks to a marketplace.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from cancellations import rules, tasks
+from cancellations.evidence import Picture
+from cancellations.models import (
+    CancellationRequest,
+    Decision,
+    DecisionLine,
+    Event,
+    Evidence,
+    Verdict,
+)
+from orders.models import LineItem, Order
+from shops.models import Role, Shop
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+
+class NotAllowed(Exception):
+    """The market's rules or the request's state do not allow this; the text says why, in words for a person."""
+
+
+class AlreadyDecided(NotAllowed):
+    """Somebody was faster. `decision` is what they decided."""
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(rules.already_decided(decision))
+        self.decision = decision
+
+
+class TooLate(NotAllowed):
+    """The decision is on its way, or done, and can't be taken back."""
+
+
+@dataclass(frozen=True)
+class Shipping:
+    """How the packages leave; see marketplaces.records.Shipment. Slot times are aware."""
+
+    handover_method: str = ""
+    pickup_start: datetime | None = None
+    pickup_end: datetime | None = None
+    tracking_number: str = ""
+    shipping_provider_id: str = ""
+    package_ids: Sequence[str] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        slot = {}
+        if self.pickup_start and self.pickup_end:
+            slot = {"pickup_slot": {"start": self.pickup_start.isoformat(), "end": self.pickup_end.isoformat()}}
+        return {
+            "handover_method": self.handover_method,
+            "tracking_number": self.tracking_number,
+            "shipping_provider_id": self.shipping_provider_id,
+            "package_ids": list(self.package_ids),
+            **slot,
+        }
+
+
+@dataclass(frozen=True)
+class Details:
+    """What goes with a verdict. `reason` is the marketplace's code, `reason_text` what staff saw."""
+
+    reason: str = ""
+    reason_text: str = ""
+    comment: str = ""
+    pictures: Sequence[Picture] = ()
+    shipping: Shipping = field(default_factory=Shipping)
+
+
+def decide(
+    cancellation: CancellationRequest, verdict: Verdict, user: "User", details: Details | None = None
+) -> Decision:
+    """Record what staff want done about a request; it is sent when the undo window ends.
+
+    Raises PermissionDenied, AlreadyDecided (a decision is on its way), NotAllowed (rules or state) or ValidationError
+    (a dictionary by field). The request's row is locked, so of two people who decide at once one is told about the other.
+    """
+    details = details or Details()
+    must_be_agent(user, cancellation.shop)
+    with transaction.atomic():
+        locked = CancellationRequest.objects.select_for_update(of=("self",)).get(pk=cancellation.pk)
+        check(locked, verdict, details)
+        decision = new_decision(locked.shop, user, verdict, details, cancellation=locked, order=locked.order)
+        record(decision, "decision.recorded")
+        keep_pictures(decision, details.pictures)
+    return decision
+
+
+def check(cancellation: CancellationRequest, verdict: Verdict, details: Details) -> None:
+    if live := cancellation.live_decision:
+        raise AlreadyDecided(live)
+    now = timezone.now()
+    market = rules.capabilities(cancellation.shop, now)
+    offer = rules.offer(cancellation, verdict, market, now)
+    if not offer.allowed:
+        raise NotAllowed(offer.why_not)
+    problems: dict[str, str] = {}
+    if verdict == Verdict.REJECT:
+        if market.takes_reject_reason and not details.reason:
+            problems["reason"] = _("Choose a reason: the marketplace shows it to the buyer.")
+        if len(details.comment) > market.comment_max_length:
+            problems["comment"] = _("At most %(limit)d characters; this has %(length)d.") % {
+                "limit": market.comment_max_length,
+                "length": len(details.comment),
+            }
+        if len(details.pictures) > market.max_images:
+            problems["images"] = _("At most %(limit)d images.") % {"limit": market.max_images}
+    if verdict == Verdict.SHIP_TO_REJECT:
+        problems.update(shipping_problems(cancellation.order, details.shipping))
+    if problems:
+        raise ValidationError(problems)
+
+
+def shipping_problems(order: Order | None, shipping: Shipping) -> dict[str, str]:
+    if order is None:
+        return {}
+    own = set(order.packages.values_list("marketplace_id", flat=True))
+    if foreign := set(shipping.package_ids) - own:
+        return {"package_ids": _("Not a package of this order: %(ids)s.") % {"ids": ", ".join(sorted(foreign))}}
+    if own and not order.is_sent_by_seller:
+        return {}
+    problems = {}
+    if not shipping.tracking_number.strip():
+        problems["tracking_number"] = _("The seller sends this order, so it needs a tracking number.")
+    if not shipping.shipping_provider_id:
+        problems["shipping_provider_id"] = _("Choose the carrier that takes the parcel.")
+    return problems
+
+
+def cancel_items(
+    order: Order, items: Mapping[int, int], user: "User", reason: str
+) -> Decision:
+    """Record that staff want lines of an order cancelled: {LineItem.pk: quantity}. All lines means the whole order.
+
+    Raises as `decide` does.
+    """
+    must_be_agent(user, order.shop)
+    with transaction.atomic():
+        locked = Order.objects.select_for_update(of=("self",)).get(pk=order.pk)
+        if live := Decision.objects.live().filter(order=locked).select_related("made_by").first():
+            raise AlreadyDecided(live)
+        offer = rules.items_offer(locked, timezone.now())
+        if not offer.allowed:
+            raise NotAllowed(offer.why_not)
+        lines = check_items(locked, items, reason)
+        text = next(
+            (known.text for known in rules.cancel_reasons(locked, timezone.now(), partial=False) if known.name == reason),
+            "",
+        )
+        details = Details(reason=reason, reason_text=text)
+        decision = new_decision(locked.shop, user, Verdict.CANCEL_ITEMS, details, order=locked)
+        DecisionLine.objects.bulk_create(
+            DecisionLine(decision=decision, line_item=line, quantity=items[line.pk]) for line in lines
+        )
+        record(decision, "decision.recorded")
+    return decision
+
+
+def check_items(order: Order, items: Mapping[int, int], reason: str) -> list[LineItem]:
+    """The chosen line items; raises ValidationError by field: `items`, `reason`."""
+    lines = {line.pk: line for line in order.lines.all()}
+    chosen = [lines[pk] for pk in items if pk in lines]
+    if not items:
+        raise ValidationError({"items": _("Choose at least one item.")})
+    if len(chosen) != len(items):
+        raise ValidationError({"items": _("One of these items is not part of this order.")})
+    for line in chosen:
+        if line.is_cancelled or line.is_shipped:
+            raise ValidationError(
+                {"items": _("“%(item)s” is %(status)s and cannot be cancelled.") % {"item": line, "status": line.status}}
+            )
+        if not 1 <= items[line.pk] <= line.quantity:
+            raise ValidationError(
+                {"items": _("Between 1 and %(most)d of “%(item)s” can be cancelled.") % {"most": line.quantity, "item": line}}
+            )
+    now = timezone.now()
+    partial = not covers_order(lines.values(), items)
+    if partial and not rules.capabilities(order.shop, now).can_cancel_lines:
+        raise ValidationError({"items": _("In this market an order can only be cancelled as a whole.")})
+    if reason not in {known.name for known in rules.cancel_reasons(order, now, partial=partial)}:
+        raise ValidationError({"reason": _("This reason does not fit the order's state or a part of an order.")})
+    return chosen
+
+
+def covers_order(lines: Iterable[LineItem], items: Mapping[int, int]) -> bool:
+    return all(items.get(line.pk) == line.quantity for line in lines if not line.is_cancelled)
+
+
+def withdraw(decision: Decision, user: "User") -> None:
+    """Take a decision back before it is sent. Raises TooLate when a worker has it, PermissionDenied for others' ones."""
+    if decision.made_by_id != user.pk:
+        must_have_role(user, decision.shop, Role.MANAGER)
+    must_be_agent(user, decision.shop)
+    now = timezone.now()
+    with transaction.atomic():
+        taken_back = Decision.objects.filter(
+            pk=decision.pk, state=Decision.State.RECORDED, is_outcome_unknown=False
+        ).update(state=Decision.State.WITHDRAWN, settled_at=now, note=_("Taken back before it was sent."))
+        decision.refresh_from_db()
+        if not taken_back:
+            raise TooLate(_("Too late to take it back: it is %(state)s.") % {"state": decision.get_state_display()})
+        tell(decision, "decision.withdrawn", user)
+
+
+def ask_again(decision: Decision, user: "User") -> None:
+    """Have a worker ask the marketplace once more about a stalled decision. Raises NotAllowed when it is not stalled."""
+    must_be_agent(user, decision.shop)
+    with transaction.atomic():
+        revived = Decision.objects.filter(pk=decision.pk, state=Decision.State.STALLED).update(
+            state=Decision.State.ACCEPTED if decision.accepted_at else Decision.State.SENDING,
+            stalled_because="",
+            due_at=timezone.now(),
+            failures=0,
+        )
+        decision.refresh_from_db()
+        if not revived:
+            raise NotAllowed(_("This decision is %(state)s, so there is nothing to ask.") % {"state": decision.get_state_display()})
+        tell(decision, "decision.asked_again", user)
+        nudge(decision)
+
+
+def set_aside(decision: Decision, user: "User", note: str) -> None:
+    """End a stalled decision that a manager has looked into, so that the request can be decided anew.
+
+    Raises NotAllowed when it is not stalled, ValidationError without a note.
+    """
+    must_have_role(user, decision.shop, Role.MANAGER)
+    if not note.strip():
+        raise ValidationError({"note": _("Say what you found, for those who come after you.")})
+    with transaction.atomic():
+        ended = Decision.objects.filter(pk=decision.pk, state=Decision.State.STALLED).update(
+            state=Decision.State.SET_ASIDE, stalled_because="", settled_at=timezone.now(), note=note.strip()
+        )
+        decision.refresh_from_db()
+        if not ended:
+            raise NotAllowed(_("Only a decision that needs somebody can be set aside."))
+        tell(decision, "decision.set_aside", user, {"note": note.strip()})
+
+
+def must_be_agent(user: "User", shop: Shop) -> None:
+    must_have_role(user, shop, Role.AGENT)
+
+
+def must_have_role(user: "User", shop: Shop, role: Role) -> None:
+    if not Shop.objects.where_role(user, role).filter(pk=shop.pk).exists():
+        raise PermissionDenied(_("Your role in this shop does not allow this."))
+
+
+def new_decision(
+    shop: Shop, user: "User", verdict: Verdict, details: Details, *,
+    cancellation: CancellationRequest | None = None, order: Order | None = None,
+) -> Decision:  # fmt: skip
+    send_after = timezone.now() + timedelta(seconds=settings.UNDO_SECONDS)
+    decision = Decision(
+        shop=shop, order=order, cancellation=cancellation, verdict=verdict, made_by=user,
+        reason=details.reason, reason_text=details.reason_text, comment=details.comment,
+        shipment=details.shipping.as_json() if verdict == Verdict.SHIP_TO_REJECT else {},
+        send_after=send_after, due_at=send_after,
+    )  # fmt: skip
+    try:
+        with transaction.atomic():
+            decision.save()
+    except IntegrityError:
+        about = {"cancellation": cancellation} if cancellation else {"order": order}
+        raise AlreadyDecided(Decision.objects.live().filter(**about).latest("pk")) from None
+    return decision
+
+
+def keep_pictures(decision: Decision, pictures: Sequence[Picture]) -> None:
+    for picture in pictures:
+        evidence = Evidence(decision=decision, mime_type=picture.mime_type, original_name=picture.name[:200])
+        evidence.image.save(picture.stored_name(), picture.file(), save=True)
+
+
+def record(decision: Decision, name: str) -> None:
+    tell(decision, name, decision.made_by)
+    nudge(decision)
+
+
+def tell(decision: Decision, name: str, user: "User | None", detail: Mapping[str, Any] | None = None) -> None:
+    Event.objects.create(
+        shop_id=decision.shop_id, order_id=decision.order_id, cancellation_id=decision.cancellation_id,
+        decision=decision, actor=user, name=name, detail={"verdict": decision.verdict, **(detail or {})},
+    )  # fmt: skip
+
+
+def nudge(decision: Decision) -> None:
+    """Ask for a worker once this is committed. The sweep finds the decision if nobody hears it."""
+    wait = max(0.0, (decision.due_at - timezone.now()).total_seconds())
+    transaction.on_commit(lambda: tasks.nudge_delivery(decision.pk, wait))

@@ -1,0 +1,408 @@
+"""Decisions go out. The only place that changes anything at a marketplace.
+
+Claim, then write down what is about to be sent, then send it, then write down what came back; in between, no
+transaction is open. From the moment a change is about to be sent until its answer is written, the row says that the
+outcome is unknown, so whoever finds it after a crash asks the marketplace before sending anything again.
+"""
+
+import random
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Case, F, Max, Value, When
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from cancellations import outcome, sync
+from cancellations.models import Attempt, Decision, Event, Verdict
+from cancellations.outcome import Shows
+from marketplaces.base import Adapter
+from marketplaces.errors import (
+    CredentialsRejected,
+    MarketplaceError,
+    OutcomeUnknown,
+    Refused,
+    TemporaryFailure,
+    Unsupported,
+)
+from marketplaces.records import PickupSlot, Receipt, Shipment, UploadedImage
+from orders import sync as orders_sync
+from shops import tokens
+from shops.models import Connection
+
+logger = structlog.get_logger(__name__)
+
+# After a lost answer the call may still be under way over there; asking at once would only see what was before.
+ASK_AFTER = timedelta(seconds=5)
+# How long an accepted decision may go unconfirmed before people are told that the marketplace shows something else.
+READ_BACK_FOR = timedelta(minutes=10)
+LONGEST_WAIT = 60.0  # seconds between two tries
+
+State, Stalled = Decision.State, Decision.Stalled
+OUTCOMES: dict[type[MarketplaceError], Attempt.Outcome] = {
+    TemporaryFailure: Attempt.Outcome.TEMPORARY,
+    OutcomeUnknown: Attempt.Outcome.UNKNOWN,
+    CredentialsRejected: Attempt.Outcome.CREDENTIALS,
+    Refused: Attempt.Outcome.REFUSED,
+    Unsupported: Attempt.Outcome.UNSUPPORTED,
+}
+
+
+class ClaimLost(Exception):
+    """Another worker has taken the decision over, or its state has moved: leave it alone."""
+
+
+def deliver(decision_id: int) -> None:
+    """Do what this decision needs next: send it, ask what became of it, or read it back. Does nothing unless due."""
+    decision = claim(decision_id)
+    if decision is None:
+        return
+    with structlog.contextvars.bound_contextvars(decision=decision.pk, verdict=decision.verdict):
+        try:
+            take_next_step(decision)
+        except ClaimLost:
+            logger.warning("delivery.claim_lost")
+
+
+def claim(decision_id: int) -> Decision | None:
+    """Take a due decision for CLAIM_SECONDS with one conditional UPDATE; None when it is not due or somebody has it."""
+    now = timezone.now()
+    mine = uuid.uuid4()
+    taken = (
+        Decision.objects.due(now)
+        .filter(pk=decision_id)
+        .update(
+            claim=mine,
+            due_at=now + timedelta(seconds=settings.CLAIM_SECONDS),
+            state=Case(When(state=State.RECORDED, then=Value(State.SENDING)), default=F("state")),
+        )
+    )
+    if not taken:
+        return None
+    decision = Decision.objects.select_related("shop__connection", "cancellation", "order").get(pk=decision_id)
+    return decision if decision.claim == mine else None
+
+
+def take_next_step(decision: Decision) -> None:
+    if decision.state == State.ACCEPTED:
+        read_back(decision)
+    elif decision.is_outcome_unknown:
+        ask(decision)
+    elif settled := settled_meanwhile(decision):
+        finish(decision, State.REFUSED, note=settled)
+    else:
+        send(decision)
+
+
+def settled_meanwhile(decision: Decision) -> str:
+    """Why there is nothing left to send, when the request was settled while the decision waited."""
+    cancellation = decision.cancellation
+    if cancellation is None or cancellation.needs_answer:
+        return ""
+    return _("Not sent: the request was settled meanwhile (%(state)s).") % {"state": cancellation.get_state_display()}
+
+
+# --- sending --------------------------------------------------------------------------------------------------------
+
+
+def send(decision: Decision) -> None:
+    adapter = tokens.adapter_for(decision.shop)
+    used_token = decision.shop.connection.access_token
+    try:
+        images = upload_evidence(decision, adapter)
+        attempt = begin(decision, Attempt.Purpose.SEND)
+        with completing(attempt):
+            receipt = make_the_call(decision, adapter, images)
+    except OutcomeUnknown as error:
+        wait_and_ask(decision, error)
+    except TemporaryFailure as error:
+        try_later(decision, error)
+    except CredentialsRejected as error:
+        renew_or_stall(decision, used_token, error)
+    except Refused as error:
+        look_after_refusal(decision, error)
+    except Unsupported as error:
+        logger.error("delivery.unsupported", error=str(error))
+        stall(decision, Stalled.UNSUPPORTED, error, is_outcome_unknown=False)
+    else:
+        accept(decision, receipt)
+
+
+def make_the_call(decision: Decision, adapter: Adapter, images: list[UploadedImage]) -> Receipt:
+    key = str(decision.key)
+    cancellation, order = decision.cancellation, decision.order
+    match decision.verdict:
+        case Verdict.APPROVE if cancellation:
+            return adapter.approve(cancellation.marketplace_id, key)
+        case Verdict.REJECT if cancellation:
+            return adapter.reject(cancellation.marketplace_id, key, decision.reason, decision.comment, images)
+        case Verdict.SHIP_TO_REJECT if order:
+            return adapter.ship(shipment_of(decision))
+        case Verdict.CANCEL_ITEMS if order:
+            return adapter.cancel_items(order.marketplace_id, decision.reason, items_of(decision))
+    raise Unsupported(f"Nothing is known about sending “{decision.verdict}”.")
+
+
+def items_of(decision: Decision) -> dict[str, int]:
+    """{line item id: quantity}; empty for a whole order, which is another call than all of its lines."""
+    order = decision.order
+    assert order
+    chosen = {line.line_item_id: line.quantity for line in decision.lines.all()}
+    open_lines = [line for line in order.lines.all() if not line.is_cancelled or line.pk in chosen]
+    if all(chosen.get(line.pk) == line.quantity for line in open_lines) and len(open_lines) == order.lines.count():
+        return {}
+    return {line.marketplace_id: chosen[line.pk] for line in open_lines if line.pk in chosen}
+
+
+def shipment_of(decision: Decision) -> Shipment:
+    order, told = decision.order, decision.shipment
+    assert order
+    slot = told.get("pickup_slot")
+    return Shipment(
+        order_id=order.marketplace_id,
+        package_ids=told.get("package_ids") or list(order.packages.values_list("marketplace_id", flat=True)),
+        line_item_ids=[line.marketplace_id for line in order.lines.all() if not line.is_cancelled],
+        handover_method=told.get("handover_method", ""),
+        pickup_slot=PickupSlot(datetime.fromisoformat(slot["start"]), datetime.fromisoformat(slot["end"]))
+        if slot
+        else None,
+        tracking_number=told.get("tracking_number", ""),
+        shipping_provider_id=told.get("shipping_provider_id", ""),
+    )
+
+
+def upload_evidence(decision: Decision, adapter: Adapter) -> list[UploadedImage]:
+    """The images as the marketplace knows them. Uploading one twice changes nothing, so a lost answer means: again."""
+    images = []
+    for evidence in decision.evidence.all():
+        if not evidence.marketplace_image_id:
+            attempt = begin(decision, Attempt.Purpose.UPLOAD)
+            with evidence.image.open("rb") as file:
+                content = file.read()
+            try:
+                with completing(attempt):
+                    uploaded = adapter.upload_image(content, evidence.original_name, evidence.mime_type)
+            except OutcomeUnknown as error:
+                raise TemporaryFailure(error.message, code=error.code, request_id=error.request_id) from None
+            evidence.marketplace_image_id = uploaded.image_id
+            evidence.save(update_fields=["marketplace_image_id"])
+        images.append(
+            UploadedImage(evidence.marketplace_image_id, evidence.mime_type, evidence.width, evidence.height)
+        )
+    return images
+
+
+# --- asking and reading back ----------------------------------------------------------------------------------------
+
+
+def ask(decision: Decision) -> None:
+    """An answer was lost: see what the marketplace shows before anything is sent again."""
+    try:
+        shows = look(decision, Attempt.Purpose.ASK)
+    except MarketplaceError as error:
+        ask_later(decision, error)
+        return
+    if shows == Shows.DONE:
+        finish(decision, State.CONFIRMED, note=outcome.found_done(decision))
+    elif shows == Shows.NOT_DONE:
+        # Definitely not done, so the way is free to send it, with the same key.
+        move(decision, is_outcome_unknown=False)
+        send(decision)
+    elif shows == Shows.SOMETHING_ELSE:
+        finish(decision, State.REFUSED, note=outcome.settled_otherwise(decision))
+    else:
+        stall(decision, Stalled.OUTCOME_UNKNOWN, note=outcome.cannot_tell(decision))
+
+
+def read_back(decision: Decision) -> None:
+    """The call was accepted: does the marketplace show it?"""
+    try:
+        shows = look(decision, Attempt.Purpose.READ_BACK)
+    except MarketplaceError as error:
+        ask_later(decision, error)
+        return
+    if shows == Shows.DONE:
+        finish(decision, State.CONFIRMED)
+    elif shows == Shows.SOMETHING_ELSE or waited_long_enough(decision):
+        stall(decision, Stalled.DISAGREEMENT, note=outcome.disagreement(decision))
+    else:
+        move(decision, due_at=after(backoff(decision)), failures=F("failures") + 1)
+
+
+def look(decision: Decision, purpose: Attempt.Purpose) -> Shows:
+    """Read what the decision is about again, store it, and say what it shows. Raises marketplaces.errors."""
+    attempt = begin(decision, purpose)
+    with completing(attempt):
+        if decision.order and decision.verdict in (Verdict.SHIP_TO_REJECT, Verdict.CANCEL_ITEMS):
+            orders_sync.read_again(decision.shop, [decision.order.marketplace_id])
+            decision.order.refresh_from_db()
+        if decision.cancellation:
+            sync.read_again(decision.shop, [decision.cancellation.marketplace_id])
+            decision.cancellation.refresh_from_db()
+    return outcome.shown(decision)
+
+
+def look_after_refusal(decision: Decision, error: Refused) -> None:
+    """A no is read back too: the request may have been settled underneath, perhaps by an earlier try of ours."""
+    try:
+        shows = look(decision, Attempt.Purpose.READ_BACK)
+    except MarketplaceError:
+        shows = Shows.CANNOT_TELL
+    earlier_try_was_lost = decision.attempts.filter(
+        purpose=Attempt.Purpose.SEND, outcome__in=(Attempt.Outcome.UNKNOWN, Attempt.Outcome.UNFINISHED)
+    ).exists()
+    if shows == Shows.DONE and earlier_try_was_lost:
+        finish(decision, State.CONFIRMED, error, note=outcome.found_done(decision))
+    elif shows == Shows.CANNOT_TELL and earlier_try_was_lost:
+        stall(decision, Stalled.OUTCOME_UNKNOWN, error)
+    else:
+        finish(decision, State.REFUSED, error, note=outcome.after_refusal(decision, shows))
+
+
+# --- writing down ---------------------------------------------------------------------------------------------------
+
+
+def begin(decision: Decision, purpose: Attempt.Purpose) -> Attempt:
+    """Write down that a call is about to be made; raises ClaimLost when the decision is no longer ours."""
+    now = timezone.now()
+    with transaction.atomic():
+        if purpose == Attempt.Purpose.SEND:
+            move(decision, is_outcome_unknown=True, sent_at=decision.sent_at or now)
+        else:
+            move(decision, due_at=now + timedelta(seconds=settings.CLAIM_SECONDS))
+        last = decision.attempts.aggregate(last=Max("number"))["last"] or 0
+        return Attempt.objects.create(decision=decision, number=last + 1, purpose=purpose, started_at=now)
+
+
+class completing:
+    """Write down what became of an attempt, whatever that is; the error goes on to the caller."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self.attempt = attempt
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        attempt = self.attempt
+        attempt.finished_at = timezone.now()
+        if error is None:
+            attempt.outcome = Attempt.Outcome.OK
+        elif isinstance(error, MarketplaceError):
+            attempt.outcome = OUTCOMES.get(type(error), Attempt.Outcome.UNKNOWN)
+            attempt.code, attempt.message, attempt.request_id = error.code, error.message, error.request_id
+        else:
+            return  # a crash of ours: the attempt stays without an answer, as it is
+        attempt.save()
+
+
+def move(decision: Decision, **changes: Any) -> None:
+    """Change the row if this worker still holds it; raises ClaimLost otherwise."""
+    moved = Decision.objects.filter(pk=decision.pk, claim=decision.claim, state__in=Decision.MOVING).update(**changes)
+    if not moved:
+        raise ClaimLost
+    decision.refresh_from_db(fields=list(changes))
+
+
+def accept(decision: Decision, receipt: Receipt) -> None:
+    """The marketplace took it; what it shows is read back at once."""
+    now = timezone.now()
+    result = {"status": receipt.status, "cancellation_id": receipt.cancellation_id, "package_id": receipt.package_id}
+    with transaction.atomic():
+        move(
+            decision, state=State.ACCEPTED, accepted_at=now, is_outcome_unknown=False, failures=0,
+            code=receipt.code, message=receipt.message, request_id=receipt.request_id, note=receipt.warning,
+            result={name: value for name, value in result.items() if value},
+        )  # fmt: skip
+        tell(decision, "decision.accepted")
+    read_back(decision)
+
+
+def finish(decision: Decision, state: State, error: MarketplaceError | None = None, *, note: str = "") -> None:
+    said = {"code": error.code, "message": error.message, "request_id": error.request_id} if error else {}
+    with transaction.atomic():
+        move(
+            decision, state=state, settled_at=timezone.now(), is_outcome_unknown=False,
+            **said, **({"note": note} if note else {}),
+        )  # fmt: skip
+        tell(decision, f"decision.{state}")
+
+
+def stall(decision: Decision, why: Stalled, error: MarketplaceError | None = None, **changes: Any) -> None:
+    """Stop until a person has looked."""
+    said = {"code": error.code, "message": error.message, "request_id": error.request_id} if error else {}
+    with transaction.atomic():
+        move(decision, state=State.STALLED, stalled_because=why, **said, **changes)
+        tell(decision, "decision.stalled")
+
+
+def wait_and_ask(decision: Decision, error: OutcomeUnknown) -> None:
+    move(decision, due_at=timezone.now() + ASK_AFTER, code=error.code, message=error.message, request_id=error.request_id)
+
+
+def ask_later(decision: Decision, error: MarketplaceError) -> None:
+    """Asking failed, so nothing is known that was not known before."""
+    if isinstance(error, CredentialsRejected):
+        stall(decision, Stalled.RECONNECT, error)
+    else:
+        move(decision, due_at=after(backoff(decision, error)), failures=F("failures") + 1)
+
+
+def try_later(decision: Decision, error: TemporaryFailure) -> None:
+    """Nothing happened over there, so the decision waits its turn again and can still be taken back."""
+    move(
+        decision, state=State.RECORDED, is_outcome_unknown=False, due_at=after(backoff(decision, error)),
+        failures=F("failures") + 1, code=error.code, message=error.message, request_id=error.request_id,
+    )  # fmt: skip
+
+
+def renew_or_stall(decision: Decision, used_token: str, error: CredentialsRejected) -> None:
+    """A token that died is renewed and the decision is due again at once; anything else needs a person."""
+    connection = decision.shop.connection
+    try:
+        renewed = error.expired and decision.failures < 3 and tokens.renew(connection, used_token)
+    except MarketplaceError as failure:
+        try_later(decision, TemporaryFailure(failure.message, code=failure.code, request_id=failure.request_id))
+        return
+    if renewed:
+        try_later(decision, TemporaryFailure(error.message, code=error.code, retry_after=0))
+    else:
+        tokens.mark_for_reconnection(connection, error)
+        stall(decision, Stalled.RECONNECT, error, is_outcome_unknown=False)
+
+
+def backoff(decision: Decision, error: MarketplaceError | None = None) -> float:
+    """Seconds until the next try: what the marketplace asked for, else doubling from one second, with jitter."""
+    asked_for = getattr(error, "retry_after", None)
+    wait = min(LONGEST_WAIT, 2.0 ** min(decision.failures, 6)) if asked_for is None else asked_for
+    return float(wait) + (random.uniform(0, 0.5) if wait else 0)  # noqa: S311
+
+
+def after(seconds: float) -> datetime:
+    return timezone.now() + timedelta(seconds=seconds)
+
+
+def waited_long_enough(decision: Decision) -> bool:
+    return bool(decision.accepted_at and timezone.now() - decision.accepted_at > READ_BACK_FOR)
+
+
+def tell(decision: Decision, name: str) -> None:
+    Event.objects.create(
+        shop_id=decision.shop_id, order_id=decision.order_id, cancellation_id=decision.cancellation_id,
+        decision=decision, name=name,
+        detail={"verdict": decision.verdict, "code": decision.code, "request_id": decision.request_id},
+    )  # fmt: skip
+
+
+def resume_after_reconnection(connection: Connection) -> int:
+    """Put decisions that stalled for want of a connection back on their way; returns how many."""
+    return Decision.objects.filter(
+        shop__connection=connection, state=State.STALLED, stalled_because=Stalled.RECONNECT
+    ).update(
+        state=Case(When(accepted_at__isnull=False, then=Value(State.ACCEPTED)), default=Value(State.SENDING)),
+        stalled_because="", due_at=timezone.now(), failures=0,
+    )  # fmt: skip

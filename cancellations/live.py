@@ -1,0 +1,66 @@
+"""What a form has to ask the marketplace while somebody waits: reasons, parcels' ways out, what a refund would be.
+
+Answers are kept for some minutes, so that a form that is opened twice asks once. Every function raises
+marketplaces.errors.MarketplaceError when the marketplace does not answer; the form says so and can be opened again.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from django.core.cache import cache
+
+from cancellations.models import CancellationRequest
+from marketplaces.base import Adapter
+from marketplaces.records import HandoverOptions, LineEligibility, RefundParts, RejectReason, ShippingProvider
+from orders.models import Order
+from shops.models import Shop
+from shops.tokens import call_for
+
+KEPT_SECONDS = 300
+Answer = TypeVar("Answer")
+
+
+def asked_once(shop: Shop, about: str, call: Callable[[Adapter], Answer]) -> Answer:
+    key = f"live:{shop.pk}:{about}"
+    answer: Answer | None = cache.get(key)
+    if answer is None:
+        answer = call_for(shop, call)
+        cache.set(key, answer, KEPT_SECONDS)
+    return answer
+
+
+def reject_reasons(cancellation: CancellationRequest, locale: str = "en-US") -> Sequence[RejectReason]:
+    """The reasons that this very request may be rejected with, in the language of `locale` (BCP 47)."""
+    request_id = cancellation.marketplace_id
+    return asked_once(
+        cancellation.shop, f"reasons:{request_id}:{locale}", lambda adapter: adapter.reject_reasons(request_id, locale)
+    )
+
+
+def handover_options(order: Order) -> HandoverOptions | None:
+    """How the order's first package can be handed over; None while there is no package."""
+    package = order.packages.order_by("pk").first()
+    if package is None:
+        return None
+    package_id = package.marketplace_id
+    return asked_once(order.shop, f"handover:{package_id}", lambda adapter: adapter.handover_options(package_id))
+
+
+def shipping_providers(order: Order) -> Sequence[ShippingProvider]:
+    option = order.delivery_option_id
+    return asked_once(order.shop, f"carriers:{option}", lambda adapter: adapter.shipping_providers(option))
+
+
+def eligibility(order: Order) -> Sequence[LineEligibility]:
+    """Which line items the seller may cancel, as the marketplace sees it now."""
+    order_id = order.marketplace_id
+    return asked_once(order.shop, f"eligible:{order_id}", lambda adapter: adapter.cancel_eligibility(order_id))
+
+
+def refund_preview(order: Order, items: Mapping[int, int], reason: str) -> RefundParts:
+    """What the buyer would get back for these line items ({LineItem.pk: quantity})."""
+    ids = sorted(order.lines.filter(pk__in=items).values_list("marketplace_id", flat=True))
+    return asked_once(
+        order.shop, f"refund:{order.marketplace_id}:{reason}:{','.join(ids)}",
+        lambda adapter: adapter.refund_preview(order.marketplace_id, reason, ids),
+    )  # fmt: skip

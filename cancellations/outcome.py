@@ -1,0 +1,109 @@
+"""What a marketplace shows about a decision once it is read again, and how to say it without claiming too much."""
+
+from enum import Enum, auto
+
+from django.utils.translation import gettext as _
+
+from cancellations.models import CancellationRequest, Decision, Verdict
+
+State = CancellationRequest.State
+
+
+class Shows(Enum):
+    DONE = auto()  # what staff wanted is there
+    NOT_DONE = auto()  # everything is as it was before
+    SOMETHING_ELSE = auto()  # settled, but not as staff wanted
+    CANNOT_TELL = auto()
+
+
+def shown(decision: Decision) -> Shows:
+    """Judge by the rows as they were just read again."""
+    match decision.verdict:
+        case Verdict.APPROVE:
+            return by_state(decision, done={State.APPROVED, State.COMPLETED}, otherwise={State.CLOSED})
+        case Verdict.REJECT:
+            return by_state(decision, done={State.CLOSED}, otherwise={State.APPROVED, State.COMPLETED})
+        case Verdict.SHIP_TO_REJECT:
+            return by_shipping(decision)
+        case Verdict.CANCEL_ITEMS:
+            return by_items(decision)
+    return Shows.CANNOT_TELL
+
+
+def by_state(decision: Decision, done: set[State], otherwise: set[State]) -> Shows:
+    assert decision.cancellation
+    state = State(decision.cancellation.state)
+    if state in done:
+        return Shows.DONE
+    if state in otherwise:
+        return Shows.SOMETHING_ELSE
+    return Shows.NOT_DONE if state == State.WAITING else Shows.CANNOT_TELL
+
+
+def by_shipping(decision: Decision) -> Shows:
+    """Shipped and closed is done; still waiting and not shipped is not; shipped alone may only need time."""
+    assert decision.cancellation and decision.order
+    state, shipped = State(decision.cancellation.state), decision.order.is_shipped
+    if state == State.CLOSED and shipped:
+        return Shows.DONE
+    if state == State.WAITING and not shipped:
+        return Shows.NOT_DONE
+    if state == State.WAITING and shipped:
+        return Shows.NOT_DONE if decision.accepted_at else Shows.CANNOT_TELL
+    return Shows.CANNOT_TELL if state == State.UNKNOWN else Shows.SOMETHING_ELSE
+
+
+def by_items(decision: Decision) -> Shows:
+    lines = [line.line_item for line in decision.lines.select_related("line_item")]
+    cancelled = [line for line in lines if line.is_cancelled]
+    if len(cancelled) == len(lines):
+        return Shows.DONE
+    return Shows.CANNOT_TELL if cancelled else Shows.NOT_DONE
+
+
+def found_done(decision: Decision) -> str:
+    """For a lost answer whose effect is there. Whose effect it is, the marketplace does not always say."""
+    if decision.verdict == Verdict.REJECT:
+        return _(
+            "The answer to our call was lost. The request is closed, as wanted; the marketplace does not say whether "
+            "by this rejection or because the buyer withdrew."
+        )
+    return _("The answer to our call was lost; read back, the marketplace shows it as done.")
+
+
+def settled_otherwise(decision: Decision) -> str:
+    return _("The answer to our call was lost; read back, the marketplace shows it settled otherwise: %(state)s.") % {
+        "state": what_is_there(decision)
+    }
+
+
+def cannot_tell(decision: Decision) -> str:
+    return _("The answer to our call was lost, and what the marketplace shows does not tell: %(state)s.") % {
+        "state": what_is_there(decision)
+    }
+
+
+def disagreement(decision: Decision) -> str:
+    return _("The marketplace accepted it, but shows: %(state)s.") % {"state": what_is_there(decision)}
+
+
+def after_refusal(decision: Decision, shows: Shows) -> str:
+    if shows == Shows.DONE:
+        return _("It was settled this way before our call arrived: %(state)s.") % {"state": what_is_there(decision)}
+    if shows == Shows.SOMETHING_ELSE:
+        return _("It was settled otherwise before our call arrived: %(state)s.") % {"state": what_is_there(decision)}
+    return ""
+
+
+def what_is_there(decision: Decision) -> str:
+    """The states as the marketplace words them, so that staff find them again in its own screens."""
+    parts = []
+    if decision.cancellation:
+        parts.append(_("request %(status)s") % {"status": decision.cancellation.status})
+    if decision.order and decision.verdict in (Verdict.SHIP_TO_REJECT, Verdict.CANCEL_ITEMS):
+        parts.append(_("order %(status)s") % {"status": decision.order.status})
+    if decision.verdict == Verdict.CANCEL_ITEMS:
+        lines = [line.line_item for line in decision.lines.select_related("line_item")]
+        cancelled = sum(line.is_cancelled for line in lines)
+        parts.append(_("%(some)d of %(all)d items cancelled") % {"some": cancelled, "all": len(lines)})
+    return ", ".join(parts)

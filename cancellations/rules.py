@@ -1,0 +1,144 @@
+"""What can be decided about a request, and why not: the market's rulebook, the request's state and the shop's link."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.utils.translation import gettext as _
+
+from cancellations.models import CancellationRequest, Decision, Verdict
+from marketplaces.base import CancelReason, Capabilities, Notice
+from marketplaces.registry import marketplace
+from orders.models import Order
+from shops.models import Connection, Shop
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A verdict as it can be offered now. `why_not` is empty exactly where it is allowed."""
+
+    verdict: Verdict
+    why_not: str = ""
+    effect: str = ""  # what will happen, in one sentence
+    notice: Notice | None = None
+
+    @property
+    def allowed(self) -> bool:
+        return not self.why_not
+
+
+def capabilities(shop: Shop, now: datetime) -> Capabilities:
+    return marketplace(shop.marketplace).capabilities(shop.region, market_day(shop, now))
+
+
+def market_day(shop: Shop, now: datetime) -> date:
+    """The day it is in the shop's market: rules change with the market's calendar."""
+    return now.astimezone(shop.zone).date()
+
+
+def offers(cancellation: CancellationRequest, now: datetime) -> dict[Verdict, Offer]:
+    """Every verdict a request can get, in the order in which screens show them."""
+    market = capabilities(cancellation.shop, now)
+    verdicts = [Verdict.APPROVE, Verdict.SHIP_TO_REJECT, Verdict.REJECT]
+    return {verdict: offer(cancellation, verdict, market, now) for verdict in verdicts}
+
+
+def offer(cancellation: CancellationRequest, verdict: Verdict, market: Capabilities, now: datetime) -> Offer:
+    why_not = not_now(cancellation)
+    if verdict == Verdict.APPROVE:
+        return Offer(verdict, why_not, _("The order is cancelled and the buyer gets the refund."))
+    if verdict == Verdict.REJECT:
+        return Offer(
+            verdict,
+            reject_is_over(cancellation.shop, market) or why_not,
+            _("The request is closed and the order goes on. The buyer sees the reason and the comment."),
+            market.reject_notice,
+        )
+    return Offer(
+        verdict,
+        cannot_ship(cancellation.order, market) or why_not,
+        _("The package is marked as shipped, and %(marketplace)s rejects the request because of it.")
+        % {"marketplace": market.marketplace_name},
+        market.shipping_notice,
+    )
+
+
+def not_now(cancellation: CancellationRequest) -> str:
+    """Why nothing at all can be decided about this request."""
+    if not cancellation.needs_answer:
+        return _("This request is settled: %(state)s.") % {"state": cancellation.get_state_display()}
+    if live := cancellation.live_decision:
+        return already_decided(live)
+    return link_is_down(cancellation.shop)
+
+
+def already_decided(decision: Decision) -> str:
+    return _("%(who)s has decided already: %(verdict)s (%(state)s).") % {
+        "who": decision.made_by or _("Somebody"),
+        "verdict": decision.get_verdict_display(),
+        "state": decision.get_state_display(),
+    }
+
+
+def link_is_down(shop: Shop) -> str:
+    if shop.connection.state == Connection.State.CONNECTED:
+        return ""
+    return _(
+        "This shop has to be connected again before anything can be sent. Until then, answer in the marketplace's "
+        "own seller centre."
+    )
+
+
+def reject_is_over(shop: Shop, market: Capabilities) -> str:
+    if market.can_reject or shop.allows_reject:
+        return ""
+    if market.shipping_rejects and market.reject_until:
+        return _(
+            "In %(market)s the Reject Cancellation endpoint was to be left by %(date)s: shipping the package rejects "
+            "the request instead. Use “ship to reject”."
+        ) % {"market": market.market_name, "date": f"{market.reject_until:%B} {market.reject_until.day}, {market.reject_until:%Y}"}
+    return _("%(marketplace)s has no way to reject a request in this market.") % {
+        "marketplace": market.marketplace_name
+    }
+
+
+def cannot_ship(order: Order | None, market: Capabilities) -> str:
+    if not market.shipping_rejects:
+        return _(
+            "Only in the US does shipping reject a request. Here the marketplace refuses to ship while a request waits."
+        )
+    if order is None:
+        return _("The order has not been read yet.")
+    if order.status not in market.shippable_order_statuses:
+        return _("The order is “%(status)s”, which cannot be shipped.") % {"status": order.status}
+    if order.fulfillment_type and not order.is_shipped_by_seller:
+        return _("The marketplace ships this order itself.")
+    return ""
+
+
+def items_offer(order: Order, now: datetime) -> Offer:
+    """Whether staff may cancel lines of this order, or all of it, on their own initiative."""
+    return Offer(
+        Verdict.CANCEL_ITEMS,
+        cannot_cancel_items(order, capabilities(order.shop, now)),
+        _("The chosen items are cancelled and the buyer is refunded for them."),
+    )
+
+
+def cannot_cancel_items(order: Order, market: Capabilities) -> str:
+    if not market.can_cancel_order or order.status not in market.cancellable_order_statuses:
+        return _("The order is “%(status)s”, which a seller cannot cancel in this market.") % {"status": order.status}
+    if order.cancellations.waiting().exists():  # type: ignore[attr-defined]
+        return _("The buyer has asked to cancel this order: answer that request.")
+    if live := Decision.objects.live().filter(order=order).select_related("made_by").first():
+        return already_decided(live)
+    return link_is_down(order.shop)
+
+
+def cancel_reasons(order: Order, now: datetime, *, partial: bool) -> list[CancelReason]:
+    """The reasons a seller may give for this order now; for single lines often fewer than for all of it."""
+    market = capabilities(order.shop, now)
+    return [
+        reason
+        for reason in market.cancel_reasons
+        if order.status in reason.order_statuses and (reason.partial or not partial)
+    ]

@@ -1,0 +1,44 @@
+"""Broker messages turned into calls. The rows are the queue: each message may be lost or come twice."""
+
+import structlog
+from celery import shared_task
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from cancellations import delivery, sync
+from cancellations.models import Decision
+from shops import pulling
+from shops.models import Shop
+
+logger = structlog.get_logger(__name__)
+SWEPT_AT_ONCE = 500
+
+
+def nudge_delivery(decision_id: int, wait: float) -> None:
+    """Send the message `deliver` in `wait` seconds. A broker that is down costs the seconds until the next sweep."""
+    try:
+        deliver.apply_async((decision_id,), countdown=wait, retry=False)
+    except (OperationalError, OSError) as error:
+        logger.warning("broker.unreachable", decision=decision_id, error=str(error))
+
+
+@shared_task
+def deliver(decision_id: int) -> None:
+    delivery.deliver(decision_id)
+
+
+@shared_task
+def sweep_decisions() -> None:
+    for pk in Decision.objects.due(timezone.now()).order_by("due_at").values_list("pk", flat=True)[:SWEPT_AT_ONCE]:
+        deliver.delay(pk)
+
+
+@shared_task
+def pull_shop(shop_id: int, full: bool = False) -> None:
+    sync.pull(Shop.objects.select_related("connection").get(pk=shop_id), full=full)
+
+
+@shared_task
+def pull_due_shops() -> None:
+    for shop in pulling.claim_due_shops(timezone.now()):
+        pull_shop.delay(shop.pk, full=shop.wants_full_pull)

@@ -1,0 +1,172 @@
+"""Orders as the marketplace last told them. `orders.sync` is the only writer."""
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Self
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from marketplaces.records import Money
+from shops.models import Shop
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+
+def amount(verbose_name: Any, *, null: bool = False) -> "models.DecimalField[Any, Any]":
+    """An amount in the row's own `currency`. Rupiah need fifteen digits; no currency has more than four decimals."""
+    return models.DecimalField(
+        verbose_name, max_digits=19, decimal_places=4, null=null, default=None if null else Decimal(0)
+    )
+
+
+class OrderQuerySet(models.QuerySet["Order"]):
+    def visible_to(self, user: "User | AnonymousUser") -> Self:
+        return self.filter(shop__in=Shop.objects.visible_to(user))
+
+    def search(self, text: str) -> Self:
+        """Orders whose id, tracking number, product or SKU begins with or holds this text."""
+        lines = LineItem.objects.filter(
+            Q(product_name__icontains=text) | Q(seller_sku__istartswith=text) | Q(sku_id=text)
+        ).values("order")
+        return self.filter(Q(marketplace_id__startswith=text) | Q(tracking_number=text) | Q(pk__in=lines))
+
+    def with_lines(self) -> Self:
+        return self.select_related("shop", "shop__connection").prefetch_related("lines")
+
+
+class Order(models.Model):
+    shop = models.ForeignKey(Shop, on_delete=models.PROTECT, related_name="orders")
+    marketplace_id = models.CharField(_("order id"))
+    status = models.CharField(_("status"))
+    currency = models.CharField(_("currency"), max_length=3)
+    total = amount(_("total"))
+    subtotal = amount(_("products"))
+    shipping_fee = amount(_("shipping"))
+    tax = amount(_("tax"))
+    created_at = models.DateTimeField(_("ordered"))
+    updated_at = models.DateTimeField(_("changed at the marketplace"))
+    paid_at = models.DateTimeField(_("paid"), null=True, blank=True)
+    shipped_at = models.DateTimeField(_("shipped"), null=True, blank=True)
+    cancelled_at = models.DateTimeField(_("cancelled"), null=True, blank=True)
+    ship_by = models.DateTimeField(_("ship by"), null=True, blank=True)
+    is_cancel_requested = models.BooleanField(_("buyer asks to cancel"), default=False)
+    cancel_requested_at = models.DateTimeField(_("cancellation asked for"), null=True, blank=True)
+    is_on_hold = models.BooleanField(_("on hold"), default=False)
+    is_shipped = models.BooleanField(_("shipped"), default=False)
+    is_cancelled = models.BooleanField(_("cancelled"), default=False)
+    is_cash_on_delivery = models.BooleanField(_("cash on delivery"), default=False)
+    cancelled_by = models.CharField(_("cancelled by"), blank=True)
+    cancel_reason = models.CharField(_("cancel reason"), blank=True)
+    fulfillment_type = models.CharField(_("fulfilled by"), blank=True)
+    shipping_type = models.CharField(_("shipped by"), blank=True)
+    delivery_option_id = models.CharField(blank=True)
+    delivery_option_name = models.CharField(_("delivery"), blank=True)
+    shipping_provider = models.CharField(_("carrier"), blank=True)
+    tracking_number = models.CharField(_("tracking number"), blank=True)
+    warehouse_id = models.CharField(blank=True)
+    payment_method = models.CharField(_("payment"), blank=True)
+    buyer_id = models.CharField(blank=True)
+    buyer_message = models.TextField(_("message from the buyer"), blank=True)
+    recipient_name = models.CharField(_("recipient"), blank=True)
+    recipient_region = models.CharField(blank=True)
+    recipient_address = models.TextField(_("address"), blank=True)
+    extra = models.JSONField(_("fields we do not know"), default=dict, blank=True)
+
+    objects = OrderQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("order")
+        verbose_name_plural = _("orders")
+        ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["shop", "marketplace_id"], name="one_order_per_shop_and_marketplace_id")
+        ]
+        indexes = [
+            models.Index(F("shop"), F("created_at").desc(), F("id").desc(), name="orders_of_a_shop_newest_first"),
+            models.Index(F("created_at").desc(), F("id").desc(), name="orders_newest_first"),
+            models.Index(fields=["marketplace_id"], name="order_id_starts_with", opclasses=["varchar_pattern_ops"]),
+            models.Index(fields=["tracking_number"], name="order_by_tracking", condition=~Q(tracking_number="")),
+        ]
+
+    def __str__(self) -> str:
+        return self.marketplace_id
+
+    def get_absolute_url(self) -> str:
+        return reverse("orders:order", args=[self.pk])
+
+    @property
+    def is_shipped_by_seller(self) -> bool:
+        return self.fulfillment_type in ("", "seller")
+
+    @property
+    def is_sent_by_seller(self) -> bool:
+        """Sent with a carrier of the seller's own, so that shipping needs a tracking number."""
+        return self.shipping_type == "seller"
+
+    def money(self, amount: Decimal) -> Money:
+        return Money(amount, self.currency)
+
+
+class LineItem(models.Model):
+    """At TikTok Shop one line item is one unit; elsewhere it has a quantity."""
+
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
+    marketplace_id = models.CharField(_("line item id"))
+    status = models.CharField(_("status"))
+    product_id = models.CharField(blank=True)
+    product_name = models.CharField(_("product"))
+    sku_id = models.CharField(blank=True)
+    sku_name = models.CharField(_("variant"), blank=True)
+    seller_sku = models.CharField(_("SKU"), blank=True)
+    image_url = models.CharField(_("picture"), blank=True)
+    quantity = models.PositiveIntegerField(_("quantity"), default=1)
+    currency = models.CharField(_("currency"), max_length=3)
+    price = amount(_("price"))
+    original_price = amount(_("list price"))
+    package_id = models.CharField(_("package"), blank=True)
+    package_status = models.CharField(_("package status"), blank=True)
+    tracking_number = models.CharField(_("tracking number"), blank=True)
+    cancelled_by = models.CharField(_("cancelled by"), blank=True)
+    cancel_reason = models.CharField(_("cancel reason"), blank=True)
+    is_shipped = models.BooleanField(_("shipped"), default=False)
+    is_cancelled = models.BooleanField(_("cancelled"), default=False)
+    is_gift = models.BooleanField(_("gift"), default=False)
+    extra = models.JSONField(_("fields we do not know"), default=dict, blank=True)
+
+    class Meta:
+        verbose_name = _("line item")
+        verbose_name_plural = _("line items")
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["order", "marketplace_id"], name="one_line_per_order_and_marketplace_id")
+        ]
+        indexes = [
+            models.Index(fields=["sku_id"], name="line_items_of_a_sku"),
+            models.Index(fields=["seller_sku"], name="line_seller_sku_starts_with", opclasses=["varchar_pattern_ops"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.product_name} {self.sku_name}".strip()
+
+
+class Package(models.Model):
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="packages")
+    marketplace_id = models.CharField(_("package id"))
+    status = models.CharField(_("status"), blank=True)
+    tracking_number = models.CharField(_("tracking number"), blank=True)
+    shipping_provider = models.CharField(_("carrier"), blank=True)
+
+    class Meta:
+        verbose_name = _("package")
+        verbose_name_plural = _("packages")
+        constraints = [
+            models.UniqueConstraint(fields=["order", "marketplace_id"], name="one_package_per_order_and_marketplace_id")
+        ]
+        indexes = [models.Index(fields=["marketplace_id"], name="package_by_id")]
+
+    def __str__(self) -> str:
+        return self.marketplace_id

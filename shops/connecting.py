@@ -1,0 +1,69 @@
+"""Connecting a seller: the first tokens, and the shops that they open."""
+
+from collections.abc import Iterable
+
+from django.db import transaction
+from django.utils import timezone
+
+from marketplaces.records import Credentials, ShopRecord, Tokens
+from marketplaces.registry import marketplace
+from shops.models import Connection, Shop
+from shops.tokens import call_for, store_tokens
+
+
+def connect_with_code(
+    slug: str, app_key: str, app_secret: str, auth_code: str, *, api_url: str = "", auth_url: str = ""
+) -> Connection:
+    """Exchange the code of a seller's consent (30 minutes, once) for tokens and store the shops that it opened.
+
+    Raises marketplaces.errors; nothing is stored then.
+    """
+    credentials = Credentials(app_key, app_secret, api_url=api_url, auth_url=auth_url)
+    tokens = marketplace(slug).adapter(credentials).tokens_from_code(auth_code)
+    return connect(slug, app_key, app_secret, tokens, api_url=api_url, auth_url=auth_url)
+
+
+def connect(
+    slug: str, app_key: str, app_secret: str, tokens: Tokens, *, api_url: str = "", auth_url: str = ""
+) -> Connection:
+    """Store tokens and the shops they open; a seller who was connected before keeps the connection and its shops."""
+    credentials = Credentials(
+        app_key, app_secret, access_token=tokens.access_token, api_url=api_url, auth_url=auth_url
+    )
+    records = marketplace(slug).adapter(credentials).authorized_shops()
+    with transaction.atomic():
+        known = Shop.objects.filter(marketplace=slug, marketplace_id__in=[record.marketplace_id for record in records])
+        known_shop = known.select_related("connection").first()
+        connection = known_shop.connection if known_shop else Connection(marketplace=slug)
+        connection.app_key, connection.app_secret = app_key, app_secret
+        connection.api_url, connection.auth_url = api_url, auth_url
+        connection.seller_name = tokens.seller_name or (records[0].name if records else app_key)
+        store_tokens(connection, tokens)
+        store_shops(connection, records)
+    return connection
+
+
+def refresh_shops(shop: Shop) -> None:
+    """Read names and ciphers of all the shops of this shop's connection again. Raises marketplaces.errors."""
+    records = call_for(shop, lambda adapter: adapter.authorized_shops())
+    with transaction.atomic():
+        store_shops(shop.connection, records)
+
+
+def store_shops(connection: Connection, records: Iterable[ShopRecord]) -> None:
+    for record in records:
+        told = {
+            "connection": connection,
+            "name": record.name,
+            "code": record.code,
+            "region": record.region,
+            "seller_type": record.seller_type,
+            "cipher": record.cipher,
+        }
+        market = marketplace(connection.marketplace).capabilities(record.region, timezone.now().date())
+        Shop.objects.update_or_create(
+            marketplace=connection.marketplace,
+            marketplace_id=record.marketplace_id,
+            defaults=told,
+            create_defaults={**told, "time_zone": market.time_zone},
+        )
