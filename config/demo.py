@@ -138,7 +138,9 @@ class Demo:
 
     def _welcome(self, sign_ins: str) -> None:
         rule = "=" * 78
-        say(f"\n{rule}\nCountermand   {WEB_URL}/\nsandbox       {SANDBOX_URL}/\n\n{sign_ins.strip()}\n\nCtrl-C stops all.\n{rule}")
+        say(
+            f"\n{rule}\nCountermand   {WEB_URL}/\nsandbox       {SANDBOX_URL}/\n\n{sign_ins.strip()}\n\nCtrl-C stops all.\n{rule}"
+        )
 
     def _asked_to_stop(self, *_: object) -> NoReturn:
         say("stopping")

@@ -26,6 +26,7 @@ import environ
 import psycopg
 import redis
 from cryptography.fernet import Fernet
+from psycopg.conninfo import conninfo_to_dict
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 LOCAL = Path(os.environ.get("LOCAL_DIR") or CHECKOUT / ".local").resolve()
@@ -108,7 +109,7 @@ def choose(database: str, number: int) -> None:
 def empty() -> None:
     """Drop what the chosen databases of the private servers hold. What the environment itself named is left alone."""
     if _is_ours("DATABASE_URL"):
-        name = psycopg.conninfo.conninfo_to_dict(os.environ["DATABASE_URL"])["dbname"]
+        name = conninfo_to_dict(os.environ["DATABASE_URL"])["dbname"]
         with psycopg.connect(database_url("postgres"), autocommit=True) as connection:
             connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
         _create_database(os.environ["DATABASE_URL"])
@@ -135,8 +136,9 @@ def _is_ours(variable: str) -> bool:
 
 
 def _create_database(url: str) -> None:
-    name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
+    name = conninfo_to_dict(url)["dbname"]
     with psycopg.connect(database_url("postgres"), autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(1)")  # several processes may be the first one
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             connection.execute(f'CREATE DATABASE "{name}"'.encode())
 
