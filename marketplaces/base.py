@@ -19,15 +19,17 @@ from marketplaces.records import (
     OrderRecord,
     PackageRecord,
     Page,
+    Receipt,
     RefundParts,
     RejectReason,
-    Receipt,
     Shipment,
     ShippingProvider,
     ShopRecord,
     Tokens,
     UploadedImage,
 )
+
+Day = date  # inside Notice, `date` is the field
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Notice:
 
     text: str
     url: str = ""
-    date: date | None = None  # the day from which a rule holds
+    date: Day | None = None  # the day from which a rule holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,4 +139,4 @@ class Marketplace(Protocol):
         """Which shop an unverified push claims to be for, so that its secret can be found; "" when unreadable."""
 
 
-__all__ = ["Adapter", "Capabilities", "CancelReason", "Marketplace", "Money", "Notice"]
+__all__ = ["Adapter", "CancelReason", "Capabilities", "Marketplace", "Money", "Notice"]

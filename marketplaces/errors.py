@@ -21,9 +21,7 @@ class TemporaryFailure(MarketplaceError):
     `retry_after` is in seconds, None when the marketplace named no time.
     """
 
-    def __init__(
-        self, message: str, *, code: str = "", request_id: str = "", retry_after: float | None = None
-    ) -> None:
+    def __init__(self, message: str, *, code: str = "", request_id: str = "", retry_after: float | None = None) -> None:
         super().__init__(message, code=code, request_id=request_id)
         self.retry_after = retry_after
 
@@ -47,9 +45,7 @@ class Refused(MarketplaceError):
     to be read again before anybody is told anything.
     """
 
-    def __init__(
-        self, message: str, *, code: str = "", request_id: str = "", already_processed: bool = False
-    ) -> None:
+    def __init__(self, message: str, *, code: str = "", request_id: str = "", already_processed: bool = False) -> None:
         super().__init__(message, code=code, request_id=request_id)
         self.already_processed = already_processed
 

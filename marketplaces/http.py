@@ -1,0 +1,240 @@
+"""One HTTP call, with its failures told apart by what may have happened at the other side.
+
+Adapters build the exact bytes and read the answer; this module moves them. Nothing it raises or logs holds a query
+string, because the query holds signatures and, at token endpoints, the app's secret.
+"""
+
+import logging
+import os
+import random
+import re
+import ssl
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from http.client import HTTPException
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connectionpool import ConnectionPool
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    MaxRetryError,
+    NameResolutionError,
+    NewConnectionError,
+    ReadTimeoutError,
+)
+from urllib3.response import BaseHTTPResponse
+from urllib3.util import Retry
+
+from marketplaces.errors import MarketplaceError, OutcomeUnknown, TemporaryFailure
+
+CONNECT_TIMEOUT = 5.0  # seconds
+READ_TIMEOUT = 10.0  # seconds between two pieces of the answer
+READ_TRIES = 3
+LONGEST_WAIT = 5.0  # seconds; a marketplace that asks for more is left to the caller's schedule
+
+
+class Effect(Enum):
+    """What a call does at the other side, and so what is known when its answer is lost."""
+
+    READ = "read"  # changes nothing: tried again here
+    REPEATABLE = "repeatable"  # changes something, but twice is as good as once: tried again by the caller
+    CHANGE = "change"  # must not happen twice: never tried again without asking
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """Any complete answer, whatever its status. `retry_after` is in seconds."""
+
+    status: int
+    body: bytes = field(repr=False)
+    retry_after: float | None = None
+
+
+def unclear(effect: Effect, message: str, *, code: str = "", request_id: str = "") -> MarketplaceError:
+    """The error for a call that was sent and got no usable answer."""
+    kind = OutcomeUnknown if effect is Effect.CHANGE else TemporaryFailure
+    return kind(message, code=code, request_id=request_id)
+
+
+class Http:
+    """Pooled keep-alive connections, one set for each thread of each process; safe to share."""
+
+    def __init__(
+        self,
+        *,
+        connect_timeout: float = CONNECT_TIMEOUT,
+        read_timeout: float = READ_TIMEOUT,
+        read_tries: int = READ_TRIES,
+        backoff: float = 0.3,
+        longest_wait: float = LONGEST_WAIT,
+    ) -> None:
+        self._timeouts = (connect_timeout, read_timeout)
+        self._retry = _ReadRetry(
+            total=read_tries - 1,
+            allowed_methods=None,  # searches are POSTs that read
+            status_forcelist=(502, 503, 504),
+            backoff_factor=backoff,
+            backoff_jitter=backoff,
+            raise_on_status=False,
+            respect_retry_after_header=True,
+        )
+        self._retry.longest_wait = longest_wait
+        self._local = threading.local()
+
+    def send(
+        self, method: str, url: str, *, effect: Effect, headers: Mapping[str, str], body: bytes | None = None
+    ) -> HttpAnswer:
+        """Send these bytes and give back whatever complete answer came.
+
+        Raises TemporaryFailure when the connection could not be made (nothing was sent) or a call that may be
+        repeated got no answer; OutcomeUnknown when a change may have arrived and no complete answer came back.
+        """
+        session = self._session(retrying=effect is Effect.READ)
+        try:
+            response = session.request(
+                method,
+                url,
+                headers=dict(headers),
+                data=body,
+                timeout=self._timeouts,
+                allow_redirects=False,  # a signed request with its token goes to nobody else
+                auth=_as_it_is,
+            )
+            return HttpAnswer(response.status_code, response.content, _retry_after(response.headers))
+        except (requests.RequestException, HTTPError, HTTPException, OSError, UnicodeError) as error:
+            failure = _failure(error, effect, urlsplit(url).hostname or "the marketplace", self._timeouts)
+        # Raised out here, so that the library's exception and the URL in it are not in the chain.
+        raise failure
+
+    def _session(self, *, retrying: bool) -> requests.Session:
+        local = self._local
+        if getattr(local, "pid", None) != os.getpid():  # connections do not survive a fork
+            local.pid = os.getpid()
+            local.reading = _new_session(self._retry)
+            local.changing = _new_session(Retry(total=0, read=False))
+        session: requests.Session = local.reading if retrying else local.changing
+        return session
+
+
+class _ReadRetry(Retry):
+    """Retries reads, but not after a whole read timeout and not where we are asked to wait for long."""
+
+    longest_wait = LONGEST_WAIT
+
+    def new(self, **changes: Any) -> "_ReadRetry":
+        successor = super().new(**changes)
+        successor.longest_wait = self.longest_wait
+        return successor
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: BaseHTTPResponse | None = None,
+        error: Exception | None = None,
+        _pool: ConnectionPool | None = None,
+        _stacktrace: Any = None,
+    ) -> "_ReadRetry":
+        if isinstance(error, ReadTimeoutError):
+            raise error
+        if response is not None and (self.get_retry_after(response) or 0) > self.longest_wait:
+            raise MaxRetryError(_pool, url or "", None)  # type: ignore[arg-type]
+        return super().increment(method, url, response, error, _pool, _stacktrace)
+
+    def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
+        """As ours: the library's raises where the header is nonsense."""
+        return _retry_after(response.headers)
+
+    def get_backoff_time(self) -> float:
+        """As the library's, with jitter on the first wait too, so that workers that failed together part."""
+        return super().get_backoff_time() or random.uniform(0, self.backoff_jitter)  # noqa: S311 - no secret
+
+
+def _new_session(retry: Retry) -> requests.Session:
+    session = requests.Session()
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # sellers share a session, not cookies
+    session.headers.update({"User-Agent": "Countermand", "Accept": "application/json"})
+    for prefix in ("https://", "http://"):
+        session.mount(prefix, HTTPAdapter(max_retries=retry, pool_maxsize=10))
+    return session
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """An authentication that adds nothing; without one, requests looks for passwords in ~/.netrc."""
+    return request
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    value = (headers.get("Retry-After") or "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def _failure(error: Exception, effect: Effect, host: str, timeouts: tuple[float, float]) -> MarketplaceError:
+    problem = _nothing_sent(error, timeouts[0])
+    if problem:
+        return TemporaryFailure(f"No connection to {host}: {problem}.")
+    if isinstance(error, requests.ReadTimeout | ReadTimeoutError):
+        return unclear(effect, f"{host} did not answer within {timeouts[1]:g} seconds.")
+    if isinstance(error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError):
+        return unclear(effect, f"The answer of {host} was cut off.")
+    return unclear(effect, f"The connection to {host} broke before an answer came.")
+
+
+_BAD_REQUEST = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.InvalidHeader,
+    UnicodeError,
+)
+
+
+def _nothing_sent(error: Exception, connect_timeout: float) -> str:
+    """Why no byte of the request can have left, or "" where one may have."""
+    if isinstance(error, _BAD_REQUEST):
+        return "the address or a header is malformed"
+    reason: object = error.args[0] if error.args else None
+    reason = getattr(reason, "reason", reason)
+    if isinstance(error, requests.ConnectTimeout) or isinstance(reason, ConnectTimeoutError):
+        return f"not reached within {connect_timeout:g} seconds"
+    if isinstance(reason, NameResolutionError):
+        return "its name was not found"
+    if isinstance(reason, NewConnectionError):
+        return "it was refused"
+    inner = reason.args[0] if isinstance(reason, Exception) and reason.args else None
+    if isinstance(reason, ssl.SSLCertVerificationError) or isinstance(inner, ssl.SSLCertVerificationError):
+        return "its certificate is not to be trusted"
+    return ""
+
+
+_QUERY = re.compile(r"\?[^\s'\"]*")
+
+
+def _without_query(record: logging.LogRecord) -> bool:
+    """Take query strings out of what urllib3 logs: it writes whole URLs, some of them at WARNING."""
+    text = record.getMessage()
+    if "?" in text:
+        record.msg, record.args = _QUERY.sub("?…", text), ()
+    return True
+
+
+for _name in ("urllib3.connectionpool", "urllib3.util.retry"):
+    logging.getLogger(_name).addFilter(_without_query)
+
+SHARED = Http()

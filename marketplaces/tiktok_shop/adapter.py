@@ -1,0 +1,245 @@
+"""TikTok Shop as an Adapter and a Marketplace: the client's JSON through the mapper, in the words of `base`."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import TypeVar
+
+from marketplaces.base import Capabilities
+from marketplaces.errors import BadRecord, Refused, TemporaryFailure
+from marketplaces.http import SHARED, Http
+from marketplaces.records import (
+    CancellationRecord,
+    Credentials,
+    HandoverOptions,
+    LineEligibility,
+    Notification,
+    OrderRecord,
+    PackageRecord,
+    Page,
+    Receipt,
+    RefundParts,
+    RejectReason,
+    Shipment,
+    ShippingProvider,
+    ShopRecord,
+    Tokens,
+    UploadedImage,
+)
+from marketplaces.tiktok_shop import details, mapper, rulebook, webhooks
+from marketplaces.tiktok_shop.client import MAX_ORDER_IDS, MAX_SEARCH_IDS, Answer, TikTokShopClient
+from marketplaces.tiktok_shop.shipping import ship
+
+ORDERS_PER_PAGE = 100
+CANCELLATIONS_PER_PAGE = 50
+
+Record = TypeVar("Record")
+
+
+class TikTokAdapter:
+    """One seller's TikTok Shop, and one shop of it where the credentials hold its cipher.
+
+    Raises what `base` says; an answer that cannot be understood as a whole is a TemporaryFailure.
+    """
+
+    marketplace = rulebook.MARKETPLACE
+
+    def __init__(self, credentials: Credentials, http: Http = SHARED) -> None:
+        self._client = TikTokShopClient(credentials, http)
+
+    # The seller's authorization
+
+    def tokens_from_code(self, auth_code: str) -> Tokens:
+        """Tokens for the code that a seller's consent came back with; it works once, for 30 minutes."""
+        return self._understand(details.tokens, self._client.get_tokens(auth_code))
+
+    def refresh_tokens(self, refresh_token: str) -> Tokens:
+        """Store what comes back in one piece: the old refresh token may be dead."""
+        return self._understand(details.tokens, self._client.refresh_tokens(refresh_token))
+
+    def authorized_shops(self) -> Sequence[ShopRecord]:
+        return self._understand(details.shops, self._client.authorized_shops())
+
+    # Orders and cancellations
+
+    def orders_updated(self, since: datetime, until: datetime, cursor: str = "") -> Page[OrderRecord]:
+        """Up to 100 orders, oldest change first. Both times must be aware."""
+        answer = self._client.search_orders(
+            page_size=ORDERS_PER_PAGE,
+            page_token=cursor,
+            update_time_ge=_seconds(since),
+            update_time_lt=_seconds(until),
+        )
+        return self._page(mapper.order_page, answer, cursor)
+
+    def orders_with_cancel_requested(self, cursor: str = "") -> Page[OrderRecord]:
+        """Orders whose buyer waits for an answer, oldest change first."""
+        answer = self._client.search_orders(page_size=ORDERS_PER_PAGE, page_token=cursor, is_buyer_request_cancel=True)
+        return self._page(mapper.order_page, answer, cursor)
+
+    def orders_by_id(self, order_ids: Sequence[str]) -> Page[OrderRecord]:
+        """Any number of ids, 50 a call. An unknown order is left out, another shop's refuses its whole call."""
+        pages = [
+            self._understand(mapper.order_page, self._client.order_details(chunk))
+            for chunk in _chunks(order_ids, MAX_ORDER_IDS)
+        ]
+        return _joined(pages)
+
+    def cancellations_updated(self, since: datetime, until: datetime, cursor: str = "") -> Page[CancellationRecord]:
+        """Up to 50 cancellations of every kind, oldest change first. Both times must be aware."""
+        answer = self._client.search_cancellations(
+            page_size=CANCELLATIONS_PER_PAGE,
+            page_token=cursor,
+            update_time_ge=_seconds(since),
+            update_time_lt=_seconds(until),
+        )
+        return self._page(mapper.cancellation_page, answer, cursor)
+
+    def cancellations_by_id(self, cancellation_ids: Sequence[str]) -> Page[CancellationRecord]:
+        """Any number of ids, 50 a call. Unknown ones are left out."""
+        chunks = _chunks(cancellation_ids, MAX_SEARCH_IDS)
+        return _joined([page for chunk in chunks for page in self._search_all(cancel_ids=chunk)])
+
+    def cancellations_of_order(self, order_id: str) -> Page[CancellationRecord]:
+        return _joined(list(self._search_all(order_ids=[order_id])))
+
+    def _search_all(
+        self, cancel_ids: Sequence[str] = (), order_ids: Sequence[str] = ()
+    ) -> Iterator[Page[CancellationRecord]]:
+        cursor = ""
+        while True:
+            answer = self._client.search_cancellations(
+                page_size=CANCELLATIONS_PER_PAGE, page_token=cursor, cancel_ids=cancel_ids, order_ids=order_ids
+            )
+            page = self._page(mapper.cancellation_page, answer, cursor)
+            yield page
+            cursor = page.next_cursor
+            if not cursor:
+                return
+
+    # What a decision needs to know
+
+    def reject_reasons(self, cancellation_id: str, locale: str) -> Sequence[RejectReason]:
+        return self._understand(details.reject_reasons, self._client.reject_reasons(cancellation_id, locale=locale))
+
+    def cancel_eligibility(self, order_id: str) -> Sequence[LineEligibility]:
+        return self._understand(details.cancel_eligibility, self._client.aftersale_eligibility(order_id))
+
+    def refund_preview(self, order_id: str, reason: str, line_item_ids: Sequence[str]) -> RefundParts:
+        """What a cancellation would give back; with no line items, of the whole order."""
+        answer = self._client.calculate_refund(order_id, reason=reason, line_item_ids=line_item_ids)
+        return self._understand(details.refund_preview, answer)
+
+    def package(self, package_id: str) -> PackageRecord:
+        return self._understand(details.package, self._client.package(package_id))
+
+    def handover_options(self, package_id: str) -> HandoverOptions:
+        return self._understand(details.handover_options, self._client.handover_slots(package_id))
+
+    def shipping_providers(self, delivery_option_id: str) -> Sequence[ShippingProvider]:
+        return self._understand(details.shipping_providers, self._client.shipping_providers(delivery_option_id))
+
+    # Changes
+
+    def upload_image(self, content: bytes, filename: str, mime_type: str) -> UploadedImage:
+        """Never OutcomeUnknown: an image uploaded twice does no harm."""
+        answer = self._client.upload_image(content, filename=filename, mime_type=mime_type)
+        return self._understand(lambda data: details.uploaded_image(data, mime_type), answer)
+
+    def approve(self, cancellation_id: str, key: str) -> Receipt:
+        return _receipt(self._client.approve(cancellation_id, idempotency_key=key))
+
+    def reject(
+        self, cancellation_id: str, key: str, reason: str, comment: str, images: Sequence[UploadedImage]
+    ) -> Receipt:
+        answer = self._client.reject(
+            cancellation_id,
+            reason=reason,
+            comment=comment,
+            images=[
+                {
+                    "image_id": image.image_id,
+                    "mime_type": image.mime_type,
+                    "width": image.width,
+                    "height": image.height,
+                }
+                for image in images
+            ],
+            idempotency_key=key,
+        )
+        return _receipt(answer)
+
+    def cancel_items(self, order_id: str, reason: str, line_items: Mapping[str, int]) -> Receipt:
+        """Cancel these line items, or with none the whole order. One line item is one unit. There is no key."""
+        if any(quantity != 1 for quantity in line_items.values()):
+            raise Refused("A TikTok Shop line item is one unit: its quantity is 1.")
+        return _receipt(self._client.cancel_order(order_id, reason=reason, line_item_ids=tuple(line_items)))
+
+    def ship(self, shipment: Shipment) -> Receipt:
+        return _receipt(ship(self._client, shipment))
+
+    def _understand(self, read: Callable[[Mapping[str, object]], Record], answer: Answer) -> Record:
+        with _understood(answer):
+            return read(answer.data)
+
+    def _page(self, read: Callable[[Mapping[str, object]], Page[Record]], answer: Answer, cursor: str) -> Page[Record]:
+        page = self._understand(read, answer)
+        if cursor and page.next_cursor == cursor:
+            raise TemporaryFailure("The next page is the same page again.", request_id=answer.request_id)
+        return page
+
+
+class TikTokShop:
+    """TikTok Shop as a whole."""
+
+    name = rulebook.MARKETPLACE_NAME
+
+    def adapter(self, credentials: Credentials) -> TikTokAdapter:
+        return TikTokAdapter(credentials)
+
+    def capabilities(self, region: str, today: date) -> Capabilities:
+        """From rulebook.toml; a region that is not in it gets what is safe everywhere."""
+        return rulebook.capabilities(region, today)
+
+    def read_notification(
+        self, body: bytes, headers: Mapping[str, str], app_key: str, app_secret: str
+    ) -> Notification | None:
+        """The push, or None when its signature is wrong. Raises BadRecord when it is signed but not understood."""
+        return webhooks.parse(body) if webhooks.verify(body, headers, app_key, app_secret) else None
+
+    def shop_id_of_notification(self, body: bytes) -> str:
+        return webhooks.claimed_shop_id(body)
+
+
+@contextmanager
+def _understood(answer: Answer) -> Iterator[None]:
+    try:
+        yield
+    except BadRecord as problem:
+        message = f"The answer is not as documented: {problem}."
+        raise TemporaryFailure(message, request_id=answer.request_id) from None
+
+
+def _receipt(answer: Answer) -> Receipt:
+    return details.receipt(answer.data, answer.request_id, answer.message)
+
+
+def _seconds(moment: datetime) -> int:
+    """The first whole second not before `moment`: right for an included start and for an excluded end."""
+    if moment.tzinfo is None:
+        raise ValueError("a time without time zone is no moment")
+    return math.ceil(moment.timestamp())
+
+
+def _chunks(ids: Sequence[str], size: int) -> list[list[str]]:
+    unique = list(dict.fromkeys(ids))
+    return [unique[start : start + size] for start in range(0, len(unique), size)]
+
+
+def _joined(pages: Sequence[Page[Record]]) -> Page[Record]:
+    return Page(
+        records=[record for page in pages for record in page.records],
+        set_aside=[one for page in pages for one in page.set_aside],
+        drift=list(dict.fromkeys(word for page in pages for word in page.drift)),
+    )

@@ -1,0 +1,320 @@
+"""TikTok Shop's orders and cancellations as records. Pure: the same JSON gives the same records.
+
+Each record stands or falls alone: one that cannot be understood becomes a SetAside with its id and the path to what is
+wrong. A page whose list is no list raises BadRecord. Fields and words that we do not know are kept and reported.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, TypeVar
+
+from marketplaces.errors import BadRecord
+from marketplaces.records import (
+    CancellationLineRecord,
+    CancellationRecord,
+    CancellationState,
+    LineItemRecord,
+    OrderRecord,
+    Page,
+    RefundParts,
+    SetAside,
+)
+from marketplaces.tiktok_shop.known import (
+    BUYER_CANCEL,
+    CANCELLATION_FIELDS,
+    CANCELLATION_KINDS,
+    CANCELLATION_LINE_FIELDS,
+    CANCELLATION_STATES,
+    FULFILLMENT_TYPES,
+    LINE_FIELDS,
+    LINE_STATUSES,
+    ORDER_FIELDS,
+    ORDER_STATUSES,
+    PACKAGE_STATUSES,
+    PAYMENT_FIELDS,
+    REFUND_FIELDS,
+    RESPOND_ACTION,
+    SHIPPED_STATUSES,
+)
+from marketplaces.tiktok_shop.reading import (
+    Json,
+    flag,
+    identifier,
+    inside,
+    members,
+    moment,
+    money,
+    number,
+    objects,
+    required_moment,
+    required_money,
+    text,
+)
+
+Record = TypeVar("Record")
+Drift = dict[str, None]  # in the order met, each once
+
+
+def order_page(data: Json) -> Page[OrderRecord]:
+    """`data` of Get Order List or Get Order Detail. Raises BadRecord when the page is none."""
+    return _page(data, "orders", "id", order)
+
+
+def cancellation_page(data: Json) -> Page[CancellationRecord]:
+    """`data` of Search Cancellations. Raises BadRecord when the page is none."""
+    return _page(data, "cancellations", "cancel_id", cancellation)
+
+
+def _page(data: Json, name: str, id_name: str, read: Callable[[Json, Drift], Record]) -> Page[Record]:
+    items = data.get(name)
+    if items is None:
+        items = []
+    if not isinstance(items, list):
+        raise BadRecord(name, "must be a list")
+    records: list[Record] = []
+    set_aside: list[SetAside] = []
+    drift: Drift = {}
+    for item in items:
+        try:
+            if not isinstance(item, dict):
+                raise BadRecord(name, "must hold objects")
+            records.append(read(item, drift))
+        except BadRecord as problem:
+            set_aside.append(SetAside(_id_of(item, id_name), str(problem)))
+    total = number(data, "total_count") if data.get("total_count") is not None else None
+    return Page(records, text(data, "next_page_token"), total, set_aside, list(drift))
+
+
+def _id_of(item: Any, id_name: str) -> str:
+    value = item.get(id_name) if isinstance(item, dict) else None
+    return value if isinstance(value, str) else ""
+
+
+def order(raw: Json, drift: Drift) -> OrderRecord:
+    """One order; `drift` is added to. Raises BadRecord naming the field."""
+    payment = members(raw, "payment")
+    try:
+        currency = identifier(payment, "currency")
+        total = required_money(payment, "total_amount", currency)
+        subtotal = money(payment, "sub_total", currency)
+        shipping_fee = money(payment, "shipping_fee", currency)
+        tax = money(payment, "tax", currency)
+    except BadRecord as problem:
+        raise inside("payment", problem) from None
+    recipient = members(raw, "recipient_address")
+    try:
+        recipient_name = text(recipient, "name")
+        recipient_region = text(recipient, "region_code")
+        recipient_address = text(recipient, "full_address")
+    except BadRecord as problem:
+        raise inside("recipient_address", problem) from None
+    status = identifier(raw, "status")
+    if status not in ORDER_STATUSES:
+        drift[f"order.status: {status}"] = None
+    fulfillment = text(raw, "fulfillment_type")
+    if fulfillment not in FULFILLMENT_TYPES:
+        drift[f"order.fulfillment_type: {fulfillment}"] = None
+    extra = _unknown(raw, ORDER_FIELDS, "order", drift)
+    if not PAYMENT_FIELDS.issuperset(payment):
+        extra = {**extra, "payment": _unknown(payment, PAYMENT_FIELDS, "order.payment", drift)}
+    lines = _each(raw, "line_items", lambda item: order_line(item, currency, drift))
+    live = [line for line in lines if not line.is_cancelled]
+    return OrderRecord(
+        marketplace_id=identifier(raw, "id"),
+        status=status,
+        created_at=required_moment(raw, "create_time"),
+        updated_at=required_moment(raw, "update_time"),
+        total=total,
+        subtotal=subtotal,
+        shipping_fee=shipping_fee,
+        tax=tax,
+        lines=lines,
+        package_ids=_package_ids(raw, lines),
+        paid_at=moment(raw, "paid_time"),
+        cancelled_at=moment(raw, "cancel_time"),
+        ship_by=moment(raw, "shipping_due_time") or moment(raw, "cancel_order_sla_time"),
+        shipped_at=moment(raw, "rts_time"),
+        cancel_requested_at=moment(raw, "request_cancel_time"),
+        is_cancel_requested=flag(raw, "is_buyer_request_cancel"),
+        # is_on_hold_order also says that an order was or will be on hold; only the status says that it is.
+        is_on_hold=status == "ON_HOLD",
+        is_shipped=status in SHIPPED_STATUSES or (bool(live) and all(line.is_shipped for line in live)),
+        is_cancelled=status == "CANCELLED" or (bool(lines) and not live),
+        is_cash_on_delivery=flag(raw, "is_cod"),
+        cancelled_by=text(raw, "cancellation_initiator"),
+        cancel_reason=text(raw, "cancel_reason"),
+        fulfillment_type=FULFILLMENT_TYPES.get(fulfillment, fulfillment),
+        shipping_type=text(raw, "shipping_type"),
+        delivery_option_id=text(raw, "delivery_option_id"),
+        delivery_option_name=text(raw, "delivery_option_name"),
+        shipping_provider=text(raw, "shipping_provider"),
+        tracking_number=text(raw, "tracking_number"),
+        warehouse_id=text(raw, "warehouse_id"),
+        payment_method=text(raw, "payment_method_name"),
+        buyer_id=text(raw, "user_id"),
+        buyer_message=text(raw, "buyer_message"),
+        recipient_name=recipient_name,
+        recipient_region=recipient_region,
+        recipient_address=recipient_address,
+        extra=extra,
+    )
+
+
+def order_line(raw: Json, currency: str, drift: Drift) -> LineItemRecord:
+    """One line item, which is one unit. A missing price counts as 0 in `currency`."""
+    currency = text(raw, "currency") or currency
+    status = text(raw, "display_status")
+    package_status = text(raw, "package_status")
+    if status not in LINE_STATUSES:
+        drift[f"order.line_items.display_status: {status}"] = None
+    if package_status not in PACKAGE_STATUSES:
+        drift[f"order.line_items.package_status: {package_status}"] = None
+    return LineItemRecord(
+        marketplace_id=identifier(raw, "id"),
+        status=status,
+        product_id=text(raw, "product_id"),
+        product_name=text(raw, "product_name"),
+        sku_id=text(raw, "sku_id"),
+        sku_name=text(raw, "sku_name"),
+        seller_sku=text(raw, "seller_sku"),
+        image_url=text(raw, "sku_image"),
+        quantity=1,
+        price=money(raw, "sale_price", currency),
+        original_price=money(raw, "original_price", currency),
+        package_id=text(raw, "package_id"),
+        package_status=package_status,
+        tracking_number=text(raw, "tracking_number"),
+        cancelled_by=text(raw, "cancel_user"),
+        cancel_reason=text(raw, "cancel_reason"),
+        is_gift=flag(raw, "is_gift"),
+        is_shipped=status in SHIPPED_STATUSES,
+        is_cancelled=status == "CANCELLED",
+        extra=_unknown(raw, LINE_FIELDS, "order.line_items", drift),
+    )
+
+
+def cancellation(raw: Json, drift: Drift) -> CancellationRecord:
+    """One cancellation, the buyer's or the seller's; `drift` is added to. Raises BadRecord naming the field."""
+    status = identifier(raw, "cancel_status")
+    kind = text(raw, "cancel_type")
+    state = CANCELLATION_STATES.get(status, CancellationState.UNKNOWN)
+    if state is CancellationState.UNKNOWN:
+        drift[f"cancellation.cancel_status: {status}"] = None
+    if kind not in CANCELLATION_KINDS:
+        drift[f"cancellation.cancel_type: {kind}"] = None
+    must_respond, deadline = _response_due(raw, drift)
+    return CancellationRecord(
+        marketplace_id=identifier(raw, "cancel_id"),
+        order_id=identifier(raw, "order_id"),
+        state=state,
+        status=status,
+        kind=kind,
+        # A kind that we have not met still needs an answer where the record asks the seller for one.
+        needs_answer=state is CancellationState.WAITING and (kind == BUYER_CANCEL or must_respond),
+        initiator=text(raw, "role").lower(),
+        reason=text(raw, "cancel_reason"),
+        reason_text=text(raw, "cancel_reason_text"),
+        created_at=required_moment(raw, "create_time"),
+        updated_at=required_moment(raw, "update_time"),
+        deadline=deadline,
+        refund=_optional_refund(raw, "cancellation.refund_amount", drift),
+        lines=_each(raw, "cancel_line_items", lambda item: cancellation_line(item, drift)),
+        extra=_unknown(raw, CANCELLATION_FIELDS, "cancellation", drift),
+    )
+
+
+def cancellation_line(raw: Json, drift: Drift) -> CancellationLineRecord:
+    """One line item of a cancellation; unknown fields are reported, there is no place to keep them."""
+    image = members(raw, "product_image")
+    try:
+        image_url = text(image, "url")
+    except BadRecord as problem:
+        raise inside("product_image", problem) from None
+    _unknown(raw, CANCELLATION_LINE_FIELDS, "cancellation.cancel_line_items", drift)
+    return CancellationLineRecord(
+        marketplace_id=identifier(raw, "cancel_line_item_id"),
+        line_item_id=identifier(raw, "order_line_item_id"),
+        sku_id=text(raw, "sku_id"),
+        sku_name=text(raw, "sku_name"),
+        product_name=text(raw, "product_name"),
+        seller_sku=text(raw, "seller_sku"),
+        image_url=image_url,
+        quantity=1,
+        refund=_optional_refund(raw, "cancellation.cancel_line_items.refund_amount", drift),
+    )
+
+
+def refund_parts(raw: Json) -> RefundParts:
+    """An amount object such as `refund_amount` or `order_refund_amount`; what is absent counts as 0."""
+    currency = identifier(raw, "currency")
+    fees = money(raw, "retail_delivery_fee", currency)
+    service = money(raw, "buyer_service_fee", currency)
+    return RefundParts(
+        total=required_money(raw, "refund_total", currency),
+        subtotal=money(raw, "refund_subtotal", currency),
+        shipping_fee=money(raw, "refund_shipping_fee", currency),
+        tax=money(raw, "refund_tax", currency),
+        fees=type(fees)(fees.amount + service.amount, currency) if service.amount else fees,
+    )
+
+
+def _optional_refund(raw: Json, where: str, drift: Drift) -> RefundParts | None:
+    amounts = members(raw, "refund_amount")
+    if not amounts:
+        return None
+    _unknown(amounts, REFUND_FIELDS, where, drift)
+    try:
+        return refund_parts(amounts)
+    except BadRecord as problem:
+        raise inside("refund_amount", problem) from None
+
+
+def _response_due(raw: Json, drift: Drift) -> tuple[bool, Any]:
+    """Whether the seller is asked to respond, and until when; the earliest where several are named."""
+    deadlines = []
+    asked = False
+    for index, action in enumerate(objects(raw, "seller_next_action_response")):
+        try:
+            name = text(action, "action")
+            deadline = moment(action, "deadline")
+        except BadRecord as problem:
+            raise inside(f"seller_next_action_response[{index}]", problem) from None
+        if name == RESPOND_ACTION:
+            asked = True
+            deadlines.append(deadline)
+        else:
+            drift[f"cancellation.seller_next_action_response.action: {name}"] = None
+    return asked, min((deadline for deadline in deadlines if deadline), default=None)
+
+
+def _package_ids(raw: Json, lines: Sequence[LineItemRecord]) -> tuple[str, ...]:
+    """The order's packages; where the order names none, those that its line items are in."""
+    packages = objects(raw, "packages")
+    if not packages:
+        return tuple(dict.fromkeys(line.package_id for line in lines if line.package_id))
+    try:
+        return tuple(identifier(package, "id") for package in packages)
+    except BadRecord as problem:
+        raise inside("packages", problem) from None
+
+
+def _each(raw: Json, name: str, read: Callable[[Json], Record]) -> tuple[Record, ...]:
+    records = []
+    for index, item in enumerate(objects(raw, name)):
+        try:
+            records.append(read(item))
+        except BadRecord as problem:
+            raise inside(f"{name}[{index}]", problem) from None
+    return tuple(records)
+
+
+_NOTHING: Mapping[str, Any] = {}
+
+
+def _unknown(raw: Json, known: Collection[str], where: str, drift: Drift) -> Mapping[str, Any]:
+    """The fields that we do not know, as they came; each is reported once."""
+    names = raw.keys() - known
+    if not names:
+        return _NOTHING
+    for name in sorted(names):
+        drift[f"{where}.{name}"] = None
+    return {name: raw[name] for name in names}
