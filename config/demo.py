@@ -1,5 +1,6 @@
 """`./run demo`: the whole house on one machine, with a marketplace to play against. Ctrl-C stops all of it."""
 
+import contextlib
 import os
 import queue
 import signal
@@ -10,7 +11,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from typing import IO, NoReturn
+from typing import NoReturn
 
 from config import private_servers
 
@@ -26,7 +27,7 @@ WEB = [PYTHON, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{PORT}", "
 WEB += ["--worker-class", "gthread", "--workers", "2", "--threads", "4"]
 CELERY = [PYTHON, "-m", "celery", "--app", "config"]
 WORKER = [*CELERY, "worker", "--concurrency", "4", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
-BEAT = [*CELERY, "beat", "--pidfile=", f"--schedule={private_servers.LOCAL / 'beat'}"]
+BEAT = [*CELERY, "--quiet", "beat", "--pidfile=", f"--schedule={private_servers.LOCAL / 'beat'}"]
 
 LONGEST_START_SECONDS = 60
 LONGEST_STOP_SECONDS = 15
@@ -36,7 +37,7 @@ COLOURS = {"sandbox": 35, "web": 36, "worker": 33, "beat": 34}
 class Part:
     """One process of the demo, whose lines come out with its name in front of them."""
 
-    def __init__(self, name: str, command: list[str], ended: "queue.SimpleQueue[Part | None]") -> None:
+    def __init__(self, name: str, command: list[str], ended: "queue.SimpleQueue[Part]") -> None:
         self.name = name
         self.ended = ended
         # A session of its own, so that Ctrl-C reaches the demo alone, which then stops its parts in order.
@@ -48,15 +49,14 @@ class Part:
             text=True,
             start_new_session=True,
         )
-        assert self.process.stdout is not None
-        self.reader = threading.Thread(target=self._relay, args=[self.process.stdout], daemon=True)
+        self.reader = threading.Thread(target=self._relay, daemon=True)
         self.reader.start()
 
-    def _relay(self, lines: IO[str]) -> None:
+    def _relay(self) -> None:
         name = f"{self.name:>7} |"
         if sys.stdout.isatty():
             name = f"\033[{COLOURS[self.name]}m{name}\033[0m"
-        for line in lines:
+        for line in self.process.stdout or ():
             sys.stdout.write(f"{name} {line}")
             sys.stdout.flush()
         self.ended.put(self)
@@ -67,10 +67,8 @@ class Part:
             self.process.wait(LONGEST_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             say(f"{self.name} does not stop by itself: killed")
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)  # whatever it started is of its session
-        except ProcessLookupError:
-            pass
         self.process.wait()
         self.reader.join(2)
 
@@ -78,7 +76,7 @@ class Part:
 class Demo:
     def __init__(self) -> None:
         self.parts: list[Part] = []
-        self.ended: queue.SimpleQueue[Part | None] = queue.SimpleQueue()
+        self.ended: queue.SimpleQueue[Part] = queue.SimpleQueue()
 
     def run(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -102,6 +100,7 @@ class Demo:
     def _prepare(self) -> None:
         require_free(PORT, "PORT")
         require_free(SANDBOX_PORT, "SANDBOX_PORT")
+        os.environ["PYTHONUNBUFFERED"] = "1"  # a line comes out when it is written
         # The sandbox's pictures are on this machine, and unencrypted.
         os.environ.setdefault("IMAGE_SOURCES", f"https:,{SANDBOX_URL},http://localhost:{SANDBOX_PORT}")
         private_servers.choose("demo", number=1)
@@ -133,14 +132,12 @@ class Demo:
             part = self.ended.get(timeout=seconds)
         except queue.Empty:
             return
-        if part is not None:
-            give_up(f"{part.name} has ended by itself (exit code {part.process.wait()}), so the demo stops.")
+        give_up(f"{part.name} has ended by itself (exit code {part.process.wait()}), so the demo stops.")
 
     def _welcome(self, sign_ins: str) -> None:
         rule = "=" * 78
-        say(
-            f"\n{rule}\nCountermand   {WEB_URL}/\nsandbox       {SANDBOX_URL}/\n\n{sign_ins.strip()}\n\nCtrl-C stops all.\n{rule}"
-        )
+        addresses = f"Countermand   {WEB_URL}/\nsandbox       {SANDBOX_URL}/"
+        say(f"\n{rule}\n{addresses}\n\n{sign_ins.strip()}\n\nCtrl-C stops all of it.\n{rule}")
 
     def _asked_to_stop(self, *_: object) -> NoReturn:
         say("stopping")

@@ -169,14 +169,14 @@ CONTENT_SECURITY_POLICY = {
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
-STATICFILES_DIRS = [BASE_DIR / "static", ("tabler", BASE_DIR / "node_modules/@tabler/core/dist")]
+TABLER = BASE_DIR / "node_modules/@tabler/core/dist"
+# Not the whole of it: some of what it bundles names source maps that are not there, which ends collectstatic.
+STATICFILES_DIRS = [BASE_DIR / "static", ("tabler/css", TABLER / "css"), ("tabler/js", TABLER / "js")]
 STORAGES = {
     # Evidence lives here and is never served by the web server itself: a view checks who may see it.
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
-        "BACKEND": env(
-            "STATICFILES_BACKEND", default="django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
-        )
+        "BACKEND": env("STATICFILES_BACKEND", default="django.contrib.staticfiles.storage.ManifestStaticFilesStorage")
     },
 }
 MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(private_servers.LOCAL / "media"))
@@ -243,7 +243,12 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
     # urllib3 logs whole URLs at DEBUG, and a token URL carries the app's secret.
-    "loggers": {"urllib3": {"level": "WARNING"}},
+    # Celery tells of every task that comes and goes, and the sweeps come and go all day.
+    "loggers": {
+        "urllib3": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+    },
 }
 structlog.configure(
     processors=[
