@@ -1,0 +1,93 @@
+"""Trouble on order: what to do to the next calls of an endpoint, a number of times or at a rate."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+KINDS = ("slow", "rate_limited", "server_error", "reset_before", "reset_after", "malformed", "expired_token",
+         "business_error")
+
+
+@dataclass(slots=True)
+class Fault:
+    """``count`` strikes and it is gone, or strikes at ``rate`` (0..1) until cleared. ``seconds`` is for slow,
+    ``retry_after`` (seconds) for rate_limited, ``status`` for server_error, ``code`` for business_error."""
+
+    id: int
+    endpoint: str
+    kind: str
+    count: int | None = None
+    rate: float | None = None
+    shop_id: str | None = None
+    seconds: float = 1.0
+    retry_after: int = 1
+    status: int = 500
+    code: int = 25001028
+    struck: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def spent(self) -> bool:
+        return self.count is not None and self.struck >= self.count
+
+    def concerns(self, endpoint: str, shop_id: str | None) -> bool:
+        return self.endpoint in ("*", endpoint) and self.shop_id in (None, shop_id) and not self.spent
+
+
+class Faults:
+    """All faults asked for, spent ones included so that their strikes can be read. Rates are seeded."""
+
+    def __init__(self, seed: int) -> None:
+        self._dice = random.Random(f"faults {seed}")
+        self._numbers = 0
+        self.active: list[Fault] = []
+
+    def add(self, wish: Mapping[str, Any], endpoints: frozenset[str]) -> Fault:
+        """Raises ValueError when the wish makes no sense."""
+        known = set(Fault.__dataclass_fields__) - {"id", "struck"}
+        if unknown := set(wish) - known:
+            raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
+        if wish.get("kind") not in KINDS:
+            raise ValueError(f"kind is one of {', '.join(KINDS)}")
+        if wish.get("endpoint", "*") not in endpoints | {"*"}:
+            raise ValueError(f"endpoint is * or one of {', '.join(sorted(endpoints))}")
+        _check_numbers(wish)
+        self._numbers += 1
+        fault = Fault(id=self._numbers, **{"endpoint": "*", **wish})
+        if fault.count is None and fault.rate is None:
+            fault.count = 1
+        self.active.append(fault)
+        return fault
+
+    def clear(self, fault_id: int | None = None) -> None:
+        self.active = [] if fault_id is None else [each for each in self.active if each.id != fault_id]
+
+    def strike(self, endpoint: str, shop_id: str | None) -> tuple[float, Fault | None]:
+        """What happens to this call: seconds to wait first, and the one other fault that hits it."""
+        wait = 0.0
+        for fault in self.active:
+            if not fault.concerns(endpoint, shop_id):
+                continue
+            if fault.rate is not None and self._dice.random() >= fault.rate:
+                continue
+            fault.struck += 1
+            if fault.kind != "slow":
+                return wait, fault
+            wait += fault.seconds
+        return wait, None
+
+
+def _check_numbers(wish: Mapping[str, Any]) -> None:
+    for name in ("count", "retry_after", "status", "code"):
+        if name in wish and (not isinstance(wish[name], int) or isinstance(wish[name], bool) or wish[name] < 0):
+            raise ValueError(f"{name} is a whole number")
+    for name in ("rate", "seconds"):
+        if name in wish and (not isinstance(wish[name], int | float) or wish[name] < 0):
+            raise ValueError(f"{name} is a number")
+    if wish.get("rate", 0) > 1:
+        raise ValueError("rate is at most 1")

@@ -1,0 +1,27 @@
+"""The worlds that can be asked for by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """``orders``: how many unless told otherwise. ``pending``: the portion with a request that waits, up to
+    ``pending_cap`` in a large world. ``hours``: how far away the deadlines are at most. ``switches``: set at start."""
+
+    orders: int = 240
+    pending: float = 0.25
+    hours: float = 47.0
+    regions: frozenset[str] | None = None
+    switches: dict[str, bool] = field(default_factory=dict)
+
+
+SCENARIOS = {
+    "default": Scenario(),
+    "empty": Scenario(orders=0),
+    "busy": Scenario(orders=400, pending=0.7, hours=6.0),
+    "us_only": Scenario(regions=frozenset({"US"})),
+    "legacy_answers": Scenario(switches={"legacy_answers": True}),
+    "drift": Scenario(switches={"drift": True}),
+}
