@@ -101,7 +101,7 @@ class OrderRecord:
     cancelled_by: str = ""
     cancel_reason: str = ""
     fulfillment_type: str = ""  # "seller", "marketplace", or the marketplace's own word when it is a new one
-    shipping_type: str = ""
+    shipping_type: str = ""  # whose carrier: "seller", "marketplace", or the marketplace's own word
     delivery_option_id: str = ""
     delivery_option_name: str = ""
     shipping_provider: str = ""

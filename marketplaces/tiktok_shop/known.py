@@ -84,6 +84,8 @@ FULFILLMENT_TYPES = {
     "FULFILLMENT_BY_TIKTOK": "marketplace",
     "FULFILLMENT_BY_DILAYANI_TOKOPEDIA": "marketplace",
 }
+# Whose carrier takes the parcel, likewise.
+SHIPPING_TYPES = {"": "", "SELLER": "seller", "TIKTOK": "marketplace"}
 
 CANCELLATION_STATES = {
     "CANCELLATION_REQUEST_PENDING": CancellationState.WAITING,

@@ -34,6 +34,7 @@ from marketplaces.tiktok_shop.known import (
     REFUND_FIELDS,
     RESPOND_ACTION,
     SHIPPED_STATUSES,
+    SHIPPING_TYPES,
 )
 from marketplaces.tiktok_shop.reading import (
     Json,
@@ -113,6 +114,9 @@ def order(raw: Json, drift: Drift) -> OrderRecord:
     fulfillment = text(raw, "fulfillment_type")
     if fulfillment not in FULFILLMENT_TYPES:
         drift[f"order.fulfillment_type: {fulfillment}"] = None
+    shipping = text(raw, "shipping_type")
+    if shipping not in SHIPPING_TYPES:
+        drift[f"order.shipping_type: {shipping}"] = None
     extra = _unknown(raw, ORDER_FIELDS, "order", drift)
     if not PAYMENT_FIELDS.issuperset(payment):
         extra = {**extra, "payment": _unknown(payment, PAYMENT_FIELDS, "order.payment", drift)}
@@ -143,7 +147,7 @@ def order(raw: Json, drift: Drift) -> OrderRecord:
         cancelled_by=text(raw, "cancellation_initiator"),
         cancel_reason=text(raw, "cancel_reason"),
         fulfillment_type=FULFILLMENT_TYPES.get(fulfillment, fulfillment),
-        shipping_type=text(raw, "shipping_type"),
+        shipping_type=SHIPPING_TYPES.get(shipping, shipping),
         delivery_option_id=text(raw, "delivery_option_id"),
         delivery_option_name=text(raw, "delivery_option_name"),
         shipping_provider=text(raw, "shipping_provider"),
