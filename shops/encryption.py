@@ -4,9 +4,10 @@ from functools import lru_cache
 from typing import Any
 
 from cryptography.fernet import Fernet, MultiFernet
+from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import FieldError
-from django.db import models
+from django.db import models, transaction
 
 
 @lru_cache(maxsize=4)
@@ -36,3 +37,24 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
         if lookup_name != "isnull":
             raise FieldError(f"{self.name} is encrypted and cannot be looked up by “{lookup_name}”.")
         return super().get_lookup(lookup_name)
+
+
+def rotate_secrets() -> int:
+    """Write every encrypted column again with the first key, a row at a time; returns how many rows were written."""
+    return sum(_rotate(model, fields) for model in apps.get_models() if (fields := _encrypted(model)))
+
+
+def _encrypted(model: type[models.Model]) -> list[str]:
+    return [field.name for field in model._meta.concrete_fields if isinstance(field, EncryptedTextField)]
+
+
+def _rotate(model: type[models.Model], fields: list[str]) -> int:
+    """Each row is locked while it is written, so that tokens that are renewed meanwhile are not put back."""
+    rotated = 0
+    for pk in model._default_manager.values_list("pk", flat=True).iterator():
+        with transaction.atomic():
+            row = model._default_manager.select_for_update().filter(pk=pk).first()
+            if row is not None:
+                row.save(update_fields=fields)
+                rotated += 1
+    return rotated

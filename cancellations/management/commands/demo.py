@@ -1,0 +1,65 @@
+import secrets
+from argparse import ArgumentParser
+from datetime import timedelta
+from typing import Any
+
+import requests
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from cancellations import sync
+from marketplaces.records import Tokens
+from shops.connecting import connect
+from shops.models import Membership, Role, Shop, SyncRun
+
+PEOPLE = {
+    Role.VIEWER: ("viewer@countermand.example", "Vera", "Viewer"),
+    Role.AGENT: ("agent@countermand.example", "Alex", "Agent"),
+    Role.MANAGER: ("manager@countermand.example", "Mina", "Manager"),
+}
+
+
+class Command(BaseCommand):
+    help = "Fill this database for a demonstration: the sandbox's shops, pulled for real, and a person of every role."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--sandbox-url", required=True)
+
+    def handle(self, *args: Any, sandbox_url: str, **options: Any) -> None:
+        shops = self.connect_shops(sandbox_url.rstrip("/"))
+        self.pull(shops)
+        password = secrets.token_urlsafe(9)
+        people = [self.make_person(role, password, shops) for role in PEOPLE]
+        self.stdout.write("Sign in as")
+        for person, role in zip(people, PEOPLE, strict=True):
+            self.stdout.write(f"  {person.email:32} {password}   {role.label}")
+
+    def connect_shops(self, url: str) -> list[Shop]:
+        """One connection for each access token: a seller may have several shops behind one authorization."""
+        told = requests.get(f"{url}/__sandbox__/credentials", timeout=10).json()
+        by_token = {shop["access_token"]: shop for shop in told["shops"]}
+        for shop in by_token.values():
+            expires = timezone.now() + timedelta(days=6)
+            tokens = Tokens(shop["access_token"], expires, shop["refresh_token"], expires, seller_name=shop["name"])
+            connect("tiktok_shop", told["app_key"], told["app_secret"], tokens, api_url=url, auth_url=url)
+        return list(Shop.objects.select_related("connection"))
+
+    def pull(self, shops: list[Shop]) -> None:
+        for shop in shops:
+            for run in sync.pull(shop, full=True):
+                if run.state != SyncRun.State.SUCCEEDED:
+                    raise CommandError(f"{shop}: {run.get_kind_display()} {run.get_state_display()}: {run.error}")
+
+    @transaction.atomic
+    def make_person(self, role: Role, password: str, shops: list[Shop]) -> User:
+        email, first_name, last_name = PEOPLE[role]
+        person, _ = User.objects.get_or_create(email=email)
+        person.first_name, person.last_name = first_name, last_name
+        person.is_staff = person.is_superuser = role == Role.MANAGER
+        person.set_password(password)
+        person.save()
+        for shop in shops:
+            Membership.objects.update_or_create(user=person, shop=shop, defaults={"role": role})
+        return person

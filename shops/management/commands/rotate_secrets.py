@@ -1,0 +1,15 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from shops.encryption import rotate_secrets
+
+
+class Command(BaseCommand):
+    help = (
+        "Write every stored secret again with the first of FIELD_ENCRYPTION_KEYS, so that the keys after it can be "
+        "dropped."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.stdout.write(f"{rotate_secrets()} rows written again.")
