@@ -1,9 +1,13 @@
 import os
+from collections.abc import Iterator
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 
 from config import private_servers
+from tests.sandbox_process import SandboxProcess, running_sandbox
+from tests.world import World, connected_world
 
 
 @pytest.fixture
@@ -13,3 +17,23 @@ def product_environment(transactional_db: None) -> dict[str, str]:
     if not connection.settings_dict["HOST"]:
         own["DATABASE_URL"] = private_servers.database_url(connection.settings_dict["NAME"])
     return {**os.environ, **own}
+
+
+@pytest.fixture(scope="session")
+def sandbox_process() -> Iterator[SandboxProcess]:
+    """One simulator for the whole of this test process; `sandbox` gives it a fresh world for each test."""
+    with running_sandbox("--orders", "90", "--rate-limit", "0") as process:
+        yield process
+
+
+@pytest.fixture
+def sandbox(sandbox_process: SandboxProcess) -> SandboxProcess:
+    sandbox_process.reset()
+    return sandbox_process
+
+
+@pytest.fixture
+def world(sandbox: SandboxProcess, transactional_db: None) -> World:
+    """A database that has pulled every shop of the simulator; real transactions, as in production."""
+    cache.clear()
+    return connected_world(sandbox)

@@ -1,0 +1,93 @@
+"""Our database connected to a running simulator: what tests of sync, delivery and screens stand on."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.utils import timezone
+
+from accounts.models import User
+from cancellations import sync
+from cancellations.decisions import Details, Shipping, cancel_items, decide
+from cancellations.models import CancellationRequest, Decision, Verdict
+from marketplaces.records import Tokens
+from orders.models import Order
+from shops.connecting import connect
+from shops.models import Role, Shop
+from tests.factories import member
+from tests.sandbox_process import SandboxProcess
+
+
+@dataclass
+class World:
+    """The simulator, and the staff member and the shops that we have for it."""
+
+    sandbox: SandboxProcess
+    agent: User
+
+    def shop(self, region: str) -> Shop:
+        return Shop.objects.select_related("connection").filter(region=region).order_by("pk")[0]
+
+    def sync(self, region: str) -> None:
+        for run in sync.pull(self.shop(region)):
+            assert run.state == run.State.SUCCEEDED, run.error
+
+    def asked(self, region: str, **how: object) -> CancellationRequest:
+        """A request that a buyer of this market has just made, read by us."""
+        shop = self.shop(region)
+        told = self.sandbox.ask_to_cancel(shop_id=shop.marketplace_id, **how)
+        sync.read_requests_of_order(shop, told["order_id"])
+        return CancellationRequest.objects.get(shop=shop, marketplace_id=told["cancel_id"])
+
+    def asked_about(self, region: str, **of_order: object) -> CancellationRequest:
+        """A request about an order of ours that has these columns and that no request is about yet."""
+        order = self.orders(region, **of_order)[0]
+        return self.asked(region, order_id=order.marketplace_id)
+
+    def orders(self, region: str, **of_order: object) -> list[Order]:
+        """Orders that wait to be shipped and that nobody asked to cancel."""
+        return list(
+            Order.objects.filter(
+                shop=self.shop(region), status="AWAITING_SHIPMENT", cancellations=None, fulfillment_type="seller", **of_order
+            ).order_by("pk")
+        )
+
+    def now(self) -> "World":
+        """Let every undo window end."""
+        Decision.objects.filter(state=Decision.State.RECORDED).update(
+            send_after=timezone.now() - timedelta(seconds=1), due_at=timezone.now() - timedelta(seconds=1)
+        )
+        return self
+
+    def skip_waiting(self, decision: Decision) -> None:
+        Decision.objects.filter(pk=decision.pk).update(due_at=timezone.now() - timedelta(seconds=1))
+
+    def approve(self, cancellation: CancellationRequest) -> Decision:
+        return decide(cancellation, Verdict.APPROVE, self.agent)
+
+    def reject(self, cancellation: CancellationRequest, reason: str, **details: object) -> Decision:
+        return decide(cancellation, Verdict.REJECT, self.agent, Details(reason=reason, **details))  # type: ignore[arg-type]
+
+    def ship(self, cancellation: CancellationRequest, **shipping: object) -> Decision:
+        return decide(
+            cancellation, Verdict.SHIP_TO_REJECT, self.agent, Details(shipping=Shipping(**shipping))  # type: ignore[arg-type]
+        )
+
+    def cancel_items(self, order: Order, items: dict[int, int], reason: str) -> Decision:
+        return cancel_items(order, items, self.agent, reason)
+
+    def effects(self, about: CancellationRequest | Order, *, by: str = "seller") -> list[str]:
+        """What the simulator's ledger says that sellers did to an order: once each, or something is wrong."""
+        order_id = about.order_marketplace_id if isinstance(about, CancellationRequest) else about.marketplace_id
+        return [entry["effect"] for entry in self.sandbox.effects(order_id=order_id) if entry["actor"] == by]
+
+
+def connected_world(sandbox: SandboxProcess) -> World:
+    """Connect every shop of the simulator and pull it once."""
+    told = sandbox.credentials()
+    for shop in {shop["access_token"]: shop for shop in told["shops"]}.values():
+        ends = timezone.now() + timedelta(days=6)
+        tokens = Tokens(shop["access_token"], ends, shop["refresh_token"], ends, seller_name=shop["name"])
+        connect("tiktok_shop", told["app_key"], told["app_secret"], tokens, api_url=sandbox.url, auth_url=sandbox.url)
+    for one in Shop.objects.select_related("connection"):
+        sync.pull(one)
+    return World(sandbox, member(Role.AGENT, *Shop.objects.all()))
