@@ -24,6 +24,7 @@ from cancellations.models import (
     Evidence,
     Verdict,
 )
+from marketplaces.base import Capabilities, Notice
 from orders.models import LineItem, Order
 from shops.models import Role, Shop
 
@@ -32,7 +33,14 @@ if TYPE_CHECKING:
 
 
 class NotAllowed(Exception):
-    """The market's rules or the request's state do not allow this; the text says why, in words for a person."""
+    """The market's rules or the request's state do not allow this; the text says why, in words for a person.
+
+    `notice` is the market's rule behind it, where there is one to read.
+    """
+
+    def __init__(self, why: str, notice: Notice | None = None) -> None:
+        super().__init__(why)
+        self.notice = notice
 
 
 class AlreadyDecided(NotAllowed):
@@ -102,13 +110,7 @@ def decide(
 
 
 def check(cancellation: CancellationRequest, verdict: Verdict, details: Details) -> None:
-    if live := cancellation.live_decision:
-        raise AlreadyDecided(live)
-    now = timezone.now()
-    market = rules.capabilities(cancellation.shop, now)
-    offer = rules.offer(cancellation, verdict, market, now)
-    if not offer.allowed:
-        raise NotAllowed(offer.why_not)
+    market = must_be_offered(cancellation, verdict)
     problems: dict[str, str] = {}
     if verdict == Verdict.REJECT:
         if market.takes_reject_reason and not details.reason:
@@ -124,6 +126,18 @@ def check(cancellation: CancellationRequest, verdict: Verdict, details: Details)
         problems.update(shipping_problems(cancellation.order, details.shipping))
     if problems:
         raise ValidationError(problems)
+
+
+def must_be_offered(cancellation: CancellationRequest, verdict: Verdict) -> Capabilities:
+    """The market that offers this verdict now. Raises AlreadyDecided or NotAllowed; cheap enough to be asked early."""
+    if live := cancellation.live_decision:
+        raise AlreadyDecided(live)
+    now = timezone.now()
+    market = rules.capabilities(cancellation.shop, now)
+    offer = rules.offer(cancellation, verdict, market, now)
+    if not offer.allowed:
+        raise NotAllowed(offer.why_not, offer.notice)
+    return market
 
 
 def shipping_problems(order: Order | None, shipping: Shipping) -> dict[str, str]:
