@@ -1,7 +1,7 @@
 """Cancellation requests, what staff decided about them, and every call made to carry a decision out."""
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.conf import settings
@@ -18,6 +18,39 @@ from shops.models import Shop
 
 if TYPE_CHECKING:
     from accounts.models import User
+
+
+class TimeLeft(models.TextChoices):
+    """Bands of the time left until silence decides; they are colours on screens and a filter everywhere."""
+
+    OVER = "over", _("over")
+    SOON = "soon", _("under 2 hours")
+    TODAY = "today", _("under 12 hours")
+    LATER = "later", _("later")
+
+    @classmethod
+    def until(cls, deadline: datetime | None, now: datetime) -> "TimeLeft":
+        """The band of a deadline; none at all is later."""
+        if deadline is None:
+            return cls.LATER
+        left = deadline - now
+        return next((band for band, end in BAND_ENDS.items() if left <= end), cls.LATER)
+
+    def q(self, now: datetime) -> Q:
+        """This band as a condition on `deadline`."""
+        if self == TimeLeft.LATER:
+            return Q(deadline__isnull=True) | Q(deadline__gt=now + BAND_ENDS[TimeLeft.TODAY])
+        ends = list(BAND_ENDS)
+        q = Q(deadline__lte=now + BAND_ENDS[self])
+        before = ends.index(self) - 1
+        return q & Q(deadline__gt=now + BAND_ENDS[ends[before]]) if before >= 0 else q
+
+
+BAND_ENDS = {
+    TimeLeft.OVER: timedelta(0),
+    TimeLeft.SOON: timedelta(hours=2),
+    TimeLeft.TODAY: timedelta(hours=12),
+}
 
 
 class CancellationQuerySet(models.QuerySet["CancellationRequest"]):

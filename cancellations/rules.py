@@ -1,14 +1,14 @@
 """What can be decided about a request, and why not: the market's rulebook, the request's state and the shop's link."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from django.utils.translation import gettext as _
 
 from cancellations.models import CancellationRequest, Decision, Verdict
 from marketplaces.base import CancelReason, Capabilities, Notice
-from marketplaces.registry import marketplace
 from orders.models import Order
+from shops.markets import capabilities
 from shops.models import Connection, Shop
 
 
@@ -24,15 +24,6 @@ class Offer:
     @property
     def allowed(self) -> bool:
         return not self.why_not
-
-
-def capabilities(shop: Shop, now: datetime) -> Capabilities:
-    return marketplace(shop.marketplace).capabilities(shop.region, market_day(shop, now))
-
-
-def market_day(shop: Shop, now: datetime) -> date:
-    """The day it is in the shop's market: rules change with the market's calendar."""
-    return now.astimezone(shop.zone).date()
 
 
 def offers(cancellation: CancellationRequest, now: datetime) -> dict[Verdict, Offer]:

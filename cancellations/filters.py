@@ -1,0 +1,57 @@
+"""What the queue can be narrowed to: one filter set for screens and API."""
+
+from typing import Any, ClassVar
+
+import django_filters
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from cancellations.models import CancellationQuerySet, CancellationRequest, Decision, TimeLeft, Verdict
+from shops.filters import ShopFilterSet
+
+# Where the last word about a request stands, for those who look for what they have to do.
+DECISION_STATES = {
+    "undecided": (_("undecided"), Decision.LIVE),
+    "under_way": (_("on its way"), Decision.MOVING),
+    "needs_you": (_("needs you"), (Decision.State.STALLED,)),
+    "refused": (_("refused by the marketplace"), (Decision.State.REFUSED,)),
+    "confirmed": (_("confirmed"), (Decision.State.CONFIRMED,)),
+}
+
+
+class CancellationFilter(ShopFilterSet):
+    state = django_filters.ChoiceFilter(
+        choices=CancellationRequest.State.choices, label=_("State"), empty_label=_("Every state")
+    )
+    needs_answer = django_filters.BooleanFilter(label=_("The seller has to answer"))
+    left = django_filters.ChoiceFilter(
+        choices=TimeLeft.choices, method="by_time_left", label=_("Time left"), empty_label=_("Any time left")
+    )
+    verdict = django_filters.ChoiceFilter(
+        choices=Verdict.choices, method="by_verdict", label=_("Verdict"), empty_label=_("Any verdict")
+    )
+    decision = django_filters.ChoiceFilter(
+        choices=[(name, label) for name, (label, _states) in DECISION_STATES.items()],
+        method="by_decision",
+        label=_("Decision"),
+        empty_label=_("Decided or not"),
+    )
+
+    class Meta:
+        model = CancellationRequest
+        fields: ClassVar[list[str]] = []
+
+    def by_time_left(self, rows: CancellationQuerySet, name: str, band: str) -> CancellationQuerySet:
+        return rows.filter(TimeLeft(band).q(timezone.now()))
+
+    def by_verdict(self, rows: CancellationQuerySet, name: str, verdict: str) -> CancellationQuerySet:
+        return rows.filter(Exists(decisions_of_row(verdict=verdict)))
+
+    def by_decision(self, rows: CancellationQuerySet, name: str, value: str) -> CancellationQuerySet:
+        found = Exists(decisions_of_row(state__in=DECISION_STATES[value][1]))
+        return rows.filter(~found if value == "undecided" else found)
+
+
+def decisions_of_row(**having: Any) -> QuerySet[Decision]:
+    return Decision.objects.filter(cancellation=OuterRef("pk"), **having)

@@ -1,0 +1,44 @@
+"""What every list across shops can be narrowed to: shop, market, text."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import django_filters
+from django import forms
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
+
+from shops.models import Shop, ShopQuerySet
+
+
+def shops_of(request: HttpRequest | None) -> ShopQuerySet:
+    if request is None:
+        return Shop.objects.none()
+    return Shop.objects.visible_to(request.user).order_by("name", "region")
+
+
+class ShopFilterSet(django_filters.FilterSet):  # type: ignore[misc]
+    """The queryset must already be `visible_to` the person of `request`, whose shops can be chosen."""
+
+    q = django_filters.CharFilter(method="by_text", label=_("Search"))
+    shop = django_filters.ModelChoiceFilter(queryset=shops_of, label=_("Shop"), empty_label=_("Every shop"))
+    market = django_filters.CharFilter(field_name="shop__region", lookup_expr="iexact", label=_("Market"))
+
+    def by_text(self, rows: Any, name: str, text: str) -> Any:
+        return rows.search(text.strip()) if text.strip() else rows
+
+    @cached_property
+    def shops(self) -> Sequence[Shop]:
+        """The shops that this person sees."""
+        return list(shops_of(self.request))
+
+    def get_form_class(self) -> type[forms.Form]:
+        form_class: type[forms.Form] = super().get_form_class()
+        regions = [(region, region) for region in sorted({shop.region for shop in self.shops})]
+        form_class.base_fields["market"].widget = forms.Select(choices=[("", _("Every market")), *regions])
+        return form_class
+
+    def rows(self) -> Any:
+        """What was asked for; nothing when a choice is not there, so that no wrong choice ever widens the answer."""
+        return self.qs if self.is_valid() else self.queryset.none()
