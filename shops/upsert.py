@@ -3,6 +3,7 @@
 Five times as fast as `bulk_create(update_conflicts=True)` and, unlike it, able to leave unchanged rows unwritten.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,8 +14,14 @@ from psycopg.types.json import Jsonb
 
 def _adapt(field: "models.Field[Any, Any]", value: Any) -> Any:
     if value is not None and isinstance(field, models.JSONField):
-        return Jsonb(value)
-    return field.get_prep_value(value)
+        return Jsonb(value, dumps=_dumps)
+    prepared = field.get_prep_value(value)
+    return prepared.replace("\0", "\ufffd") if isinstance(prepared, str) else prepared
+
+
+def _dumps(value: Any) -> str:
+    """PostgreSQL keeps no null characters in JSON either, and no numbers that are none."""
+    return json.dumps(value, allow_nan=False).replace("\\u0000", "\\ufffd")
 
 
 def _newer(table: sql.Identifier, newer_by: str, status: str) -> sql.Composed:
@@ -50,7 +57,7 @@ def upsert(
         sql.SQL("{0} = excluded.{0}").format(sql.Identifier(column)) for column in columns if column not in key
     )
     condition = _newer(table, newer_by, status) if newer_by else sql.SQL("")
-    with connection.cursor() as cursor:
+    with connection.cursor() as cursor, connection.wrap_database_errors:
         raw = cursor.cursor
         raw.execute(
             sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(
