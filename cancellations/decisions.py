@@ -166,11 +166,7 @@ def cancel_items(
     must_be_agent(user, order.shop)
     with transaction.atomic():
         locked = Order.objects.select_for_update(of=("self",)).get(pk=order.pk)
-        if live := Decision.objects.live().filter(order=locked).select_related("made_by").first():
-            raise AlreadyDecided(live)
-        offer = rules.items_offer(locked, timezone.now())
-        if not offer.allowed:
-            raise NotAllowed(offer.why_not)
+        must_offer_items(locked)
         lines = check_items(locked, items, reason)
         text = next(
             (known.text for known in rules.cancel_reasons(locked, timezone.now(), partial=False) if known.name == reason),
@@ -183,6 +179,15 @@ def cancel_items(
         )
         record(decision, "decision.recorded")
     return decision
+
+
+def must_offer_items(order: Order) -> None:
+    """Raises AlreadyDecided or NotAllowed where staff may not cancel anything of this order now."""
+    if live := Decision.objects.live().filter(order=order).select_related("made_by").first():
+        raise AlreadyDecided(live)
+    offer = rules.items_offer(order, timezone.now())
+    if not offer.allowed:
+        raise NotAllowed(offer.why_not, offer.notice)
 
 
 def check_items(order: Order, items: Mapping[int, int], reason: str) -> list[LineItem]:
