@@ -111,7 +111,7 @@ class Http:
             )
             return HttpAnswer(response.status_code, response.content, _retry_after(response.headers))
         except (requests.RequestException, HTTPError, HTTPException, OSError, UnicodeError) as error:
-            failure = _failure(error, effect, urlsplit(url).hostname or "the marketplace", self._timeouts)
+            failure = _failure(error, effect, _host(url), self._timeouts)
         # Raised out here, so that the library's exception and the URL in it are not in the chain.
         raise failure
 
@@ -185,6 +185,13 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or "the marketplace"
+    except ValueError:
+        return "the marketplace"
+
+
 def _failure(error: Exception, effect: Effect, host: str, timeouts: tuple[float, float]) -> MarketplaceError:
     problem = _nothing_sent(error, timeouts[0])
     if problem:
@@ -211,12 +218,12 @@ def _nothing_sent(error: Exception, connect_timeout: float) -> str:
         return "the address or a header is malformed"
     reason: object = error.args[0] if error.args else None
     reason = getattr(reason, "reason", reason)
-    if isinstance(error, requests.ConnectTimeout) or isinstance(reason, ConnectTimeoutError):
-        return f"not reached within {connect_timeout:g} seconds"
     if isinstance(reason, NameResolutionError):
         return "its name was not found"
     if isinstance(reason, NewConnectionError):
-        return "it was refused"
+        return "it was refused or cannot be reached"
+    if isinstance(reason, ConnectTimeoutError):  # which the two above are kinds of
+        return f"not reached within {connect_timeout:g} seconds"
     inner = reason.args[0] if isinstance(reason, Exception) and reason.args else None
     if isinstance(reason, ssl.SSLCertVerificationError) or isinstance(inner, ssl.SSLCertVerificationError):
         return "its certificate is not to be trusted"

@@ -39,7 +39,7 @@ def test_a_time_is_aware_and_exact_beyond_the_year_2100(seconds: int) -> None:
 
 @pytest.mark.parametrize("value", ["1701000000", 1701000000.0, True, 10**18, -(10**18)])
 def test_a_time_that_is_none_is_refused(value: Any) -> None:
-    with pytest.raises(BadRecord, match="^x: "):
+    with pytest.raises(BadRecord, match=r"^x: "):
         moment({"x": value}, "x")
 
 
