@@ -7,6 +7,8 @@ outcome is unknown, so whoever finds it after a crash asks the marketplace befor
 
 import random
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -278,26 +280,22 @@ def begin(decision: Decision, purpose: Attempt.Purpose) -> Attempt:
         return Attempt.objects.create(decision=decision, number=last + 1, purpose=purpose, started_at=now)
 
 
-class completing:
-    """Write down what became of an attempt, whatever that is; the error goes on to the caller."""
+@contextmanager
+def completing(attempt: Attempt) -> Iterator[None]:
+    """Write down what became of an attempt, whatever that is; the error goes on to the caller.
 
-    def __init__(self, attempt: Attempt) -> None:
-        self.attempt = attempt
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        attempt = self.attempt
+    A crash of ours writes nothing: the attempt stays without an answer, as it is.
+    """
+    try:
+        yield
+    except MarketplaceError as error:
+        attempt.outcome = OUTCOMES.get(type(error), Attempt.Outcome.UNKNOWN)
+        attempt.code, attempt.message, attempt.request_id = error.code, error.message, error.request_id
         attempt.finished_at = timezone.now()
-        if error is None:
-            attempt.outcome = Attempt.Outcome.OK
-        elif isinstance(error, MarketplaceError):
-            attempt.outcome = OUTCOMES.get(type(error), Attempt.Outcome.UNKNOWN)
-            attempt.code, attempt.message, attempt.request_id = error.code, error.message, error.request_id
-        else:
-            return  # a crash of ours: the attempt stays without an answer, as it is
         attempt.save()
+        raise
+    attempt.outcome, attempt.finished_at = Attempt.Outcome.OK, timezone.now()
+    attempt.save()
 
 
 def move(decision: Decision, **changes: Any) -> None:
