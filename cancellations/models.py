@@ -76,10 +76,12 @@ class CancellationQuerySet(models.QuerySet["CancellationRequest"]):
 
     def with_queue_columns(self) -> Self:
         """All that a row of the queue shows, in a fixed number of queries."""
-        return self.select_related("shop", "order").prefetch_related(
-            "lines",
-            models.Prefetch("decisions", Decision.objects.select_related("made_by").order_by("-pk"), to_attr="history"),
-        )
+        return self.select_related("shop", "order").prefetch_related("lines").with_decisions()
+
+    def with_decisions(self) -> Self:
+        """Each with its decisions, newest first, as `history`."""
+        made = Decision.objects.select_related("made_by").order_by("-pk")
+        return self.prefetch_related(models.Prefetch("decisions", made, to_attr="history"))
 
 
 class CancellationRequest(models.Model):

@@ -1,3 +1,33 @@
-from django.urls import URLPattern
+from csp.constants import SELF, UNSAFE_INLINE
+from csp.decorators import csp_update
+from django.contrib.auth.decorators import login_required
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.routers import SimpleRouter
 
-urlpatterns: list[URLPattern] = []
+from cancellations.api import CancellationViewSet, DecisionViewSet, OrderCancelOptionsView
+from config.api import NowhereView
+from orders.api import OrderViewSet
+from shops.api import ShopViewSet, SyncRunViewSet
+
+router = SimpleRouter()
+router.register("shops", ShopViewSet, "shop")
+router.register(r"shops/(?P<shop_pk>\d+)/sync-runs", SyncRunViewSet, "sync-run")
+router.register("orders", OrderViewSet, "order")
+router.register("cancellations", CancellationViewSet, "cancellation")
+router.register("decisions", DecisionViewSet, "decision")
+
+# Swagger UI writes styles into its elements; it is the one page that may.
+swagger = csp_update({"style-src": [SELF, UNSAFE_INLINE]})(
+    login_required(SpectacularSwaggerSplitView.as_view(url_name="api:schema"))
+)
+
+app_name = "api"
+urlpatterns = [
+    path("v1/schema/", SpectacularAPIView.as_view(permission_classes=[IsAuthenticated]), name="schema"),
+    path("v1/docs/", swagger, name="docs"),
+    path("v1/orders/<int:pk>/cancel-options/", OrderCancelOptionsView.as_view(), name="order-cancel-options"),
+    path("v1/", include(router.urls)),
+    re_path("", NowhereView.as_view()),
+]

@@ -1,0 +1,60 @@
+"""Orders as the API shows them."""
+
+from rest_framework import serializers
+
+from config.api import MoneyField, Rows
+from orders.models import LineItem, Order, Package
+
+
+class LineItemSerializer(Rows):
+    price = MoneyField(help_text="What the buyer pays for one, after discounts.")
+    original_price = MoneyField()
+
+    class Meta:
+        model = LineItem
+        fields = [
+            "id", "marketplace_id", "status", "product_id", "product_name", "sku_id", "sku_name", "seller_sku",
+            "image_url", "quantity", "price", "original_price", "package_id", "package_status", "tracking_number",
+            "is_gift", "is_shipped", "is_cancelled", "cancelled_by", "cancel_reason", "extra",
+        ]  # fmt: skip
+
+
+class PackageSerializer(Rows):
+    class Meta:
+        model = Package
+        fields = ["id", "marketplace_id", "status", "tracking_number", "shipping_provider"]
+
+
+class OrderSerializer(Rows):
+    total = MoneyField()
+
+    class Meta:
+        model = Order
+        fields = [
+            "id", "shop", "marketplace_id", "status", "total", "created_at", "updated_at", "ship_by",
+            "is_cancel_requested", "is_on_hold", "is_shipped", "is_cancelled", "fulfillment_type",
+        ]  # fmt: skip
+
+
+class OrderDetailSerializer(OrderSerializer):
+    subtotal = MoneyField()
+    shipping_fee = MoneyField()
+    tax = MoneyField()
+    lines = LineItemSerializer(many=True)
+    packages = PackageSerializer(many=True)
+    cancellations = serializers.HyperlinkedRelatedField(  # type: ignore[var-annotated]
+        view_name="api:cancellation-detail", many=True, read_only=True
+    )
+    cancel_options = serializers.HyperlinkedIdentityField(
+        view_name="api:order-cancel-options",
+        help_text="Whether you may cancel items of this order on your own initiative, and with which reasons.",
+    )
+
+    class Meta(OrderSerializer.Meta):
+        fields = [
+            *OrderSerializer.Meta.fields, "subtotal", "shipping_fee", "tax", "paid_at", "shipped_at", "cancelled_at",
+            "cancel_requested_at", "is_cash_on_delivery", "cancelled_by", "cancel_reason", "shipping_type",
+            "delivery_option_id", "delivery_option_name", "shipping_provider", "tracking_number", "warehouse_id",
+            "payment_method", "buyer_id", "buyer_message", "recipient_name", "recipient_region", "recipient_address",
+            "extra", "lines", "packages", "cancellations", "cancel_options",
+        ]  # fmt: skip

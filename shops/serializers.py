@@ -1,0 +1,90 @@
+"""Shops and their pulls as the API shows them. Nothing of a connection's secrets is a field here."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from config.api import US_REJECT, NoticeSerializer, Rows, Strict
+from shops.models import Connection, Role, Shop, SyncRun
+
+
+class ShopSerializer(Rows):
+    connection_state = serializers.ChoiceField(
+        choices=Connection.State.choices,
+        source="connection.state",
+        help_text="Anything but `connected`: nothing can be sent or read for this shop until it is authorized again.",
+    )
+    connection_problem = serializers.CharField(source="connection.problem")
+    role = serializers.SerializerMethodField(help_text="What you may do in this shop.")
+    rules = serializers.HyperlinkedIdentityField(
+        view_name="api:shop-rules", help_text="What this shop's market allows today, and which rules have ended."
+    )
+
+    class Meta:
+        model = Shop
+        fields = [
+            "id", "marketplace", "marketplace_id", "name", "code", "region", "seller_type", "time_zone", "is_active",
+            "allows_reject", "connection_state", "connection_problem", "next_pull_at", "role", "rules",
+        ]  # fmt: skip
+
+    @extend_schema_field(serializers.ChoiceField(choices=Role.choices))
+    def get_role(self, shop: Shop) -> str:
+        if self.context["request"].user.is_superuser:
+            return Role.MANAGER
+        return next((membership.role for membership in shop.memberships.all()), Role.VIEWER)
+
+
+class SetAsideSerializer(serializers.Serializer[Any]):
+    id = serializers.CharField(help_text="The record's id at the marketplace; empty when even that was unreadable.")
+    problem = serializers.CharField()
+
+
+class SyncRunSerializer(Rows):
+    set_aside = SetAsideSerializer(many=True, help_text="Records that could not be understood; the run went on.")
+    drift = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Words and fields that are new to us, such as `order.status: NEW_WORD`.",
+    )
+    percent = serializers.IntegerField(allow_null=True, help_text="Null before the marketplace said how much there is.")
+
+    class Meta:
+        model = SyncRun
+        fields = [
+            "id", "kind", "state", "is_full", "window_since", "window_until", "pages", "expected", "seen", "written",
+            "percent", "set_aside", "drift", "error", "error_code", "request_id", "started_at", "finished_at",
+        ]  # fmt: skip
+
+
+class SyncRequest(Strict):
+    full = serializers.BooleanField(default=False, help_text="Read the whole history again, not only changes.")
+
+
+class SyncAsked(serializers.Serializer[Any]):
+    full = serializers.BooleanField()
+    sync_runs = serializers.URLField(help_text="Where the runs appear, within seconds.")
+
+
+class RulesSerializer(serializers.Serializer[Any]):
+    """A market's rules on this day."""
+
+    marketplace_name = serializers.CharField()
+    market_name = serializers.CharField()
+    can_reject = serializers.BooleanField()
+    reject_until = serializers.DateField(allow_null=True, help_text="From this day on `reject` is over. " + US_REJECT)
+    reject_notice = NoticeSerializer(allow_null=True)
+    shipping_rejects = serializers.BooleanField(help_text="Shipping the package rejects the request.")
+    shipping_notice = NoticeSerializer(allow_null=True)
+    takes_reject_reason = serializers.BooleanField()
+    takes_comment = serializers.BooleanField()
+    comment_max_length = serializers.IntegerField(help_text="Characters.")
+    takes_images = serializers.BooleanField()
+    max_images = serializers.IntegerField()
+    image_formats = serializers.ListField(child=serializers.CharField())
+    max_image_bytes = serializers.IntegerField()
+    min_image_side = serializers.IntegerField(help_text="Pixels.")
+    max_image_side = serializers.IntegerField(help_text="Pixels.")
+    can_cancel_order = serializers.BooleanField()
+    can_cancel_lines = serializers.BooleanField()
+    silence = serializers.ChoiceField(choices=["approves", "rejects", "nothing"])
+    notices = NoticeSerializer(many=True)
