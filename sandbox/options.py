@@ -13,7 +13,7 @@ from sandbox.switches import Switches
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """One run of the simulator. ``start`` is the unix second the seeded world is built around (None: this hour)."""
+    """One run of the simulator. ``start`` is the unix second the seeded world is built around (None: now)."""
 
     port: int = 8001
     host: str = "127.0.0.1"

@@ -33,7 +33,7 @@ from sandbox.tiktok_shop.idempotency import Idempotency
 from sandbox.tiktok_shop.images import Images
 from sandbox.tiktok_shop.refusals import Refusal
 from sandbox.tiktok_shop.scenarios import SCENARIOS
-from sandbox.tiktok_shop.seeding import Seeder
+from sandbox.tiktok_shop.seeding import GRAIN, Seeder
 from sandbox.tiktok_shop.sellers import make_shops
 from sandbox.tiktok_shop.tokens import Grant, Tokens
 from sandbox.tiktok_shop.webhooks import Webhooks
@@ -57,7 +57,7 @@ class TikTokShop:
             self.world.shops[shop.id] = shop
         start = options.start if options.start is not None else Clock.real()
         count = scenario.orders if options.orders is None else options.orders
-        Seeder(self.world, scenario, options.seed, start - start % 3600).fill(count)
+        Seeder(self.world, scenario, options.seed, start - start % GRAIN).fill(count)
         self.set_drift(switches.drift)
         for order in self.world.orders.values():
             self.world.encoder.order(order)

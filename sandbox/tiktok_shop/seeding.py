@@ -1,13 +1,14 @@
 """Fills the world with orders and requests in every state, the same for the same seed, scenario and count.
 
-History is written down directly: no notifications, no ledger entries. Times are relative to ``start``, the full hour
-before the process began; nothing lies in the future but deadlines and what follows by itself.
+History is written down directly: no notifications, no ledger entries. Times are relative to ``start``, the full five
+minutes before the process began; nothing lies in the future but deadlines and what follows by itself.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from sandbox.tiktok_shop.lifecycle import HOUR, expect_progress, expect_refund, system_reason, watch_deadline
 from sandbox.tiktok_shop.records import (
@@ -27,6 +28,7 @@ from sandbox.tiktok_shop.world import World
 
 DAY = 24 * HOUR
 MINUTE = 60
+GRAIN = 5 * MINUTE
 
 # How the orders without a waiting request are spread, in parts.
 STORIES = {
@@ -40,8 +42,17 @@ COMMENTS = {"US": "It left with this morning's pickup.", "GB": "Already packed a
             "DE": "Das Paket ist bereits verpackt.", "TH": "แพ็กสินค้าเรียบร้อยแล้ว", "ID": "Barang sudah dikemas."}
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """When a parcel was ready, collected and delivered."""
+
+    ready: int
+    collected: int | None
+    delivered: int | None
+
+
 class Seeder:
-    """Times below are seconds before ``start`` unless a name says otherwise."""
+    """Tells stories until the world has as many orders as asked for."""
 
     def __init__(self, world: World, scenario: Scenario, seed: int, start: int) -> None:
         self.world, self.scenario, self.start = world, scenario, start
@@ -77,9 +88,9 @@ class Seeder:
     # ---- stories ---------------------------------------------------------------------------------------------
 
     def _waiting(self, shop: Shop, place: int, of: int) -> None:
-        """The earliest deadline is 80 minutes after ``start``, so at least 20 minutes after the process began."""
+        """The earliest deadline is at least 20 minutes after the process began."""
         patience = self.world.switches.deadline_hours * HOUR
-        first, last = HOUR + 20 * MINUTE, HOUR + int(self.scenario.hours * HOUR)
+        first, last = GRAIN + 20 * MINUTE, int(self.scenario.hours * HOUR)
         deadline = self.start + first + (last - first) * place // max(1, of - 1)
         asked = min(self.start, deadline - patience)
         order = self._order(shop, asked - self.dice.randint(2 * HOUR, 30 * HOUR), "AWAITING_SHIPMENT")
@@ -109,14 +120,27 @@ class Seeder:
         self._order(shop, self.start - self.dice.randint(5 * MINUTE, 18 * HOUR), "UNPAID")
 
     def _on_hold(self, shop: Shop) -> None:
-        self._order(shop, self.start - self.dice.randint(0, 55) * MINUTE - 40, "ON_HOLD")
+        self._order(shop, self.start - self.dice.randint(6, 40) * MINUTE, "ON_HOLD")
 
     def _plain(self, shop: Shop, story: str) -> None:
-        age = {"awaiting": (2 * HOUR, 60 * HOUR), "collection": (20 * HOUR, 60 * HOUR), "transit": (2 * DAY, 4 * DAY),
-               "delivered": (5 * DAY, 14 * DAY), "completed": (20 * DAY, 90 * DAY)}[story]
-        status = {"awaiting": "AWAITING_SHIPMENT", "collection": "AWAITING_COLLECTION", "transit": "IN_TRANSIT",
-                  "delivered": "DELIVERED", "completed": "COMPLETED"}[story]
-        self._order(shop, self.start - self.dice.randint(*age), status)
+        """No request at all. The times are such that the next step is still to come."""
+        between = self.dice.randint
+        if story == "awaiting":
+            self._order(shop, self.start - between(2 * HOUR, 60 * HOUR), "AWAITING_SHIPMENT")
+            return
+        delivered = collected = None
+        if story == "completed":
+            delivered = self.start - between(15 * DAY, 80 * DAY)
+        elif story == "delivered":
+            delivered = self.start - between(2 * HOUR, 13 * DAY)
+        if delivered is not None:
+            collected = delivered - between(20 * HOUR, 50 * HOUR)
+        elif story == "transit":
+            collected = self.start - between(HOUR, 48 * HOUR)
+        ready = self.start - between(HOUR, 16 * HOUR) if collected is None else collected - between(4 * HOUR, 17 * HOUR)
+        status = {"collection": "AWAITING_COLLECTION", "transit": "IN_TRANSIT", "delivered": "DELIVERED",
+                  "completed": "COMPLETED"}[story]
+        self._order(shop, ready - between(3 * HOUR, 30 * HOUR), status, Way(ready, collected, delivered))
 
     def _approved(self, shop: Shop) -> None:
         """Accepted, the refund under way: it arrives within the next 30 hours."""
@@ -135,8 +159,8 @@ class Seeder:
 
     def _rejected(self, shop: Shop) -> None:
         """Rejected, and the order shipped since."""
-        asked = self.start - self.dice.randint(2 * DAY + 6 * HOUR, 3 * DAY)
-        order = self._order(shop, asked - 6 * HOUR, "IN_TRANSIT", shipped=asked + 10 * HOUR)
+        asked = self.start - self.dice.randint(30 * HOUR, 60 * HOUR)
+        order = self._order(shop, asked - 6 * HOUR, "IN_TRANSIT", Way(asked + 10 * HOUR, asked + 22 * HOUR, None))
         order.request_cancel_time = asked
         request = self._request(order, asked, CLOSED, ended=asked + 9 * HOUR)
         codes = self.world.reasons.reject(shop.region)
@@ -192,7 +216,7 @@ class Seeder:
 
     # ---- records ---------------------------------------------------------------------------------------------
 
-    def _order(self, shop: Shop, created: int, status: str, shipped: int | None = None) -> Order:
+    def _order(self, shop: Shop, created: int, status: str, way: Way | None = None) -> Order:
         dice, ids = self.dice, self.world.ids
         own = 0.75 if shop.region == "US" else 0.3
         order = Order(
@@ -206,7 +230,7 @@ class Seeder:
         order.lines = self._lines(shop, status)
         if status != "UNPAID":
             order.paid_time = order.update_time = created + dice.randint(5, 300)
-        self._past(order, shipped)
+        self._past(order, way)
         self.world.orders[order.id] = order
         return order
 
@@ -227,28 +251,22 @@ class Seeder:
             lines.append(line)
         return lines
 
-    def _past(self, order: Order, shipped: int | None) -> None:
-        """Package and times an order of this status must have."""
+    def _past(self, order: Order, way: Way | None) -> None:
+        """Package and times an order of this status must have; ``way`` is None for one that was not shipped."""
         paid = order.paid_time
         if paid is None:
             return
         prepared = order.shop.market.early_package or order.shipping_type == "TIKTOK"
-        steps = ["AWAITING_COLLECTION", "IN_TRANSIT", "DELIVERED", "COMPLETED"]
-        if order.status not in steps:
+        if way is None:
             if prepared:
                 self._package(order, order.lines, "TO_FULFILL", paid, None)
             return
-        reached = steps.index(order.status)
-        order.rts_time = shipped or min(paid + self.dice.randint(4 * HOUR, 30 * HOUR), self.start - HOUR)
-        order.update_time = order.rts_time
-        if reached >= 1:
-            order.collection_time = order.update_time = min(order.rts_time + 15 * HOUR, self.start - MINUTE)
-        if reached >= 2:
-            order.delivery_time = order.update_time = min(order.update_time + 45 * HOUR, self.start - MINUTE)
-        if reached == 3:
+        order.rts_time, order.collection_time, order.delivery_time = way.ready, way.collected, way.delivered
+        order.update_time = way.delivered or way.collected or way.ready
+        if order.status == "COMPLETED":
             order.update_time += 14 * DAY
-        status = ["PROCESSING", "FULFILLING", "COMPLETED", "COMPLETED"][reached]
-        self._package(order, order.lines, status, paid if prepared else order.rts_time, order.rts_time)
+        status = {"AWAITING_COLLECTION": "PROCESSING", "IN_TRANSIT": "FULFILLING"}.get(order.status, "COMPLETED")
+        self._package(order, order.lines, status, paid if prepared else way.ready, way.ready)
 
     def _package(self, order: Order, lines: list[Line], status: str, created: int, shipped: int | None) -> None:
         provider = self.dice.choice(order.shop.market.carriers)

@@ -7,6 +7,14 @@ from typing import Any
 import pytest
 
 from tests.sandbox.client import Answer, Control, Json, Shop
+from tests.sandbox.conftest import Running
+
+
+@pytest.fixture
+def control(running: Running) -> Control:
+    """A larger world: every shop has orders of every kind to ship."""
+    running.control.post("reset", scenario="default", seed=1, orders=900, rate_limit=0, webhook_url="")
+    return running.control
 
 
 def waiting(shop: Shop, shipping_type: str) -> tuple[Json, Json]:
