@@ -284,7 +284,7 @@ def new_decision(
     shop: Shop, user: "User", verdict: Verdict, details: Details, *,
     cancellation: CancellationRequest | None = None, order: Order | None = None,
 ) -> Decision:  # fmt: skip
-    send_after = timezone.now() + timedelta(seconds=settings.UNDO_SECONDS)
+    send_after = timezone.now() + undo_window(cancellation)
     decision = Decision(
         shop=shop, order=order, cancellation=cancellation, verdict=verdict, made_by=user,
         reason=details.reason, reason_text=details.reason_text, comment=details.comment,
@@ -298,6 +298,14 @@ def new_decision(
         about = {"cancellation": cancellation} if cancellation else {"order": order}
         raise AlreadyDecided(Decision.objects.live().filter(**about).latest("pk")) from None
     return decision
+
+
+def undo_window(cancellation: CancellationRequest | None) -> timedelta:
+    """UNDO_SECONDS, but never so long that silence decides first."""
+    window = timedelta(seconds=settings.UNDO_SECONDS)
+    if cancellation is None or cancellation.deadline is None:
+        return window
+    return max(timedelta(0), min(window, (cancellation.deadline - timezone.now()) / 2))
 
 
 def keep_pictures(decision: Decision, pictures: Sequence[Picture]) -> None:

@@ -396,11 +396,15 @@ def tell(decision: Decision, name: str) -> None:
     )  # fmt: skip
 
 
-def resume_after_reconnection(connection: Connection) -> int:
-    """Put decisions that stalled for want of a connection back on their way; returns how many."""
+def resume_reconnected() -> int:
+    """Put decisions that stalled for want of a connection back on their way once it is there; returns how many."""
     return Decision.objects.filter(
-        shop__connection=connection, state=State.STALLED, stalled_because=Stalled.RECONNECT
+        state=State.STALLED,
+        stalled_because=Stalled.RECONNECT,
+        shop__connection__state=Connection.State.CONNECTED,
     ).update(
         state=Case(When(accepted_at__isnull=False, then=Value(State.ACCEPTED)), default=Value(State.SENDING)),
-        stalled_because="", due_at=timezone.now(), failures=0,
-    )  # fmt: skip
+        stalled_because="",
+        due_at=timezone.now(),
+        failures=0,
+    )

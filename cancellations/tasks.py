@@ -29,6 +29,7 @@ def deliver(decision_id: int) -> None:
 
 @shared_task
 def sweep_decisions() -> None:
+    delivery.resume_reconnected()
     for pk in Decision.objects.due(timezone.now()).order_by("due_at").values_list("pk", flat=True)[:SWEPT_AT_ONCE]:
         deliver.delay(pk)
 

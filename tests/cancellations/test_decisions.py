@@ -60,6 +60,11 @@ class TestDeciding:
         assert nudges and nudges[0][0] == decision.pk and 9 < nudges[0][1] <= 10
         assert Event.objects.get(decision=decision).name == "decision.recorded"
 
+    def test_the_undo_window_never_outlasts_the_deadline(self) -> None:
+        asked = CancellationFactory(deadline=timezone.now() + timedelta(seconds=6))
+        decision = decisions.decide(asked, Verdict.APPROVE, member(Role.AGENT, asked.shop))
+        assert decision.send_after - timezone.now() <= timedelta(seconds=3)
+
     def test_a_second_decision_is_told_about_the_first(self) -> None:
         asked = CancellationFactory()
         first = decisions.decide(asked, Verdict.APPROVE, member(Role.AGENT, asked.shop, first_name="Ada"))

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from cancellations import delivery, live
 from cancellations.models import Attempt, CancellationRequest, Decision, Verdict
+from shops.connecting import connect_with_code
 from shops.models import Connection
 from tests.world import World
 
@@ -259,3 +260,21 @@ def test_an_accepted_decision_that_the_marketplace_does_not_show_becomes_a_disag
     decision.refresh_from_db()
     assert (decision.state, decision.stalled_because) == (State.STALLED, Decision.Stalled.DISAGREEMENT)
     assert "PENDING" in decision.note
+
+
+def test_once_the_seller_has_connected_again_a_stalled_decision_goes_on_by_itself(world: World) -> None:
+    decision = decided(world, Verdict.APPROVE)
+    connection = decision.shop.connection
+    app_secret = connection.app_secret
+    world.sandbox.post("deauthorize", shop_id=decision.shop.marketplace_id)
+    carry_out(world, decision)
+    assert decision.state == State.STALLED
+    assert delivery.resume_reconnected() == 0
+
+    code = world.sandbox.post("auth_code", shop_id=decision.shop.marketplace_id)["auth_code"]
+    url = world.sandbox.url
+    connect_with_code("tiktok_shop", connection.app_key, app_secret, code, api_url=url, auth_url=url)
+    assert delivery.resume_reconnected() == 1
+    carry_out(world, decision)
+    assert decision.state == State.CONFIRMED
+    assert effects(world, decision) == EFFECTS[Verdict.APPROVE]
