@@ -22,8 +22,9 @@ START = 1_795_230_000
 
 
 def world(seed: int = 1, orders: int | None = None, start: int | None = START) -> TikTokShop:
-    return TikTokShop(Options(seed=seed, orders=orders, start=start), clock=Clock(), schedule=Schedule(), ledger=Ledger(),
-                      faults=Faults(1), switches=Switches())
+    options = Options(seed=seed, orders=orders, start=start)
+    return TikTokShop(options, clock=Clock(), schedule=Schedule(), ledger=Ledger(), faults=Faults(1),
+                      switches=Switches())
 
 
 def everything(tiktok: TikTokShop) -> str:
