@@ -64,7 +64,7 @@ class TikTokAdapter:
     # Orders and cancellations
 
     def orders_updated(self, since: datetime, until: datetime, cursor: str = "") -> Page[OrderRecord]:
-        """Up to 100 orders, oldest change first. Both times must be aware."""
+        """Up to 100 orders, oldest change first. Times must be aware; a cursor goes with the times it came from."""
         answer = self._client.search_orders(
             page_size=ORDERS_PER_PAGE,
             page_token=cursor,
@@ -87,7 +87,7 @@ class TikTokAdapter:
         return _joined(pages)
 
     def cancellations_updated(self, since: datetime, until: datetime, cursor: str = "") -> Page[CancellationRecord]:
-        """Up to 50 cancellations of every kind, oldest change first. Both times must be aware."""
+        """Up to 50 cancellations of every kind, oldest change first. Times and cursor as for `orders_updated`."""
         answer = self._client.search_cancellations(
             page_size=CANCELLATIONS_PER_PAGE,
             page_token=cursor,

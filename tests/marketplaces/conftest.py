@@ -9,18 +9,20 @@ from marketplaces.records import Credentials
 from marketplaces.tiktok_shop.adapter import TikTokAdapter
 from tests.sandbox_process import SandboxProcess, running_sandbox
 
+ORDERS = 500  # enough for every kind of order in every market
+
 
 @pytest.fixture(scope="session")
 def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
     recording = tmp_path_factory.mktemp("traffic") / "marketplaces.jsonl"
-    with running_sandbox("--orders", "120", "--rate-limit", "0", recording=recording) as sandbox:
+    with running_sandbox("--rate-limit", "0", recording=recording) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
 def sandbox(sandbox_process: SandboxProcess) -> SandboxProcess:
     """A fresh world for each test."""
-    sandbox_process.reset()
+    sandbox_process.reset(orders=ORDERS, scenario="default")
     return sandbox_process
 
 
