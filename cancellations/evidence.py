@@ -36,11 +36,7 @@ class Picture:
 def read_picture(upload: UploadedFile, market: Capabilities) -> Picture:
     """Check an uploaded image against what the marketplace takes. Raises ValidationError in words for the uploader."""
     name = upload.name or _("image")
-    if (upload.size or 0) > market.max_image_bytes:
-        raise ValidationError(
-            _("%(name)s is %(size).1f MB; the marketplace takes at most %(limit)d MB."),
-            params={"name": name, "size": (upload.size or 0) / 1e6, "limit": market.max_image_bytes // 1_000_000},
-        )
+    must_not_be_large(name, upload.size or 0, market)
     image = open_image(upload, name, market)
     width, height = image.size
     if min(width, height) < market.min_image_side or max(width, height) > market.max_image_side:
@@ -51,7 +47,18 @@ def read_picture(upload: UploadedFile, market: Capabilities) -> Picture:
                 "least": market.min_image_side, "most": market.max_image_side,
             },
         )  # fmt: skip
-    return encode(image, name)
+    picture = encode(image, name)
+    # A WebP can grow many times over when it becomes a JPEG.
+    must_not_be_large(name, len(picture.content), market)
+    return picture
+
+
+def must_not_be_large(name: str, size: int, market: Capabilities) -> None:
+    if size > market.max_image_bytes:
+        raise ValidationError(
+            _("%(name)s is %(size).1f MB; the marketplace takes at most %(limit)d MB."),
+            params={"name": name, "size": size / 1e6, "limit": market.max_image_bytes // 1_000_000},
+        )
 
 
 def open_image(upload: UploadedFile, name: str, market: Capabilities) -> Image.Image:
@@ -74,6 +81,8 @@ def open_image(upload: UploadedFile, name: str, market: Capabilities) -> Image.I
 def encode(image: Image.Image, name: str) -> Picture:
     """PNG stays PNG, everything else becomes JPEG; the picture is turned upright first, as its tags are dropped."""
     upright = ImageOps.exif_transpose(image)
+    # Pillow would write comments and colour profiles out again as they came, whatever they hold.
+    upright.info = {name: value for name, value in upright.info.items() if name == "transparency"}
     out = io.BytesIO()
     if image.format == "PNG":
         upright.save(out, "PNG", optimize=True)
