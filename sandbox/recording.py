@@ -8,11 +8,13 @@ request has status 0, response null and the kind under ``fault``.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 HIDDEN = "***"
+TOKENS = re.compile(rb'("(?:access|refresh)_token":)"[^"]*"')
 SECRET_HEADERS = frozenset({"x-tts-access-token", "authorization", "cookie"})
 SECRET_PARAMETERS = frozenset({"sign", "access_token", "app_secret", "refresh_token", "auth_code"})
 
@@ -37,6 +39,8 @@ class Recording:
         }
         if fault:
             head["fault"] = fault
+        if response is not None and path.startswith("/api/v2/token/"):
+            response = TOKENS.sub(rb'\1"***"', response)
         start = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()
         self._file.write(start[:-1] + b',"response":' + (response or b"null") + b"}\n")
 

@@ -29,6 +29,8 @@ def search_cancellations(world: World, call: Call) -> bytes:
     """Oldest first unless asked otherwise, which is the opposite of Get Order List."""
     shop, query, body = call.of, call.query, call.body
     locale = known_locale(body.get("locale"), 25001001)
+    if CLOSED in (body.get("cancel_status") or ()) and not world.switches.accept_both_closed_words:
+        raise Refusal(25001001, f"Parameter 'cancel_status' has the unknown value '{CLOSED}'")
     by = query.get("sort_field", "create_time")
     filters = {name: value for name, value in body.items() if name != "locale"}
     page = world.pager.page(

@@ -106,7 +106,7 @@ class TikTokShop:
         now = self.world.settle()
         request_id = self.world.ids.request_id(now)
         query: dict[str, str] = {}
-        exchange = Exchange(status=200, body=b"", request_id=request_id)
+        exchange = Exchange(status=200, body=b"", request_id=request_id, recorded_body=_recorded_body(headers, body))
         fault: Fault | None = None
         try:
             endpoint, values = self.contract.find(method, path)
@@ -126,7 +126,6 @@ class TikTokShop:
             self._succeed(exchange, self._answer(call))
         except Refusal as refusal:
             self._refuse(exchange, refusal)
-        exchange.recorded_body = _recorded_body(headers, body)
         if fault:
             _strike_after(fault, exchange)
         return exchange, query

@@ -95,7 +95,7 @@ class Webhooks:
             async with session.post(delivery.url, data=delivery.body, headers=headers,
                                     allow_redirects=False) as answer:
                 attempt["status"] = answer.status
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             attempt["error"] = f"{type(error).__name__}: {error}"[:200]
         delivery.tries.append(attempt)
         if attempt.get("status") == 200:

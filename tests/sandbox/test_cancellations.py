@@ -210,6 +210,13 @@ def test_a_key_has_at_most_255_characters(control: Control, gb: Shop, key: str, 
     assert gb.approve(ask(control, gb)["cancel_id"], key).code == code
 
 
+def test_the_search_can_be_made_to_take_either_word_for_closed(control: Control, gb: Shop) -> None:
+    assert gb.search(cancel_status=[CLOSED]).code == 25001001
+    control.post("switches", accept_both_closed_words=True)
+    both = [gb.search(cancel_status=[word]).data["total_count"] for word in (CLOSED, "CANCELLATION_REQUEST_CANCEL")]
+    assert both[0] == both[1] > 0
+
+
 def test_the_older_shape_of_answers_can_be_asked_for(control: Control, gb: Shop) -> None:
     control.post("switches", legacy_answers=True)
     answer = gb.approve(ask(control, gb)["cancel_id"]).data

@@ -115,9 +115,9 @@ def test_a_recording_has_a_line_for_each_exchange_and_no_secret(tmp_path: Path) 
     assert refresh["query"]["app_secret"] == "***"
     assert (cut["response"], cut["fault"]) == (None, "reset_after")
     assert listing["headers"]["x-tts-access-token"] == listing["query"]["sign"] == "***"
-    without_answers = "".join(json.dumps({**line, "response": None}) for line in lines)
+    assert refresh["response"]["data"]["access_token"] == refresh["response"]["data"]["refresh_token"] == "***"
     for secret in (us.app_secret, us.access_token, us.refresh_token):
-        assert secret not in without_answers
+        assert secret not in text
 
 
 def test_it_runs_as_a_management_command_too() -> None:
