@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,14 @@ class SandboxProcess:
         response = requests.request(method, f"{self.url}/__sandbox__/{path}", timeout=10, **what)
         assert response.ok, response.text
         return response.json()
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 5) -> None:
+    """Until something that happens in another process has happened. Fails when it does not."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, f"did not happen within {seconds} seconds"
+        time.sleep(0.02)
 
 
 def free_port() -> int:

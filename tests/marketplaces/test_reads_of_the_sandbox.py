@@ -12,7 +12,7 @@ from marketplaces.http import Http
 from marketplaces.records import CancellationRecord, CancellationState, Credentials, OrderRecord, Page
 from marketplaces.tiktok_shop.adapter import TikTokAdapter
 from marketplaces.tiktok_shop.client import TikTokShopClient
-from tests.sandbox_process import SandboxProcess
+from tests.sandbox_process import SandboxProcess, wait_for
 
 Adapters = Callable[[str], TikTokAdapter]
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
@@ -273,7 +273,7 @@ def test_a_read_gets_over_trouble_that_passes(
 @pytest.mark.parametrize(
     ("kind", "how", "error"),
     [
-        ("slow", {"seconds": 2.0}, TemporaryFailure),
+        ("slow", {"seconds": 1.0}, TemporaryFailure),
         ("rate_limited", {"retry_after": 30}, TemporaryFailure),
         ("server_error", {"status": 500}, TemporaryFailure),
         ("server_error", {"status": 503, "count": 9}, TemporaryFailure),
@@ -303,6 +303,7 @@ def test_a_read_in_trouble_that_stays_fails_by_its_type(
         calls[endpoint]()
     if kind == "rate_limited":
         assert getattr(failure.value, "retry_after", None) == 30
+    wait_for(lambda: sandbox.get("calls", endpoint=endpoint)["calls"])
 
 
 def test_words_and_fields_that_nobody_knows_stop_nothing(sandbox: SandboxProcess, adapter: Adapters) -> None:
