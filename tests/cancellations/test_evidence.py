@@ -186,7 +186,8 @@ class TestWhatIsNotKept:
     @pytest.mark.parametrize("field", ["comment", "xmp", "icc_profile", "exif"])
     def test_nothing_that_rides_along_in_a_jpeg_is_kept(self, field: str) -> None:
         hidden = b"Exif\x00\x00" + SCRIPT if field == "exif" else SCRIPT
-        upload = encoded(picture(), "JPEG", **{field: hidden})
+        options: dict[str, Any] = {field: hidden}
+        upload = encoded(picture(), "JPEG", **options)
         assert b"script" in upload
         assert b"script" not in read(upload).content
 
