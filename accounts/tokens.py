@@ -1,11 +1,24 @@
 """API tokens: made by an administrator, shown once, kept as a hash."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.utils.translation import gettext as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from knox.auth import TokenAuthentication
+from knox.models import AuthToken
 from rest_framework.exceptions import AuthenticationFailed
+
+from accounts.models import User
+
+# So many letters of a token tell people which one is meant, and nobody the rest.
+SHOWN = 8
+
+
+def make_token(user: User, days: int) -> tuple[AuthToken, str]:
+    """The row and the token itself, which cannot be had again."""
+    token, text = AuthToken.objects.create(user, expiry=timedelta(days=days))
+    return token, text
 
 
 class ApiTokens(TokenAuthentication):  # type: ignore[misc]

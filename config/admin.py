@@ -1,12 +1,168 @@
+"""What every page of the admin shares: the site, rows that only sync and decisions may write, secrets nobody reads."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
 from allauth.account.decorators import secure_admin_login
-from django.contrib.admin import AdminSite
+from django import forms
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db import models
+from django.db.models import QuerySet
+from django.db.models.functions import Length
+from django.http import HttpRequest
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[Any]
+    TabularInline = admin.TabularInline[Any, Any]
+else:
+    ModelAdmin, TabularInline = admin.ModelAdmin, admin.TabularInline
 
-class Site(AdminSite):
+
+class Site(admin.AdminSite):
     """The admin, entered through the same sign-in (and the same limits) as every other page."""
 
-    site_header = _("Countermand administration")
+    site_header = _("Countermand")
     site_title = _("Countermand")
     index_title = _("Everything, as it is stored")
-    login = secure_admin_login(AdminSite.login)
+    login = secure_admin_login(admin.AdminSite.login)
+
+
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]
+    """Counts no further than anybody pages: counting a million orders costs more than showing fifty of them."""
+
+    MOST = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        return int(rows.order_by()[: self.MOST].count())
+
+
+class Rows(ModelAdmin):
+    """A list that stays fast over a million rows, of what this person may see.
+
+    `shop_path` is the way to the shop, such as "order__shop"; a superuser sees all rows, other staff those of the
+    shops that they are members of.
+    """
+
+    shop_path: ClassVar[str] = "shop"
+    show_full_result_count = False
+    paginator = BoundedPaginator
+    list_per_page = 50
+    list_max_show_all = 200
+    search_help_text = _("From its start, or in full: nothing is searched that has no index.")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows = super().get_queryset(request)
+        if request.user.is_superuser or not self.shop_path:
+            return rows
+        from shops.models import Shop
+
+        return rows.filter(**{f"{self.shop_path}__in": Shop.objects.visible_to(request.user)}).distinct()
+
+
+class ReadOnly(Rows):
+    """Rows that are written elsewhere: by sync from what marketplaces say, or by `decisions` with all its checks."""
+
+    actions_selection_counter = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ReadOnlyInline(TabularInline):
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ForSuperusers(ModelAdmin):
+    """What opens doors: people, their roles, their tokens, sellers' authorizations."""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser)
+
+
+class SecretField(forms.CharField):
+    """Takes a new secret and never gives one back."""
+
+    def __init__(self, label: Any) -> None:
+        super().__init__(
+            label=label,
+            required=False,
+            max_length=4000,
+            widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}, render_value=False),
+            help_text=_("Leave empty to keep what is stored. What is stored is never shown."),
+        )
+
+
+def is_stored(name: str, label: Any) -> Callable[[Any], str]:
+    """A column that says whether there is a secret, and nothing about it."""
+
+    @admin.display(description=label)
+    def told(row: Any) -> Any:
+        return _("stored") if getattr(row, f"{name}_length", 0) else _("empty")
+
+    return told
+
+
+class KeepsSecrets(ModelAdmin):
+    """Rows with encrypted columns. They are not even read: a page that never had a secret cannot show one.
+
+    The form has a SecretField `new_<name>` for each of `secrets`, for superusers alone.
+    """
+
+    secrets: ClassVar[Sequence[str]] = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        lengths = {f"{name}_length": Length(name, output_field=models.IntegerField()) for name in self.secrets}
+        rows: QuerySet[Any] = super().get_queryset(request).defer(*self.secrets)
+        measured: QuerySet[Any] = rows.annotate(**lengths)
+        return measured
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        if request.user.is_superuser:
+            replace = {"fields": [f"new_{name}" for name in self.secrets], "classes": ["collapse"]}
+            return [*fieldsets, (_("Replace a secret"), replace)]
+        return fieldsets
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Write what was changed and nothing else: workers renew tokens and move times in the same row."""
+        columns = {field.name for field in obj._meta.concrete_fields} & set(form.changed_data)
+        if request.user.is_superuser:
+            for name in self.secrets:
+                if secret := form.cleaned_data.get(f"new_{name}"):
+                    setattr(obj, name, secret)
+                    columns.add(name)
+        if columns:
+            obj.save(update_fields=columns)

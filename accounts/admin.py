@@ -1,0 +1,163 @@
+from typing import Any, cast
+
+import knox.admin  # noqa: F401 - registers its own page, which shows digests; ours takes its place
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.models import ADDITION, DELETION, LogEntry
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.models import Group
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from knox.models import AuthToken
+
+from accounts.models import User
+from accounts.tokens import SHOWN, make_token
+from config.admin import ForSuperusers, ReadOnly
+
+admin.site.unregister(Group)  # what people may do is said by their memberships in shops
+admin.site.unregister(AuthToken)
+
+
+class NewUserForm(AdminUserCreationForm):  # type: ignore[type-arg]
+    class Meta:
+        model = User
+        fields = ("email",)
+
+
+class UserForm(UserChangeForm):  # type: ignore[type-arg]
+    password = None  # type: ignore[assignment]
+
+
+@admin.register(User)
+class UserAdmin(ForSuperusers, DjangoUserAdmin):  # type: ignore[type-arg]
+    form, add_form = UserForm, NewUserForm
+    fieldsets = (
+        (None, {"fields": ("email", "first_name", "last_name", "time_zone", "password_is")}),
+        (_("Permissions"), {"fields": ("is_active", "is_staff", "is_superuser", "user_permissions")}),
+        (_("Important dates"), {"fields": ("last_login", "date_joined")}),
+    )
+    add_fieldsets = ((None, {"fields": ("email", "usable_password", "password1", "password2")}),)
+    readonly_fields = ("password_is", "last_login", "date_joined")
+    list_display = ("email", "first_name", "last_name", "is_active", "is_staff", "is_superuser", "last_login")
+    list_filter = ("is_active", "is_staff", "is_superuser")
+    search_fields = ("email", "first_name", "last_name")
+    ordering = ("email",)
+    filter_horizontal = ("user_permissions",)
+
+    @admin.display(description=_("password"))
+    def password_is(self, user: User) -> str:
+        """Not even which algorithm: who needs to know can read the settings."""
+        state = _("set") if user.has_usable_password() else _("none")
+        change = reverse("admin:auth_user_password_change", args=[user.pk])
+        return format_html('{} · <a href="{}">{}</a>', state, change, _("Set a new one"))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """What people decided stays theirs: end an account by making it inactive."""
+        return False
+
+
+class NewTokenForm(forms.Form):
+    user = forms.ModelChoiceField(User.objects.filter(is_active=True), label=_("For"))
+    days = forms.IntegerField(label=_("Ends after so many days"), min_value=1, max_value=3650, initial=365)
+
+
+class EndTokenForm(forms.Form):
+    """A confirmation has nothing to fill in."""
+
+
+@admin.register(AuthToken)
+class ApiTokenAdmin(ForSuperusers):
+    """Tokens are made and ended here. No page names a digest, and a token is seen once, by who made it."""
+
+    list_display = ("begins_with", "user", "created", "expiry", "end_link")
+    list_display_links = None
+    list_select_related = ("user",)
+    search_fields = ("user__email",)
+    ordering = ("-created",)
+    actions = None
+
+    @admin.display(description=_("token"))
+    def begins_with(self, token: Any) -> str:
+        return f"{token.token_key[:SHOWN]}…"
+
+    @admin.display(description="")
+    def end_link(self, token: Any) -> str:
+        address = reverse("admin:knox_authtoken_end", args=[token.user_id, token.token_key[:SHOWN]])
+        return format_html('<a href="{}">{}</a>', address, _("End it"))
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_urls(self) -> list[URLPattern]:
+        own = self.admin_site.admin_view
+        return [
+            path("", own(self.changelist_view), name="knox_authtoken_changelist"),
+            path("add/", own(self.make_view), name="knox_authtoken_add"),
+            path("<int:user>/<str:begin>/end/", own(self.end_view), name="knox_authtoken_end"),
+        ]
+
+    def make_view(self, request: HttpRequest) -> HttpResponse:
+        """The answer to the form holds the token; it is not stored, so there is no second look."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = NewTokenForm(request.POST or None)
+        if not form.is_valid():
+            return self.page(request, "admin/knox/authtoken/new.html", _("Make an API token"), form=form)
+        user = form.cleaned_data["user"]
+        token, text = make_token(user, form.cleaned_data["days"])
+        self.log(request, token, ADDITION)
+        answer = self.page(request, "admin/knox/authtoken/made.html", _("The token, once"), token=text, about=user)
+        answer["Cache-Control"] = "no-store"
+        return answer
+
+    def end_view(self, request: HttpRequest, user: int, begin: str) -> HttpResponse:
+        if not self.has_delete_permission(request):
+            raise PermissionDenied
+        tokens = AuthToken.objects.filter(user=user, token_key__startswith=begin).select_related("user")
+        token = get_object_or_404(tokens.order_by("created")[:1])
+        if request.method != "POST":
+            title = _("End an API token")
+            return self.page(request, "admin/knox/authtoken/end.html", title, begin=begin, about=token.user)
+        self.log(request, token, DELETION)
+        token.delete()
+        messages.success(request, _("The token is ended: whoever holds it is no longer let in."))
+        return HttpResponseRedirect(reverse("admin:knox_authtoken_changelist"))
+
+    def page(self, request: HttpRequest, template: str, title: Any, **more: Any) -> TemplateResponse:
+        context = {**self.admin_site.each_context(request), "opts": self.opts, "title": title, **more}
+        return TemplateResponse(request, template, context)
+
+    def log(self, request: HttpRequest, token: Any, flag: int) -> None:
+        """Who made or ended whose token, without the digest that is the row's key."""
+        LogEntry.objects.create(
+            user=cast(User, request.user),
+            content_type=ContentType.objects.get_for_model(AuthToken),
+            object_repr=f"{token.token_key[:SHOWN]}… ({token.user.email})",
+            action_flag=flag,
+        )
+
+
+@admin.register(LogEntry)
+class LogEntryAdmin(ForSuperusers, ReadOnly):
+    shop_path = ""
+    list_display = ("action_time", "user", "content_type", "object_repr", "action_flag")
+    list_select_related = ("user", "content_type")
+    list_filter = ("action_flag",)
+    search_fields = ("object_repr__startswith",)
+    ordering = ("-action_time",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

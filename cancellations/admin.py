@@ -1,0 +1,170 @@
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from cancellations import decisions
+from cancellations.decisions import NotAllowed
+from cancellations.models import (
+    Attempt,
+    CancellationLine,
+    CancellationRequest,
+    Decision,
+    DecisionLine,
+    Event,
+    Evidence,
+    PushedNotification,
+)
+from config.admin import ReadOnly, ReadOnlyInline
+from orders.models import Order
+
+
+class CancellationLineInline(ReadOnlyInline):
+    model = CancellationLine
+    fields = ("product_name", "sku_name", "seller_sku", "quantity", "refund_total", "currency")
+    readonly_fields = fields
+
+
+class DecisionInline(ReadOnlyInline):
+    model = Decision
+    fields = ("verdict", "state", "made_by", "made_at", "code", "message", "request_id")
+    readonly_fields = fields
+    show_change_link = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Decision]:
+        return super().get_queryset(request).select_related("made_by", "cancellation", "order")
+
+
+@admin.register(CancellationRequest)
+class CancellationAdmin(ReadOnly):
+    list_display = (
+        "marketplace_id", "shop", "order_marketplace_id", "state", "status", "needs_answer", "deadline", "refund_total",
+        "currency", "created_at",
+    )  # fmt: skip
+    list_select_related = ("shop",)
+    list_filter = ("shop", "state", "needs_answer")
+    search_fields = ("marketplace_id__startswith", "order_marketplace_id__startswith")
+    ordering = ("-created_at", "-pk")
+    inlines = (CancellationLineInline, DecisionInline)
+
+
+@admin.register(CancellationLine)
+class CancellationLineAdmin(ReadOnly):
+    shop_path = "cancellation__shop"
+    list_display = ("marketplace_id", "cancellation", "product_name", "sku_name", "seller_sku", "quantity")
+    list_select_related = ("cancellation",)
+    search_fields = ("sku_id__exact",)
+    ordering = ("-pk",)
+
+
+class DecisionLineInline(ReadOnlyInline):
+    model = DecisionLine
+    fields = ("line_item", "quantity")
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[DecisionLine]:
+        return super().get_queryset(request).select_related("line_item")
+
+
+class AttemptInline(ReadOnlyInline):
+    model = Attempt
+    fields = ("number", "purpose", "outcome", "code", "message", "request_id", "started_at", "finished_at")
+    readonly_fields = fields
+
+
+class EvidenceInline(ReadOnlyInline):
+    model = Evidence
+    fields = ("original_name", "mime_type", "width", "height", "marketplace_image_id", "created_at")
+    readonly_fields = fields
+
+
+@admin.register(Decision)
+class DecisionAdmin(ReadOnly):
+    """Not to be edited: what staff can still do about a decision, they do with the verbs of `decisions`."""
+
+    list_display = (
+        "pk", "verdict", "shop", "cancellation", "order", "state", "stalled_because", "made_by", "made_at", "code",
+        "request_id",
+    )  # fmt: skip
+    list_select_related = ("shop", "cancellation", "order", "made_by")
+    list_filter = ("state", "stalled_because", "verdict", "shop")
+    search_fields = ("request_id",)  # makes Django show the box; `get_search_results` says what is looked for
+    search_help_text = _("The beginning of a request's or an order's id at the marketplace.")
+    ordering = ("-pk",)
+    inlines = (DecisionLineInline, AttemptInline, EvidenceInline)
+    actions = ("withdraw", "ask_again")
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        text = search_term.strip()
+        if not text:
+            return queryset, False
+        requests = CancellationRequest.objects.filter(marketplace_id__startswith=text).values("pk")
+        orders = Order.objects.filter(marketplace_id__startswith=text).values("pk")
+        return queryset.filter(Q(cancellation__in=requests) | Q(order__in=orders)), False
+
+    @admin.action(description=_("Take back (what has not been sent)"), permissions=["view"])
+    def withdraw(self, request: HttpRequest, queryset: QuerySet[Decision]) -> None:
+        self.each(request, queryset, decisions.withdraw)
+
+    @admin.action(description=_("Ask the marketplace again (what needs somebody)"), permissions=["view"])
+    def ask_again(self, request: HttpRequest, queryset: QuerySet[Decision]) -> None:
+        self.each(request, queryset, decisions.ask_again)
+
+    def each(self, request: HttpRequest, queryset: QuerySet[Decision], verb: Callable[[Decision, Any], None]) -> None:
+        """The same verb with the same checks as everywhere; a no is told for its row and stops no other."""
+        for decision in queryset:
+            try:
+                verb(decision, request.user)
+            except (NotAllowed, PermissionDenied) as no:
+                messages.error(request, f"{decision}: {no}")
+            else:
+                messages.success(request, f"{decision}: {decision.get_state_display()}")
+
+
+@admin.register(DecisionLine)
+class DecisionLineAdmin(ReadOnly):
+    shop_path = "decision__shop"
+    list_display = ("pk", "decision", "line_item", "quantity")
+    list_select_related = ("decision__cancellation", "decision__order", "line_item")
+    ordering = ("-pk",)
+
+
+@admin.register(Attempt)
+class AttemptAdmin(ReadOnly):
+    shop_path = "decision__shop"
+    list_display = ("decision", "number", "purpose", "outcome", "code", "message", "request_id", "started_at")
+    list_select_related = ("decision__cancellation", "decision__order")
+    list_filter = ("outcome", "purpose")
+    ordering = ("-pk",)
+
+
+@admin.register(Evidence)
+class EvidenceAdmin(ReadOnly):
+    """What is known of an image. The image itself is shown to members of the shop, by a view that checks."""
+
+    shop_path = "decision__shop"
+    list_display = ("original_name", "decision", "mime_type", "width", "height", "created_at")
+    list_select_related = ("decision__cancellation", "decision__order")
+    ordering = ("-pk",)
+    exclude = ("image",)
+
+
+@admin.register(PushedNotification)
+class PushedNotificationAdmin(ReadOnly):
+    list_display = ("notification_id", "shop", "topic", "order_id", "cancellation_id", "sent_at", "received_at")
+    list_select_related = ("shop",)
+    list_filter = ("shop",)
+    ordering = ("-pk",)
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnly):
+    list_display = ("at", "name", "shop", "cancellation", "order", "decision_id", "actor", "detail")
+    list_select_related = ("shop", "cancellation", "order", "actor")
+    list_filter = ("shop",)
+    ordering = ("-pk",)
+    date_hierarchy: ClassVar = None

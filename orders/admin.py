@@ -1,0 +1,47 @@
+from django.contrib import admin
+
+from config.admin import ReadOnly, ReadOnlyInline
+from orders.models import LineItem, Order, Package
+
+
+class LineItemInline(ReadOnlyInline):
+    model = LineItem
+    fields = ("product_name", "sku_name", "seller_sku", "quantity", "price", "currency", "status", "package_id")
+    readonly_fields = fields
+    show_change_link = True
+
+
+class PackageInline(ReadOnlyInline):
+    model = Package
+    fields = ("marketplace_id", "status", "tracking_number", "shipping_provider")
+    readonly_fields = fields
+
+
+@admin.register(Order)
+class OrderAdmin(ReadOnly):
+    list_display = (
+        "marketplace_id", "shop", "status", "total", "currency", "created_at", "ship_by", "is_cancel_requested",
+    )  # fmt: skip
+    list_select_related = ("shop",)
+    list_filter = ("shop", "is_cancel_requested", "is_on_hold")
+    search_fields = ("marketplace_id__startswith", "tracking_number__exact")
+    ordering = ("-created_at", "-pk")
+    inlines = (LineItemInline, PackageInline)
+
+
+@admin.register(LineItem)
+class LineItemAdmin(ReadOnly):
+    shop_path = "order__shop"
+    list_display = ("marketplace_id", "order", "product_name", "sku_name", "seller_sku", "quantity", "status")
+    list_select_related = ("order",)
+    search_fields = ("seller_sku__startswith", "sku_id__exact")
+    ordering = ("-pk",)
+
+
+@admin.register(Package)
+class PackageAdmin(ReadOnly):
+    shop_path = "order__shop"
+    list_display = ("marketplace_id", "order", "status", "tracking_number", "shipping_provider")
+    list_select_related = ("order",)
+    search_fields = ("marketplace_id__exact",)
+    ordering = ("-pk",)

@@ -1,0 +1,204 @@
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from config.admin import ForSuperusers, KeepsSecrets, ReadOnly, ReadOnlyInline, Rows, SecretField, is_stored
+from shops import pulling
+from shops.markets import capabilities
+from shops.models import Connection, Membership, Role, Shop, ShopQuerySet, SyncCursor, SyncRun
+
+
+class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
+    new_app_secret = SecretField(_("New app secret"))
+    new_access_token = SecretField(_("New access token"))
+    new_refresh_token = SecretField(_("New refresh token"))
+
+
+class ShopsInline(ReadOnlyInline):
+    model = Shop
+    fields = ("name", "region", "is_active")
+    readonly_fields = fields
+    show_change_link = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Shop]:
+        return super().get_queryset(request).defer("cipher")
+
+
+@admin.register(Connection)
+class ConnectionAdmin(KeepsSecrets, ForSuperusers, Rows):
+    """Made by connecting a seller, never by hand; here an authorization can be looked into and mended."""
+
+    shop_path = "shops"
+    form = ConnectionForm
+    secrets = ("app_secret", "access_token", "refresh_token")
+    kept = (
+        is_stored("app_secret", _("app secret")),
+        is_stored("access_token", _("access token")),
+        is_stored("refresh_token", _("refresh token")),
+    )
+    list_display = (
+        "seller_name",
+        "marketplace",
+        "state",
+        "access_token_expires_at",
+        "refresh_token_expires_at",
+        "problem",
+    )
+    list_filter = ("marketplace", "state")
+    search_fields = ("seller_name__istartswith", "app_key__exact")
+    ordering = ("seller_name", "pk")
+    fieldsets: ClassVar[Any] = (
+        (None, {"fields": ("seller_name", "marketplace", "state", "problem", "created_at")}),
+        (_("Where it speaks to"), {"fields": ("app_key", "api_url", "auth_url")}),
+        (_("Authorization"), {"fields": (*kept, "access_token_expires_at", "refresh_token_expires_at", "scopes")}),
+    )
+    readonly_fields: ClassVar[Any] = (
+        "seller_name", "marketplace", "state", "problem", "created_at", "access_token_expires_at",
+        "refresh_token_expires_at", "scopes", *kept,
+    )  # fmt: skip
+    inlines = (ShopsInline,)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """With a new secret it is worth another try; the next call says whether it is the right one."""
+        super().save_model(request, obj, form, change)
+        if any(form.cleaned_data.get(f"new_{name}") for name in self.secrets):
+            Connection.objects.filter(pk=obj.pk).update(state=Connection.State.CONNECTED, problem="")
+
+
+class ShopForm(forms.ModelForm):  # type: ignore[type-arg]
+    new_cipher = SecretField(_("New shop cipher"))
+
+
+class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]
+    model = Membership
+    extra = 0
+    autocomplete_fields = ("user",)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser)
+
+    has_change_permission = has_delete_permission = has_view_permission
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser)
+
+
+@admin.register(Shop)
+class ShopAdmin(KeepsSecrets, Rows):
+    """What the marketplace says about a shop is sync's to write; what we decide about it is written here."""
+
+    shop_path = "pk"
+    form = ShopForm
+    secrets = ("cipher",)
+    cipher_is = is_stored("cipher", _("shop cipher"))
+    list_display = (
+        "name", "region", "marketplace", "marketplace_id", "authorization", "last_run", "is_active", "allows_reject",
+        "next_pull_at",
+    )  # fmt: skip
+    list_select_related = ("connection",)
+    list_filter = ("marketplace", "region", "is_active", "allows_reject", "connection__state")
+    search_fields = ("name__istartswith", "marketplace_id__startswith", "code__exact")
+    ordering = ("name", "pk")
+    fieldsets: ClassVar[Any] = (
+        (None, {"fields": ("name", "region", "marketplace", "marketplace_id", "code", "seller_type", "connection")}),
+        (_("Authorization"), {"fields": ("authorization", cipher_is)}),
+        (_("Rules"), {"fields": ("notices", "allows_reject")}),
+        (_("Sync"), {"fields": ("is_active", "time_zone", "next_pull_at", "wants_full_pull", "last_run")}),
+    )
+    readonly_fields: ClassVar[Any] = (
+        "name", "region", "marketplace", "marketplace_id", "code", "seller_type", "connection", "authorization",
+        cipher_is, "notices", "next_pull_at", "wants_full_pull", "last_run",
+    )  # fmt: skip
+    inlines = (MembershipInline,)
+    actions = ("pull_now", "pull_everything")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Shop]:
+        runs = SyncRun.objects.filter(shop=OuterRef("pk")).order_by("-started_at")
+        rows: QuerySet[Shop] = super().get_queryset(request).annotate(last_state=Subquery(runs.values("state")[:1]))
+        return rows.defer("cipher", *(f"connection__{name}" for name in ConnectionAdmin.secrets))
+
+    @admin.display(description=_("authorization"), ordering="connection__state")
+    def authorization(self, shop: Shop) -> str:
+        return shop.connection.get_state_display()
+
+    @admin.display(description=_("last run"))
+    def last_run(self, shop: Any) -> Any:
+        return SyncRun.State(shop.last_state).label if shop.last_state else _("never")
+
+    @admin.display(description=_("what holds in this market"))
+    def notices(self, shop: Shop) -> Any:
+        market = capabilities(shop, timezone.now())
+        told = [notice for notice in (market.reject_notice, market.shipping_notice, *market.notices) if notice]
+        shown = [(notice.text, notice.url, notice.date or _("the notice")) for notice in told]
+        paragraph = '<p class="notice-of-market">{} <a href="{}" rel="noreferrer">{}</a></p>'
+        return format_html_join("", paragraph, shown) or format_html("–")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        allowed = super().has_change_permission(request, obj)
+        return allowed and (obj is None or managed(request).filter(pk=obj.pk).exists())
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.action(description=_("Pull now"), permissions=["change"])
+    def pull_now(self, request: HttpRequest, queryset: ShopQuerySet) -> None:
+        self.ask(request, queryset, full=False)
+
+    @admin.action(description=_("Pull everything"), permissions=["change"])
+    def pull_everything(self, request: HttpRequest, queryset: ShopQuerySet) -> None:
+        self.ask(request, queryset, full=True)
+
+    def ask(self, request: HttpRequest, queryset: ShopQuerySet, *, full: bool) -> None:
+        shops = [shop for shop in queryset if shop.pk in set(managed(request).values_list("pk", flat=True))]
+        for shop in shops:
+            pulling.ask_for_pull(shop, full=full)
+        told = ngettext("%(n)d shop is pulled within seconds.", "%(n)d shops are pulled within seconds.", len(shops))
+        messages.success(request, told % {"n": len(shops)})
+
+
+def managed(request: HttpRequest) -> ShopQuerySet:
+    return Shop.objects.where_role(request.user, Role.MANAGER)
+
+
+@admin.register(Membership)
+class MembershipAdmin(ForSuperusers):
+    list_display = ("user", "shop", "role")
+    list_select_related = ("user", "shop")
+    list_filter = ("role",)
+    search_fields = ("user__email__istartswith", "shop__name__istartswith")
+    autocomplete_fields = ("user", "shop")
+
+
+@admin.register(SyncCursor)
+class SyncCursorAdmin(ReadOnly):
+    list_display = ("shop", "kind", "synced_until", "window_since", "window_until")
+    list_select_related = ("shop",)
+    fields: ClassVar = list_display
+
+
+@admin.register(SyncRun)
+class SyncRunAdmin(ReadOnly):
+    list_display = (
+        "shop", "kind", "state", "is_full", "pages", "seen", "written", "error_code", "error", "started_at",
+        "finished_at",
+    )  # fmt: skip
+    list_select_related = ("shop",)
+    list_filter = ("state", "kind", "shop")
+    search_fields = ("request_id__exact", "error_code__exact")
+    ordering = ("-started_at", "-pk")
