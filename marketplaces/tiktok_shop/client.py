@@ -235,7 +235,7 @@ class TikTokShopClient:
     # One call
 
     def _call(self, endpoint: Endpoint, query: Query | None = None, body: Body | None = None, **ids: str) -> Answer:
-        content = b"" if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        content = b"" if body is None else _json(body)
         path = endpoint.path(**{name: _plain_id(value) for name, value in ids.items()})
         return self._send(endpoint, path, query or {}, content, JSON)
 
@@ -291,6 +291,11 @@ class TikTokShopClient:
             if word:
                 message = message.replace(word, "…")
         return message[:500]
+
+
+def _json(body: Body) -> bytes:
+    """The bytes to sign and send. Half a surrogate pair, which no UTF-8 can hold, becomes a question mark."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def _without_none(**fields: Any) -> dict[str, Any]:

@@ -125,6 +125,6 @@ def _bad_request(message: str, request_id: str) -> MarketplaceError:
         return TemporaryFailure(hint, code=code, request_id=request_id)
     if "access_token" in words or "access-token" in words:
         return CredentialsRejected(message, code=code, request_id=request_id, expired=True)
-    if "app_key" in words or "missing credentials" in words:
+    if "credentials" in words or "app_key" in words:
         return CredentialsRejected(message, code=code, request_id=request_id)
     return Refused(message, code=code, request_id=request_id)

@@ -55,6 +55,12 @@ def test_what_is_signed_is_what_is_sent(reason: str, comment: str, key: str) -> 
     assert sent.get("comment", "") == comment
 
 
+def test_text_that_no_encoding_can_hold_is_still_sent() -> None:
+    wire = Wire()
+    TikTokShopClient(SECRETS, wire).reject("1", reason="r", comment="half \ud83d of a smile")
+    assert json.loads(wire.sent[0][3] or b"")["comment"] == "half ? of a smile"
+
+
 def test_a_page_token_survives_the_address() -> None:
     wire = Wire()
     TikTokShopClient(SECRETS, wire).search_orders(page_size=100, page_token="aDU2+/x=%2B &?#")
@@ -177,7 +183,7 @@ def test_both_forms_of_a_success_are_one(data: str) -> None:
 
 
 def test_nothing_in_the_answer_to_a_change_undoes_the_change() -> None:
-    data = {"cancel_status": 5, "cancel_id": None, "package_id": [], "warning": "odd", "status": {}}
+    data: dict[str, Any] = {"cancel_status": 5, "cancel_id": None, "package_id": [], "warning": "odd", "status": {}}
     body = json.dumps({"code": 0, "message": 7, "request_id": 8, "data": data}).encode()
     receipt = TikTokAdapter(SECRETS, Wire(body)).cancel_items("1", "reason", {})
     assert (receipt.status, receipt.cancellation_id, receipt.warning, receipt.request_id) == ("", "", "", "")

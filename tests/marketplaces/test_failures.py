@@ -85,6 +85,7 @@ def test_key_scope_and_shop_are_for_a_human(code: int) -> None:
         ("Invalid credentials. The 'x-tts-access-token' header is invalid.", CredentialsRejected, True),
         ("Invalid credentials. The `access_token` header is invalid.", CredentialsRejected, True),
         ("Invalid credentials. Invalid 'app_key' query parameter.", CredentialsRejected, False),
+        ("Invalid credentials. Invalid 'app_secret' query parameter", CredentialsRejected, False),
         ("Missing credentials. The request does not include a required signature.", CredentialsRejected, False),
         ("Invalid timestamp. 'timestamp' must not be earlier than 5 minutes.", TemporaryFailure, None),
         ("Unexpected identifier. The 'shop_cipher' query parameter is not required.", Refused, None),

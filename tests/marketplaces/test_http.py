@@ -167,6 +167,13 @@ def test_connections_are_kept_and_each_thread_has_its_own(http: Http) -> None:
     assert len({id(session) for session in [*found, http._session(retrying=True)]}) == 3
 
 
+def test_a_forked_process_opens_its_own_connections(http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = http._session(retrying=True)
+    assert http._session(retrying=True) is before
+    monkeypatch.setattr("marketplaces.http.os.getpid", lambda: -1)
+    assert http._session(retrying=True) is not before
+
+
 @pytest.mark.parametrize("status", ["502 Bad Gateway", "503 Service Unavailable", "504 Gateway Timeout"])
 def test_a_read_gets_over_a_gateway_in_trouble_and_a_change_sees_it(http: Http, status: str) -> None:
     with scripted(answer(status=status), answer()) as server:
