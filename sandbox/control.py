@@ -61,7 +61,7 @@ class Control:
         tiktok = self.sandbox.tiktok
         shop = buyer.shop_meant(tiktok.world, wish)
         scopes = tuple(wish.get("scopes") or SCOPES)
-        shop.authorized = True
+        tiktok.authorize(shop.id)
         return {"auth_code": tiktok.tokens.new_code(shop, tiktok.world.settle(), scopes), "shop_id": shop.id}
 
     async def deauthorize(self, request: web.Request) -> Json:

@@ -32,7 +32,7 @@ def search_cancellations(world: World, call: Call) -> bytes:
     if CLOSED in (body.get("cancel_status") or ()) and not world.switches.accept_both_closed_words:
         raise Refusal(25001001, f"Parameter 'cancel_status' has the unknown value '{CLOSED}'")
     by = query.get("sort_field", "create_time")
-    filters = {name: value for name, value in body.items() if name != "locale"}
+    filters = sorted((name, value) for name, value in body.items() if name != "locale")
     page = world.pager.page(
         either_timeline(by, shop.cancellations_created, shop.cancellations_updated), shop.version, Wanted(
             since=body.get(by + "_ge"), until=body.get(by + "_lt"), descending=query.get("sort_order") == "DESC",

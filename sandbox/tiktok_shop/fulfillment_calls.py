@@ -30,7 +30,8 @@ def search_package(world: World, call: Call) -> bytes:
         either_timeline(by, shop.packages_created, shop.packages_updated), shop.version, Wanted(
             since=body.get(by + "_ge"), until=body.get(by + "_lt"),
             descending=query.get("sort_order", "DESC") == "DESC", size=query["page_size"],
-            token=query.get("page_token", ""), question=f"packages {shop.id} {by} {query.get('sort_order')} {body}",
+            token=query.get("page_token", ""),
+            question=f"packages {shop.id} {by} {query.get('sort_order')} {sorted(body.items())}",
             find=world.packages.__getitem__, keep=_filter(body, by)))
     return paged(b"packages", [dumps(package_summary(each)) for each in page.records], page.total, page.next_token)
 

@@ -112,9 +112,9 @@ class Gateway:
             if name in raw.query:
                 raise Refusal(INVALID_PARAMETER, f"{words}. The '{name}' query parameter is not accepted")
         cipher = raw.query.get("shop_cipher")
+        if not cipher and endpoint.shop_cipher == "required":
+            raise Refusal(106013)
         if cipher is None:
-            if endpoint.shop_cipher == "required":
-                raise Refusal(106013)
             return None
         if endpoint.shop_cipher == "forbidden":
             raise Refusal(INVALID_PARAMETER, "Unexpected identifier. 'shop_cipher' is not required for this request")

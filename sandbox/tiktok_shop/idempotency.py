@@ -8,6 +8,7 @@ Only successes are remembered, so a request that was refused may be tried again 
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 
 from sandbox.tiktok_shop.call import Call
@@ -42,5 +43,5 @@ class Idempotency:
 
 
 def _fingerprint(call: Call) -> str:
-    body = repr(sorted(call.body.items(), key=lambda item: item[0]))
+    body = json.dumps(call.body, sort_keys=True)
     return hashlib.sha256(f"{call.raw.path}\0{body}".encode()).hexdigest()

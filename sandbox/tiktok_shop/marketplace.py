@@ -91,6 +91,14 @@ class TikTokShop:
                 message = f"Shop_id {shop.id} is deauthorized from your APP by merchant."
                 self.world.publish(shop, "SELLER_DEAUTHORIZATION", {"message": message}, now)
 
+    def authorize(self, shop_id: str) -> None:
+        """The seller gives the app its rights back; does nothing where they were never taken."""
+        seller_id = self.world.shops[shop_id].seller_id
+        for shop in self.world.shops.values():
+            if shop.seller_id == seller_id and not shop.authorized:
+                shop.authorized = True
+                self.credential_grants[shop.id] = self.tokens.grant(shop, self.world.clock.now())
+
     def set_drift(self, drift: bool) -> None:
         """Show keys and words that no page documents, or stop doing so."""
         if drift != self.world.encoder.drift:

@@ -28,7 +28,8 @@ def order_list(world: World, call: Call) -> bytes:
     page = world.pager.page(timeline, shop.version, Wanted(
         since=body.get(by + "_ge"), until=body.get(by + "_lt"),
         descending=query.get("sort_order", "DESC") == "DESC", size=query["page_size"],
-        token=query.get("page_token", ""), question=f"orders {shop.id} {by} {query.get('sort_order')} {body}",
+        token=query.get("page_token", ""),
+        question=f"orders {shop.id} {by} {query.get('sort_order')} {sorted(body.items())}",
         find=world.orders.__getitem__, keep=keep))
     return paged(b"orders", [world.encoder.order(order) for order in page.records], page.total, page.next_token)
 

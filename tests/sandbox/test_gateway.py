@@ -40,6 +40,7 @@ def test_a_right_call_is_answered_with_code_zero(us: Shop) -> None:
     ({"token": "ROW_nobodys"}, (36009004, 400)),
     ({"token": None}, (36009004, 400)),
     ({"cipher": None}, (106013, 400)),
+    ({"cipher": ""}, (106013, 400)),
     ({"cipher": "ROW_unknown"}, (101000, 401)),
     ({"content_type": "text/plain"}, (36009022, 400)),
     ({"content_type": ""}, (36009022, 400)),

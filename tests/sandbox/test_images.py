@@ -39,7 +39,8 @@ def test_a_heic_image_is_known_by_its_boxes(us: Shop) -> None:
 
 @pytest.mark.parametrize(("content", "code"), [
     (b"", 12038004), (b"hello", 12038004), (png(kind="GIF"), 12038004), (png(99, 200), 12038014),
-    (png(100, 100), 0), (png()[:60], 12038002), (png() + b"\0" * (10 * 1024 * 1024), 12038005),
+    (png(100, 100), 0), (png(20_000, 100), 0), (png(20_001, 100), 12038014),
+    (png()[:60], 12038002), (png() + b"\0" * (10 * 1024 * 1024), 12038005),
 ])
 def test_what_tiktok_does_not_take_is_refused(us: Shop, content: bytes, code: int) -> None:
     assert us.upload(content).code == code

@@ -55,6 +55,8 @@ def test_a_cursor_belongs_to_its_search(us: Shop, gb: Shop) -> None:
     token = us.orders(page_size=3).data["next_page_token"]
     assert us.orders(5, {"page_token": token}).code == 0
     assert us.orders(3, {"page_token": token}, order_status="COMPLETED").code == 36009004
+    window = us.orders(3, None, create_time_ge=1, create_time_lt=2**31).data["next_page_token"]
+    assert us.orders(3, {"page_token": window}, create_time_lt=2**31, create_time_ge=1).code == 0
     assert us.orders(3, {"page_token": token, "sort_order": "ASC"}).code == 36009004
     assert us.orders(3, {"page_token": token[:-4] + "AAAA"}).code == 36009004
     assert gb.orders(3, {"page_token": token}).code == 36009004

@@ -92,3 +92,7 @@ def test_a_seller_who_removes_the_app_ends_every_token(control: Control, us: Sho
     control.post("deauthorize", shop_id=us.id)
     assert us.orders().code == 36009004
     assert refresh(us, us.refresh_token)["code"] == 36004005
+    assert us.id not in {shop.id for shop in control.shops()}
+    us.access_token = exchange(control, us)["data"]["access_token"]
+    assert us.orders().code == 0
+    assert next(shop for shop in control.shops() if shop.id == us.id).orders().code == 0
