@@ -53,5 +53,30 @@ class CancellationFilter(ShopFilterSet):
         return rows.filter(~found if value == "undecided" else found)
 
 
+class QueueFilter(CancellationFilter):
+    """The queue as people see it: what waits for the seller, unless another state is asked for."""
+
+    state = django_filters.ChoiceFilter(
+        choices=[
+            ("all", _("Every state")),
+            *(choice for choice in CancellationRequest.State.choices if choice[0] != CancellationRequest.State.WAITING),
+        ],
+        method="by_state",
+        label=_("State"),
+        empty_label=_("Waiting for you"),
+    )
+
+    def by_state(self, rows: CancellationQuerySet, name: str, state: str) -> CancellationQuerySet:
+        return rows if state == "all" else rows.filter(state=state)
+
+    def filter_queryset(self, queryset: CancellationQuerySet) -> CancellationQuerySet:
+        rows: CancellationQuerySet = super().filter_queryset(queryset)
+        return rows.waiting() if self.shows_waiting else rows
+
+    @property
+    def shows_waiting(self) -> bool:
+        return not self.form.cleaned_data.get("state")
+
+
 def decisions_of_row(**having: Any) -> QuerySet[Decision]:
     return Decision.objects.filter(cancellation=OuterRef("pk"), **having)

@@ -5,6 +5,7 @@ urlpatterns = [
     path("", include("cancellations.urls")),
     path("orders/", include("orders.urls")),
     path("shops/", include("shops.urls")),
+    path("accounts/", include("accounts.urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("api/", include("config.api_urls")),

@@ -1,4 +1,9 @@
-from django.urls import URLPattern
+from django.urls import path
+
+from orders import views
 
 app_name = "orders"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.order_list, name="list"),
+    path("<int:pk>/", views.order, name="order"),
+]

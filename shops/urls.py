@@ -1,4 +1,11 @@
-from django.urls import URLPattern
+from django.urls import path
+
+from shops import views
 
 app_name = "shops"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.shop_list, name="list"),
+    path("<int:pk>/", views.shop, name="shop"),
+    path("<int:pk>/sync/", views.sync, name="sync"),
+    path("<int:pk>/runs/", views.runs, name="runs"),
+]

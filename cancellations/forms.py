@@ -1,0 +1,345 @@
+"""The forms of the four verdicts. Their choices are those the marketplace gives for this very request or order, now.
+
+Making a form asks the marketplace, so it raises marketplaces.errors.MarketplaceError when there is no answer. A form that
+was sent in does not: it keeps what was typed and says at its top that it could not be checked.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, ClassVar, TypeVar
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
+from django.http import QueryDict
+from django.utils.datastructures import MultiValueDict
+from django.utils.translation import gettext as _, gettext_lazy
+
+from accounts.templatetags.times import clock
+from cancellations import live, rules
+from cancellations.decisions import Details, Shipping
+from cancellations.evidence import Picture, read_picture
+from cancellations.models import CancellationRequest, Verdict
+from marketplaces.base import Capabilities
+from marketplaces.errors import MarketplaceError
+from marketplaces.records import PickupSlot
+from orders.models import Order
+
+Answer = TypeVar("Answer")
+Data = QueryDict | None
+Files = MultiValueDict[str, UploadedFile] | None
+
+
+class VerdictForm(forms.Form):
+    """What staff say with a verdict; `details()` is what `decisions.decide` takes."""
+
+    template: ClassVar[str]
+    problem: MarketplaceError | None = None
+
+    def __init__(
+        self, cancellation: CancellationRequest, market: Capabilities, data: Data = None, files: Files = None
+    ) -> None:
+        super().__init__(data, files, prefix=None)
+        self.cancellation = cancellation
+        self.market = market
+        self.ask()
+
+    def ask(self) -> None:
+        """Fill the choices with what the marketplace says."""
+
+    def asked(self, call: Callable[[], Answer], instead: Answer) -> Answer:
+        """The marketplace's answer; for a form that was sent in, `instead` and a word about it."""
+        try:
+            return call()
+        except MarketplaceError as error:
+            if not self.is_bound:
+                raise
+            self.problem = error
+            return instead
+
+    def clean(self) -> dict[str, Any]:
+        if self.problem:
+            raise ValidationError(
+                _("The marketplace does not answer (%(problem)s), so nothing was sent. Please try again."),
+                params={"problem": self.problem},
+            )
+        return self.cleaned_data
+
+    def details(self) -> Details:
+        return Details()
+
+
+class ApproveForm(VerdictForm):
+    template = "approve"
+
+
+class ManyFilesInput(forms.FileInput):
+    allow_multiple_selected = True
+
+
+class ManyFilesField(forms.FileField):
+    """Any number of files, each looked at by FileField; gives a list."""
+
+    def clean(self, data: Any, initial: Any = None) -> Any:
+        return [super(ManyFilesField, self).clean(one, initial) for one in data or []]
+
+
+class RejectForm(VerdictForm):
+    template = "reject"
+
+    reason = forms.ChoiceField(
+        label=gettext_lazy("Reason"),
+        widget=forms.RadioSelect,
+        error_messages={
+            "required": gettext_lazy("Choose a reason: the marketplace shows it to the buyer."),
+            "invalid_choice": gettext_lazy("The marketplace does not take this reason for this request (any more)."),
+        },
+    )
+    comment = forms.CharField(
+        label=gettext_lazy("Comment"),
+        required=False,
+        widget=forms.Textarea(attrs={"class": "form-control", "rows": 3}),
+        help_text=gettext_lazy("The buyer may read it."),
+    )
+    images = ManyFilesField(
+        label=gettext_lazy("Images"), required=False, widget=ManyFilesInput(attrs={"class": "form-control"})
+    )
+
+    def ask(self) -> None:
+        reason, market = self.fields["reason"], self.market
+        assert isinstance(reason, forms.ChoiceField)
+        if market.takes_reject_reason:
+            sent = self.data.get("reason", "")
+            instead: list[tuple[str, str]] = [(sent, sent)] if sent else []
+            reason.choices = self.asked(
+                lambda: [(known.name, known.text) for known in live.reject_reasons(self.cancellation)], instead
+            )
+        else:
+            del self.fields["reason"]
+        if not market.takes_comment:
+            del self.fields["comment"]
+        else:
+            self.limit_comment()
+        if not market.takes_images:
+            del self.fields["images"]
+        else:
+            self.describe_images()
+
+    def limit_comment(self) -> None:
+        comment, limit = self.fields["comment"], self.market.comment_max_length
+        # No maxlength: a browser would cut a pasted text short without a word. The counter and the server say it.
+        comment.widget.attrs["data-limit"] = limit
+        comment.help_text = _("At most %(limit)d characters. The buyer may read it.") % {"limit": limit}
+
+    def describe_images(self) -> None:
+        images, market = self.fields["images"], self.market
+        images.widget.attrs["accept"] = ",".join(f"image/{format.lower()}" for format in market.image_formats)
+        images.help_text = _(
+            "Up to %(count)d images (%(formats)s) of at most %(size)d MB and %(least)d pixels or more on each side."
+        ) % {
+            "count": market.max_images,
+            "formats": ", ".join(market.image_formats),
+            "size": market.max_image_bytes // 1_000_000,
+            "least": market.min_image_side,
+        }
+
+    def clean_comment(self) -> str:
+        comment: str = self.cleaned_data["comment"].replace("\r\n", "\n")  # as typed, which is what the counter counts
+        if len(comment) > self.market.comment_max_length:
+            raise ValidationError(
+                _("At most %(limit)d characters; this has %(length)d."),
+                params={"limit": self.market.comment_max_length, "length": len(comment)},
+            )
+        return comment
+
+    def clean_images(self) -> list[Picture]:
+        uploads: list[UploadedFile] = self.cleaned_data["images"]
+        if len(uploads) > self.market.max_images:
+            raise ValidationError(
+                _("At most %(limit)d images; these are %(count)d."),
+                params={"limit": self.market.max_images, "count": len(uploads)},
+            )
+        pictures, problems = [], []
+        for upload in uploads:
+            try:
+                pictures.append(read_picture(upload, self.market))
+            except ValidationError as problem:
+                problems.append(problem)
+        if problems:
+            raise ValidationError(problems)
+        return pictures
+
+    def details(self) -> Details:
+        reason = self.cleaned_data.get("reason", "")
+        field = self.fields.get("reason")
+        texts = dict(field.choices) if isinstance(field, forms.ChoiceField) else {}
+        return Details(
+            reason=reason,
+            reason_text=str(texts.get(reason, "")),
+            comment=self.cleaned_data.get("comment", ""),
+            pictures=self.cleaned_data.get("images", []),
+        )
+
+
+class ShipForm(VerdictForm):
+    """How the parcel leaves: by the marketplace's carrier, or by one of the seller's own with a tracking number."""
+
+    template = "ship"
+
+    way = forms.ChoiceField(
+        label=gettext_lazy("How the parcel is handed over"),
+        widget=forms.RadioSelect,
+        error_messages={
+            "required": gettext_lazy("Choose how the parcel is handed over."),
+            "invalid_choice": gettext_lazy("This way or time is not on offer (any more): choose again."),
+        },
+    )
+    shipping_provider_id = forms.ChoiceField(
+        label=gettext_lazy("Carrier"),
+        widget=forms.Select(attrs={"class": "form-select"}),
+        error_messages={
+            "required": gettext_lazy("Choose the carrier that takes the parcel."),
+            "invalid_choice": gettext_lazy("The marketplace does not take this carrier for this order."),
+        },
+    )
+    tracking_number = forms.CharField(
+        label=gettext_lazy("Tracking number"),
+        max_length=60,
+        widget=forms.TextInput(attrs={"class": "form-control font-monospace", "autocomplete": "off"}),
+        error_messages={"required": gettext_lazy("The seller sends this order, so it needs a tracking number.")},
+    )
+
+    def ask(self) -> None:
+        order = self.cancellation.order
+        assert order is not None
+        if order.is_sent_by_seller or not order.packages.exists():
+            del self.fields["way"]
+            sent = self.data.get("shipping_provider_id", "")
+            instead: list[tuple[str, str]] = [(sent, sent)] if sent else []
+            carriers = self.asked(
+                lambda: [(known.marketplace_id, known.name) for known in live.shipping_providers(order)], instead
+            )
+            self.choices("shipping_provider_id").choices = [("", _("Choose a carrier")), *carriers]
+        else:
+            del self.fields["shipping_provider_id"], self.fields["tracking_number"]
+            sent = self.data.get("way", "")
+            instead = [(sent, sent)] if sent else []
+            self.choices("way").choices = self.asked(lambda: self.ways(order), instead)
+
+    def choices(self, name: str) -> forms.ChoiceField:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)
+        return field
+
+    def ways(self, order: Order) -> list[tuple[str, str]]:
+        options = live.handover_options(order)
+        if options is None:
+            return []
+        ways = [("DROP_OFF", _("Drop it off at a collection point"))] if options.can_drop_off else []
+        slots = [slot for slot in options.pickup_slots if slot.available] if options.can_pickup else []
+        if options.can_pickup and not slots:
+            ways.append(("PICKUP", _("Have it picked up")))
+        return ways + [(self.as_value(slot), self.in_words(slot)) for slot in slots]
+
+    def as_value(self, slot: PickupSlot) -> str:
+        return f"PICKUP {slot.start.isoformat()} {slot.end.isoformat()}"
+
+    def in_words(self, slot: PickupSlot) -> str:
+        zone = self.cancellation.shop.zone
+        return _("Pick-up %(start)s to %(end)s (%(zone)s)") % {
+            "start": clock(slot.start, zone),
+            "end": clock(slot.end, zone),
+            "zone": zone,
+        }
+
+    def details(self) -> Details:
+        method, *slot = self.cleaned_data.get("way", "").split()
+        start, end = (datetime.fromisoformat(time) for time in slot) if len(slot) == 2 else (None, None)
+        return Details(
+            shipping=Shipping(
+                handover_method=method if "way" in self.fields else "",
+                pickup_start=start,
+                pickup_end=end,
+                tracking_number=self.cleaned_data.get("tracking_number", ""),
+                shipping_provider_id=self.cleaned_data.get("shipping_provider_id", ""),
+            )
+        )
+
+
+FORMS: dict[Verdict, type[VerdictForm]] = {
+    Verdict.APPROVE: ApproveForm,
+    Verdict.REJECT: RejectForm,
+    Verdict.SHIP_TO_REJECT: ShipForm,
+}
+
+
+class CancelItemsForm(forms.Form):
+    """Line items to cancel. `choices()` are the lines as the template shows them."""
+
+    items = forms.MultipleChoiceField(
+        label=gettext_lazy("Items"),
+        error_messages={
+            "required": gettext_lazy("Choose at least one item."),
+            "invalid_choice": gettext_lazy("One of these items is not part of this order, or can no longer be cancelled."),
+        },
+    )
+    reason = forms.ChoiceField(
+        label=gettext_lazy("Reason"),
+        widget=forms.Select(attrs={"class": "form-select"}),
+        error_messages={
+            "required": gettext_lazy("Choose a reason."),
+            "invalid_choice": gettext_lazy("This reason does not fit the order's state or a part of an order."),
+        },
+    )
+
+    def __init__(self, order: Order, market: Capabilities, now: datetime, data: Data = None) -> None:
+        super().__init__(data, prefix=None)
+        self.order, self.market = order, market
+        self.lines = [line for line in order.lines.all() if not line.is_cancelled and not line.is_shipped]
+        items, reason = self.fields["items"], self.fields["reason"]
+        assert isinstance(items, forms.MultipleChoiceField)
+        assert isinstance(reason, forms.ChoiceField)
+        items.choices = [(str(line.pk), str(line)) for line in self.lines]
+        known = rules.cancel_reasons(order, now, partial=False)
+        only_whole = market.can_cancel_lines and len(self.lines) > 1
+        reason.choices = [
+            ("", _("Choose a reason")),
+            *(
+                (one.name, one.text if one.partial or not only_whole else _("%(reason)s – whole order only") % {"reason": one.text})
+                for one in known
+            ),
+        ]
+        for line in self.lines:
+            if line.quantity > 1:
+                self.fields[f"quantity_{line.pk}"] = forms.IntegerField(
+                    label=_("How many"), min_value=1, max_value=line.quantity, initial=line.quantity, required=False,
+                    widget=forms.NumberInput(attrs={"class": "form-control form-control-sm"}),
+                )  # fmt: skip
+        if not market.can_cancel_lines and not self.is_bound:
+            self.initial["items"] = [str(line.pk) for line in self.lines]
+
+    def rows(self) -> Sequence[tuple[Any, Any, bool]]:
+        """(line, its quantity field or None, whether it is chosen) of every line that can still be cancelled."""
+        chosen = set(self["items"].value() or [])
+        return [
+            (line, self[name] if (name := f"quantity_{line.pk}") in self.fields else None, str(line.pk) in chosen)
+            for line in self.lines
+        ]
+
+    def chosen(self) -> dict[int, int]:
+        """{LineItem.pk: quantity} once the form is valid."""
+        quantities = {line.pk: line.quantity for line in self.lines}
+        return {
+            pk: self.cleaned_data.get(f"quantity_{pk}") or quantities[pk]
+            for pk in map(int, self.cleaned_data["items"])
+        }
+
+
+class SetAsideForm(forms.Form):
+    note = forms.CharField(
+        label=gettext_lazy("What you found"),
+        max_length=2000,
+        widget=forms.Textarea(attrs={"class": "form-control", "rows": 2}),
+        help_text=gettext_lazy("For those who come after you. The request can then be decided anew."),
+        error_messages={"required": gettext_lazy("Say what you found, for those who come after you.")},
+    )

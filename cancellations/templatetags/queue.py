@@ -1,0 +1,14 @@
+from datetime import datetime
+
+from django import template
+from django.utils import timezone
+
+from cancellations.models import TimeLeft
+
+register = template.Library()
+
+
+@register.filter
+def time_left(deadline: datetime | None) -> str:
+    """The band of time left until a deadline, as a word for a CSS class."""
+    return TimeLeft.until(deadline, timezone.now()).value

@@ -1,0 +1,33 @@
+from decimal import Decimal
+from typing import Any
+
+from babel.core import Locale, UnknownLocaleError
+from babel.numbers import format_currency
+from django import template
+from django.utils.translation import get_language
+
+from marketplaces.records import Money
+
+register = template.Library()
+# Babel follows CLDR, which still counts sen; no shop prices in them, and amounts would look a hundred times too large.
+WITHOUT_DECIMALS = {"IDR"}
+
+
+@register.filter
+def money(amount: Decimal | Money | None, currency: str = "") -> str:
+    """An amount as readers of this language write it, such as £26.98; a dash where the marketplace said none."""
+    if isinstance(amount, Money):
+        amount, currency = amount.amount, amount.currency
+    if amount is None or not currency:
+        return "–"
+    shape: dict[str, Any] = {}
+    if currency in WITHOUT_DECIMALS and amount == amount.to_integral_value():
+        shape = {"format": "¤¤ #,##0", "currency_digits": False}
+    return format_currency(amount, currency, locale=locale(), **shape)
+
+
+def locale() -> Locale:
+    try:
+        return Locale.parse(get_language() or "en", sep="-")
+    except (UnknownLocaleError, ValueError):
+        return Locale("en")

@@ -1,0 +1,42 @@
+"""Orders as they were last read. What can be decided about them is cancellations' affair and comes by its own address."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_GET
+from django.views.decorators.vary import vary_on_headers
+
+from orders.filters import OrderFilter
+from orders.models import Order
+from shops.models import Role, Shop
+from shops.paging import key_page
+
+
+@require_GET
+@vary_on_headers("HX-Request")
+def order_list(request: HttpRequest) -> HttpResponse:
+    chosen = OrderFilter(request.GET, queryset=Order.objects.visible_to(request.user), request=request)
+    rows = chosen.rows().select_related("shop").prefetch_related("lines")
+    context = {
+        "filter": chosen,
+        "page": key_page(rows, ("-created_at", "-pk"), request.GET.get("page", "")),
+        "is_narrowed": any(value for name, value in request.GET.items() if name in chosen.filters),
+    }
+    htmx = request.htmx  # type: ignore[attr-defined]
+    fragment = htmx and not htmx.history_restore_request
+    return render(request, "orders/_orders.html" if fragment else "orders/list.html", context)
+
+
+@require_GET
+def order(request: HttpRequest, pk: int) -> HttpResponse:
+    found = get_object_or_404(
+        Order.objects.visible_to(request.user)
+        .with_lines()
+        .prefetch_related("packages", "cancellations", "decisions__made_by"),
+        pk=pk,
+    )
+    context = {
+        "order": found,
+        "shop": found.shop,
+        "can_decide": Shop.objects.where_role(request.user, Role.AGENT).filter(pk=found.shop_id).exists(),
+    }
+    return render(request, "orders/order.html", context)

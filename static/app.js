@@ -1,0 +1,153 @@
+// What a page does by itself between two answers of the server: clocks tick, pictures are shown before they are sent.
+"use strict";
+
+(() => {
+  // --- times -------------------------------------------------------------------------------------------------------
+
+  // The same words as accounts/templatetags/times.py.
+  const span = (seconds) => {
+    const left = Math.abs(Math.trunc(seconds));
+    const days = Math.trunc(left / 86400);
+    const hours = Math.trunc(left / 3600) % 24;
+    const minutes = Math.trunc(left / 60) % 60;
+    const two = (number) => String(number).padStart(2, "0");
+    if (days) return `${days} d ${hours} h`;
+    if (hours) return `${hours} h ${two(minutes)} min`;
+    if (minutes >= 10) return `${minutes} min`;
+    return minutes ? `${minutes} min ${two(left % 60)} s` : `${left} s`;
+  };
+  const write = (element, text) => {
+    if (element.textContent !== text) element.textContent = text;
+  };
+  const bands = ["over", "soon", "today", "later"];
+  const bandOf = (seconds) => (seconds <= 0 ? "over" : seconds <= 7200 ? "soon" : seconds <= 43200 ? "today" : "later");
+
+  const tick = () => {
+    const now = Date.now();
+    for (const time of document.querySelectorAll("time[data-countdown]")) {
+      const seconds = (Date.parse(time.dateTime) - now) / 1000;
+      write(time, seconds > 0 ? span(seconds) : `${time.dataset.over} ${span(seconds)}`);
+      const banded = time.closest(".left, .standing");
+      if (banded) {
+        const band = bandOf(seconds);
+        for (const name of bands) banded.classList.toggle(`band-${name}`, name === band);
+      }
+    }
+    for (const time of document.querySelectorAll("time[data-ago]")) {
+      write(time, span(Math.max(0, (now - Date.parse(time.dateTime)) / 1000)));
+    }
+    for (const element of document.querySelectorAll("[data-seconds-until]")) {
+      const seconds = Math.ceil((Date.parse(element.dataset.secondsUntil) - now) / 1000);
+      write(element, seconds > 0 ? `${seconds} s` : "");
+    }
+  };
+  setInterval(tick, 1000);
+
+  // --- lists look again ----------------------------------------------------------------------------------------------
+
+  const isBusy = () => {
+    const active = document.activeElement;
+    return document.hidden || Boolean(active && active.closest("dialog, details[open]")) || String(getSelection());
+  };
+  setInterval(() => {
+    if (!isBusy()) document.body.dispatchEvent(new Event("look-again"));
+  }, 20000);
+
+  // --- forms ---------------------------------------------------------------------------------------------------------
+
+  const count = (field) => {
+    const limit = Number(field.dataset.limit);
+    let counter = field.parentElement.querySelector(".counter");
+    if (!counter) {
+      counter = document.createElement("div");
+      counter.className = "counter";
+      counter.setAttribute("aria-hidden", "true");
+      field.after(counter);
+    }
+    write(counter, `${field.value.length} / ${limit}`);
+    counter.classList.toggle("is-over", field.value.length > limit);
+  };
+
+  const preview = (input) => {
+    const list = document.querySelector(`[data-previews-of="${input.id}"]`);
+    if (!list) return;
+    list.replaceChildren(
+      ...[...input.files].map((file) => {
+        const item = document.createElement("li");
+        const reader = new FileReader();
+        reader.addEventListener("load", () => {
+          const image = document.createElement("img");
+          image.alt = "";
+          image.addEventListener("error", () => image.remove());
+          image.src = reader.result;
+          item.prepend(image);
+        });
+        if (file.size < 20e6) reader.readAsDataURL(file);
+        const name = document.createElement("span");
+        name.textContent = `${file.name}, ${(file.size / 1e6).toFixed(1)} MB`;
+        item.append(name);
+        return item;
+      }),
+    );
+  };
+
+  document.addEventListener("input", (event) => {
+    if (event.target.dataset.limit) count(event.target);
+  });
+  document.addEventListener("change", (event) => {
+    if (event.target.type === "file") preview(event.target);
+  });
+
+  // --- pictures that do not load leave their placeholder ---------------------------------------------------------------
+
+  document.addEventListener(
+    "error",
+    (event) => {
+      if (event.target.matches?.(".picture img")) event.target.remove();
+    },
+    true,
+  );
+
+  // --- menus -----------------------------------------------------------------------------------------------------------
+
+  const closeMenus = (except) => {
+    for (const menu of document.querySelectorAll("details.menu[open]")) {
+      if (!except || !menu.contains(except)) menu.open = false;
+    }
+  };
+  document.addEventListener("click", (event) => closeMenus(event.target));
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") closeMenus();
+  });
+
+  // --- htmx --------------------------------------------------------------------------------------------------------------
+
+  const toast = (name) => {
+    const note = document.getElementById(`toast-${name}`).content.cloneNode(true);
+    document.getElementById("toasts").replaceChildren(note);
+    setTimeout(() => document.querySelector("#toasts .toast-note")?.remove(), 12000);
+  };
+  // A poll that fails is asked again anyway; only what somebody wanted is worth a word.
+  const wasWanted = (event) => event.detail.requestConfig?.triggeringEvent?.isTrusted;
+  document.addEventListener("htmx:responseError", (event) => {
+    if (wasWanted(event)) toast(event.detail.xhr.status === 403 ? "forbidden" : "failed");
+  });
+  document.addEventListener("htmx:sendError", (event) => {
+    if (wasWanted(event)) toast("failed");
+  });
+
+  const prepare = (root) => {
+    for (const field of root.querySelectorAll("[data-limit]")) count(field);
+    tick();
+  };
+  document.addEventListener("htmx:afterSettle", (event) => {
+    prepare(event.target);
+    // After a form came or came back, the keyboard goes where the work is: the first error, else the heading's form.
+    const wrong = event.target.querySelector?.("[aria-invalid=true]");
+    if (wrong) {
+      const field = wrong.matches("fieldset") ? wrong.querySelector("input") : wrong;
+      field?.focus();
+    }
+  });
+  document.addEventListener("DOMContentLoaded", () => prepare(document));
+})();
