@@ -32,7 +32,8 @@ def key_page(
     A token that cannot be read gives the first page.
     """
     key, backwards = read_token(token, order)
-    nullable = {name for name in order if name != "pk" and queryset.model._meta.get_field(name.lstrip("-")).null}
+    fields = queryset.model._meta
+    nullable = {name for name in order if name.lstrip("-") != "pk" and fields.get_field(name.lstrip("-")).null}
     if key is not None:
         queryset = queryset.filter(beyond(order, key, nullable, backwards=backwards))
     rows = list(queryset.order_by(*ordering(order, nullable, backwards=backwards))[: size + 1])
@@ -72,7 +73,14 @@ def beyond(order: Sequence[str], key: Sequence[Any], nullable: Set[str], *, back
                 further |= Q(**{f"{column}__isnull": True})
             same = Q(**{column: value})
         found, equal = found | (equal & further), equal & same
-    return found
+    return found & not_before(order[0], key[0], nullable, backwards=backwards)
+
+
+def not_before(name: str, value: Any, nullable: Set[str], *, backwards: bool) -> Q:
+    """Implied by the rest of `beyond`, but as a plain bound, which lets the database enter its index at this row."""
+    if value is None or name in nullable:
+        return Q()
+    return Q(**{f"{name.lstrip('-')}__{'lte' if name.startswith('-') != backwards else 'gte'}": value})
 
 
 def write_token(row: Model, order: Sequence[str], *, backwards: bool) -> str:
