@@ -22,6 +22,8 @@ def receive(slug: str, body: bytes, headers: Mapping[str, str]) -> bool:
     """
     platform = marketplace(slug)
     shop_id = platform.shop_id_of_notification(body)
+    if not shop_id.isprintable():  # null characters and half surrogates, which the database refuses to look for
+        return False
     shop = Shop.objects.select_related("connection").filter(marketplace=slug, marketplace_id=shop_id).first()
     if shop is None:
         return False
