@@ -1,0 +1,250 @@
+"""A push makes a pull happen sooner, once; whatever else comes to the address changes nothing."""
+
+import json
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from cancellations import pushes, sync
+from cancellations.models import CancellationRequest, Event, PushedNotification
+from marketplaces.tiktok_shop.signing import webhook_signature
+from shops.models import Connection, Shop
+from shops.pulling import claim_due_shops
+from tests.factories import ConnectionFactory, ShopFactory
+from tests.world import World
+
+ADDRESS = "/webhooks/tiktok_shop/"
+IN_AN_HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def shop(db: None) -> Shop:
+    """A shop whose next pull is an hour away."""
+    made: Shop = ShopFactory(next_pull_at=timezone.now() + IN_AN_HOUR)
+    return made
+
+
+def push(shop: Shop, **changes: Any) -> bytes:
+    data = {
+        "order_id": "577087614418520388",
+        "cancellations_role": "BUYER",
+        "cancel_id": "4035318504086604100",
+        "cancel_status": "CANCELLATION_REQUEST_PENDING",
+        "create_time": 1_700_000_000,
+    }
+    told = {
+        "type": 11,
+        "tts_notification_id": "7327112393057371910",
+        "shop_id": shop.marketplace_id,
+        "timestamp": 1_700_000_001,
+        "data": data,
+    }
+    return json.dumps(told | changes).encode()
+
+
+def signed(shop: Shop, body: bytes) -> dict[str, str]:
+    return {"Authorization": webhook_signature(shop.connection.app_key, shop.connection.app_secret, body)}
+
+
+def is_due(shop: Shop) -> bool:
+    return Shop.objects.due_for_pull(timezone.now()).filter(pk=shop.pk).exists()
+
+
+class TestGenuineOnes:
+    def test_it_is_stored_and_the_shop_is_pulled_at_the_next_look(self, shop: Shop) -> None:
+        other = ShopFactory(connection=shop.connection, next_pull_at=timezone.now() + IN_AN_HOUR)
+        assert pushes.receive("tiktok_shop", push(shop), signed(shop, push(shop)))
+        stored = PushedNotification.objects.get()
+        assert (stored.shop, stored.topic, stored.notification_id) == (shop, "cancellation", "7327112393057371910")
+        assert (stored.order_id, stored.cancellation_id) == ("577087614418520388", "4035318504086604100")
+        assert stored.sent_at.timestamp() == 1_700_000_001
+        assert is_due(shop) and not is_due(other)
+
+    def test_it_changes_nothing_else_whatever_it_says(self, shop: Shop) -> None:
+        assert pushes.receive("tiktok_shop", push(shop), signed(shop, push(shop)))
+        assert not CancellationRequest.objects.exists()
+        assert not Event.objects.exists()
+
+    def test_the_same_one_again_is_thanked_for_and_asks_for_nothing(self, shop: Shop) -> None:
+        pushes.receive("tiktok_shop", push(shop), signed(shop, push(shop)))
+        assert claim_due_shops(timezone.now()) == [shop]
+        assert pushes.receive("tiktok_shop", push(shop), signed(shop, push(shop)))
+        assert PushedNotification.objects.count() == 1
+        assert not is_due(shop)
+
+    def test_another_one_asks_again(self, shop: Shop) -> None:
+        for number in ("1", "2"):
+            body = push(shop, tts_notification_id=number)
+            assert pushes.receive("tiktok_shop", body, signed(shop, body))
+            assert claim_due_shops(timezone.now()) == [shop]
+        assert PushedNotification.objects.count() == 2
+
+    @pytest.mark.parametrize("header", ["authorization", "AUTHORIZATION", "Authorization"])
+    def test_the_header_may_be_spelled_any_way(self, shop: Shop, header: str) -> None:
+        (signature,) = signed(shop, push(shop)).values()
+        assert pushes.receive("tiktok_shop", push(shop), {header: signature})
+
+    def test_a_topic_that_we_have_no_word_for_is_kept_by_its_number(self, shop: Shop) -> None:
+        body = push(shop, type=99, data={})
+        assert pushes.receive("tiktok_shop", body, signed(shop, body))
+        assert PushedNotification.objects.get().topic == "99"
+        assert is_due(shop)
+
+    def test_one_that_came_very_late_still_asks_for_a_pull(self, shop: Shop) -> None:
+        body = push(shop, timestamp=1)
+        assert pushes.receive("tiktok_shop", body, signed(shop, body))
+        assert is_due(shop)
+
+    @pytest.mark.parametrize(
+        "changes",
+        [{"type": "eleven"}, {"type": None}, {"timestamp": "soon"}, {"data": []}, {"data": {"order_id": 5}}],
+        ids=str,
+    )
+    def test_a_signed_one_that_is_not_understood_is_thanked_for_and_left(
+        self, shop: Shop, changes: dict[str, object]
+    ) -> None:
+        body = push(shop, **changes)
+        assert pushes.receive("tiktok_shop", body, signed(shop, body))
+        assert not PushedNotification.objects.exists()
+
+    def test_it_does_not_touch_a_shop_that_has_to_be_connected_again(self, shop: Shop) -> None:
+        Connection.objects.update(state=Connection.State.RECONNECT)
+        assert pushes.receive("tiktok_shop", push(shop), signed(shop, push(shop)))
+        assert not is_due(shop)
+
+
+class TestOthers:
+    def refused(self, shop: Shop, body: bytes, headers: dict[str, str]) -> None:
+        assert not pushes.receive("tiktok_shop", body, headers)
+        assert not PushedNotification.objects.exists()
+        assert not is_due(shop)
+
+    @pytest.mark.parametrize("signature", ["", "0" * 64, "Bearer x", "é", "\udcff"])
+    def test_a_forged_one_is_not_believed(self, shop: Shop, signature: str) -> None:
+        self.refused(shop, push(shop), {"Authorization": signature})
+
+    def test_one_without_a_signature_is_not_believed(self, shop: Shop) -> None:
+        self.refused(shop, push(shop), {})
+
+    def test_one_that_was_changed_on_the_way_is_not_believed(self, shop: Shop) -> None:
+        self.refused(shop, push(shop) + b" ", signed(shop, push(shop)))
+
+    def test_another_sellers_secret_does_not_open_this_shop(self, shop: Shop) -> None:
+        other = ShopFactory(connection=ConnectionFactory(app_secret="another-secret"))
+        self.refused(shop, push(shop), signed(other, push(shop)))
+
+    def test_another_apps_key_does_not_either(self, shop: Shop) -> None:
+        signature = webhook_signature("another-app", shop.connection.app_secret, push(shop))
+        self.refused(shop, push(shop), {"Authorization": signature})
+
+    def test_a_shop_that_is_not_ours_is_nobodys(self, shop: Shop) -> None:
+        body = push(shop, shop_id="7000000000000000001")
+        self.refused(shop, body, signed(shop, body))
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"", b"{", b"null", b"[]", b'"text"', b"\xff\xfe", b"{}", b'{"shop_id": 1}', b'{"shop_id": null}',
+            b'{"shop_id": ["1"]}', b"[" * 100_000, b'{"shop_id": "a\\u0000b"}', b'{"shop_id": "\\ud800"}',
+        ],
+        ids=range(13),
+    )  # fmt: skip
+    def test_what_is_no_push_at_all_is_refused_and_breaks_nothing(self, shop: Shop, body: bytes) -> None:
+        self.refused(shop, body, signed(shop, body))
+
+    def test_a_marketplace_that_is_not_there_is_a_key_error(self, shop: Shop) -> None:
+        with pytest.raises(KeyError):
+            pushes.receive("flea_market", push(shop), signed(shop, push(shop)))
+
+
+class TestTheAddress:
+    def post(self, body: bytes, headers: dict[str, str], address: str = ADDRESS) -> Any:
+        return Client(enforce_csrf_checks=True).post(address, body, content_type="application/json", headers=headers)
+
+    def test_a_genuine_push_is_answered_with_200_and_nothing(self, shop: Shop) -> None:
+        answer = self.post(push(shop), signed(shop, push(shop)))
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert is_due(shop)
+
+    def test_so_is_the_same_one_again(self, shop: Shop) -> None:
+        for _ in range(2):
+            assert self.post(push(shop), signed(shop, push(shop))).status_code == 200
+
+    def test_any_other_is_answered_with_401_and_nothing(self, shop: Shop) -> None:
+        for body, headers in [
+            (push(shop), {"Authorization": "0" * 64}),
+            (push(shop), {}),
+            (push(shop, shop_id="1"), signed(shop, push(shop, shop_id="1"))),
+            (b"<html>", {}),
+        ]:
+            answer = self.post(body, headers)
+            assert (answer.status_code, answer.content) == (401, b"")
+        assert not is_due(shop)
+
+    def test_a_marketplace_that_is_not_there_has_no_address(self, shop: Shop) -> None:
+        assert self.post(push(shop), signed(shop, push(shop)), "/webhooks/flea_market/").status_code == 404
+
+    def test_looking_at_it_is_not_what_it_is_for(self, shop: Shop) -> None:
+        assert Client().get(ADDRESS).status_code == 405
+
+    def test_what_is_far_too_large_is_not_read(self, shop: Shop, settings: Any) -> None:
+        settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
+        body = push(shop, extra="x" * 1000)
+        assert self.post(body, signed(shop, body)).status_code in (400, 413)
+        assert not is_due(shop)
+
+
+def until(what: Callable[[], bool], seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "it did not come to pass"
+        time.sleep(0.05)
+
+
+def deliveries(world: World) -> list[dict[str, Any]]:
+    told: list[dict[str, Any]] = world.sandbox.get("webhooks")["deliveries"]
+    return told
+
+
+def test_what_the_simulator_pushes_arrives_and_the_request_is_here_with_the_next_pull(
+    world: World, live_server: Any
+) -> None:
+    shop = world.shop("DE")
+    Shop.objects.update(next_pull_at=timezone.now() + IN_AN_HOUR)
+    world.sandbox.post("webhooks", url=f"{live_server.url}{ADDRESS}")
+    told = world.sandbox.ask_to_cancel(shop_id=shop.marketplace_id)
+    until(lambda: deliveries(world) != [] and {one["state"] for one in deliveries(world)} == {"delivered"})
+    assert [try_["status"] for one in deliveries(world) for try_ in one["tries"]] == [200] * len(deliveries(world))
+    stored = PushedNotification.objects.get(cancellation_id=told["cancel_id"])
+    assert (stored.shop, stored.topic, stored.order_id) == (shop, "cancellation", told["order_id"])
+    (claimed,) = claim_due_shops(timezone.now())
+    assert claimed == shop
+    sync.pull(claimed)
+    assert CancellationRequest.objects.waiting().filter(marketplace_id=told["cancel_id"]).exists()
+
+
+def test_what_the_simulator_pushes_twice_is_stored_once(world: World, live_server: Any) -> None:
+    world.sandbox.post("webhooks", url=f"{live_server.url}{ADDRESS}")
+    world.sandbox.ask_to_cancel(shop_id=world.shop("DE").marketplace_id)
+    until(lambda: deliveries(world) != [] and {one["state"] for one in deliveries(world)} == {"delivered"})
+    first = deliveries(world)[0]
+    stored = PushedNotification.objects.count()
+    world.sandbox.post(f"webhooks/{first['id']}/resend")
+    until(lambda: len(deliveries(world)[0]["tries"]) == 2)
+    assert deliveries(world)[0]["tries"][1]["status"] == 200
+    assert PushedNotification.objects.count() == stored
+
+
+def test_what_the_simulator_pushes_for_a_shop_that_we_do_not_have_is_refused(world: World, live_server: Any) -> None:
+    shop = world.shop("DE")
+    Shop.objects.filter(pk=shop.pk).update(marketplace_id="7000000000000000001")
+    world.sandbox.post("webhooks", url=f"{live_server.url}{ADDRESS}")
+    world.sandbox.ask_to_cancel(shop_id=shop.marketplace_id)
+    until(lambda: deliveries(world) != [] and all(one["tries"] for one in deliveries(world)))
+    assert {one["tries"][0]["status"] for one in deliveries(world)} == {401}
+    assert not PushedNotification.objects.exists()

@@ -1,0 +1,154 @@
+"""The rows are the queue: messages only shorten the wait, and each may be lost or come twice."""
+
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from cancellations import delivery, sync, tasks
+from cancellations.models import Decision
+from config.celery import app
+from shops.models import Connection, Role, Shop
+from shops.tasks import renew_tokens
+from tests.factories import CancellationFactory, DecisionFactory, ShopFactory, member
+from tests.sandbox_process import free_port
+
+State = Decision.State
+ROOT = Path(__file__).resolve().parents[2]
+LATER, EARLIER = timedelta(minutes=1), timedelta(minutes=-1)
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """The messages that would have gone to the broker: (task, arguments)."""
+    messages: list[tuple[Any, ...]] = []
+    for task in (tasks.deliver, tasks.pull_shop):
+        monkeypatch.setattr(
+            task, "delay", lambda *args, _name=task.__name__, **options: messages.append((_name, *args, options))
+        )
+    return messages
+
+
+@pytest.mark.django_db
+class TestSweepingDecisions:
+    @pytest.mark.parametrize("state", State.values)
+    def test_those_that_move_and_whose_time_has_come_are_sent_for(
+        self, sent: list[tuple[Any, ...]], state: str
+    ) -> None:
+        because = "outcome_unknown" if state == State.STALLED else ""
+        made = DecisionFactory(state=state, stalled_because=because, due_at=timezone.now() + EARLIER)
+        tasks.sweep_decisions()
+        assert sent == ([("deliver", made.pk, {})] if state in Decision.MOVING else [])
+
+    @pytest.mark.parametrize("state", Decision.MOVING)
+    def test_those_whose_time_is_to_come_are_left(self, sent: list[tuple[Any, ...]], state: str) -> None:
+        DecisionFactory(state=state, due_at=timezone.now() + LATER)
+        tasks.sweep_decisions()
+        assert sent == []
+
+    def test_the_longest_overdue_comes_first(self, sent: list[tuple[Any, ...]]) -> None:
+        made = [DecisionFactory(due_at=timezone.now() - timedelta(minutes=late)) for late in (1, 3, 2)]
+        tasks.sweep_decisions()
+        assert [message[1] for message in sent] == [made[1].pk, made[2].pk, made[0].pk]
+
+    def test_a_great_many_are_taken_in_parts(
+        self, sent: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tasks, "SWEPT_AT_ONCE", 2)
+        DecisionFactory.create_batch(3)
+        tasks.sweep_decisions()
+        assert len(sent) == 2
+
+    def test_sweeping_changes_no_row_so_a_lost_message_is_sent_again(self, sent: list[tuple[Any, ...]]) -> None:
+        made = DecisionFactory()
+        tasks.sweep_decisions()
+        tasks.sweep_decisions()
+        assert [message[1] for message in sent] == [made.pk, made.pk]
+
+
+@pytest.mark.django_db
+class TestPullingDueShops:
+    def test_each_is_asked_for_once_until_it_is_due_again(self, sent: list[tuple[Any, ...]]) -> None:
+        due = ShopFactory.create_batch(2, next_pull_at=timezone.now() + EARLIER)
+        ShopFactory(next_pull_at=timezone.now() + LATER)
+        tasks.pull_due_shops()
+        tasks.pull_due_shops()
+        assert sorted(message[1] for message in sent) == sorted(shop.pk for shop in due)
+
+    def test_those_that_are_switched_off_or_cut_off_are_left(self, sent: list[tuple[Any, ...]]) -> None:
+        ShopFactory(is_active=False)
+        for state in (Connection.State.RECONNECT, Connection.State.DISCONNECTED):
+            ShopFactory(connection__state=state)
+        tasks.pull_due_shops()
+        assert sent == []
+
+    def test_one_that_is_to_be_read_whole_is_read_whole_once(self, sent: list[tuple[Any, ...]]) -> None:
+        shop = ShopFactory(wants_full_pull=True, next_pull_at=timezone.now() + EARLIER)
+        tasks.pull_due_shops()
+        Shop.objects.update(next_pull_at=timezone.now() + EARLIER)
+        tasks.pull_due_shops()
+        assert sent == [("pull_shop", shop.pk, {"full": True}), ("pull_shop", shop.pk, {"full": False})]
+
+    def test_the_next_pull_is_as_far_away_as_the_settings_say(self, sent: list[tuple[Any, ...]], settings: Any) -> None:
+        settings.PULL_EVERY_SECONDS = 100
+        shop = ShopFactory(next_pull_at=timezone.now() + EARLIER)
+        tasks.pull_due_shops()
+        shop.refresh_from_db()
+        assert 95 < (shop.next_pull_at - timezone.now()).total_seconds() <= 100
+
+
+@pytest.mark.django_db
+class TestTasks:
+    def test_each_is_one_call(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        called: list[Any] = []
+        monkeypatch.setattr(delivery, "deliver", called.append)
+        monkeypatch.setattr(sync, "pull", lambda shop, *, full: called.append((shop, full)))
+        monkeypatch.setattr("shops.tokens.renew_due_tokens", lambda: called.append("renewed"))
+        shop = ShopFactory()
+        tasks.deliver(7)
+        tasks.pull_shop(shop.pk, full=True)
+        renew_tokens()
+        assert called == [7, (shop, True), "renewed"]
+
+    def test_beat_asks_for_tasks_that_are_there(self) -> None:
+        app.loader.import_default_modules()
+        assert {entry["task"] for entry in app.conf.beat_schedule.values()} <= set(app.tasks)
+
+
+class TestNudging:
+    def test_the_message_waits_for_as_long_as_the_undo_window(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[tuple[Any, dict[str, Any]]] = []
+        monkeypatch.setattr(tasks.deliver, "apply_async", lambda args, **options: asked.append((args, options)))
+        tasks.nudge_delivery(7, 9.5)
+        assert asked == [((7,), {"countdown": 9.5, "retry": False})]
+
+    def test_a_broker_that_is_down_takes_nothing_from_a_decision_and_keeps_nobody_waiting(
+        self, product_environment: dict[str, str]
+    ) -> None:
+        asked = CancellationFactory()
+        agent = member_of(asked.shop)
+        deciding = (
+            "from accounts.models import User; from cancellations.decisions import decide;"
+            "from cancellations.models import CancellationRequest, Verdict;"
+            f"import time; began = time.monotonic(); made = decide(CancellationRequest.objects.get(), Verdict.APPROVE, User.objects.get(pk={agent}));"
+            "print('decided', made.pk, 'in', time.monotonic() - began)"
+        )
+        done = subprocess.run(
+            [sys.executable, "manage.py", "shell", "--no-imports", "-c", deciding],
+            cwd=ROOT, capture_output=True, text=True, timeout=60,
+            env={**product_environment, "CELERY_BROKER_URL": f"redis://127.0.0.1:{free_port()}/0"},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        made = Decision.objects.get()
+        assert f"decided {made.pk}" in done.stdout
+        assert "broker.unreachable" in done.stdout + done.stderr
+        assert made.state == State.RECORDED
+        assert Decision.objects.due(made.due_at).get() == made
+
+
+def member_of(shop: Shop) -> int:
+    return member(Role.AGENT, shop).pk
