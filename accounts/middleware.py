@@ -1,8 +1,12 @@
 from collections.abc import Callable
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import resolve_url
 from django.utils import timezone
+from django_htmx.http import HttpResponseClientRedirect
 
 
 class ReaderTimeZoneMiddleware:
@@ -16,3 +20,19 @@ class ReaderTimeZoneMiddleware:
             return self.get_response(request)
         with timezone.override(ZoneInfo(request.user.time_zone)):
             return self.get_response(request)
+
+
+class WholePageSignInMiddleware:
+    """Somebody who was signed out meanwhile signs in on a page, not inside the fragment that was asked for."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        login = resolve_url(settings.LOGIN_URL)
+        htmx = getattr(request, "htmx", None)
+        if htmx and response.status_code == 302 and response.headers["Location"].startswith(login):
+            back = htmx.current_url_abs_path or resolve_url(settings.LOGIN_REDIRECT_URL)
+            return HttpResponseClientRedirect(f"{login}?{urlencode({'next': back})}")
+        return response

@@ -84,7 +84,7 @@ def reject_is_over(shop: Shop, market: Capabilities) -> str:
         return ""
     if market.shipping_rejects and market.reject_until:
         return _(
-            "In %(market)s the Reject Cancellation endpoint was to be left by %(date)s: shipping the package rejects "
+            "In this market (%(market)s) the Reject Cancellation endpoint was to be left by %(date)s: shipping the package rejects "
             "the request instead. Use “ship to reject”."
         ) % {"market": market.market_name, "date": f"{market.reject_until:%B} {market.reject_until.day}, {market.reject_until:%Y}"}
     return _("%(marketplace)s has no way to reject a request in this market.") % {

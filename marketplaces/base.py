@@ -85,6 +85,7 @@ class Capabilities:
     notices: Sequence[Notice] = ()
     order_url: str = ""  # the order in the marketplace's own centre, with {order_id}
     status_labels: Mapping[str, str] = field(default_factory=dict)
+    order_statuses: Sequence[str] = ()  # those that an order goes through, in that order
 
 
 class Adapter(Protocol):

@@ -3,15 +3,33 @@
 from typing import ClassVar
 
 import django_filters
+from django import forms
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from orders.models import Order
 from shops.filters import ShopFilterSet
+from shops.markets import capabilities
 
 
 class OrderFilter(ShopFilterSet):
     status = django_filters.CharFilter(label=_("Status"))
     is_cancel_requested = django_filters.BooleanFilter(label=_("Buyer asks to cancel"))
+
+    def get_form_class(self) -> type[forms.Form]:
+        form_class = super().get_form_class()
+        now = timezone.now()
+        known = {
+            status: market.status_labels.get(status, status)
+            for market in {capabilities(shop, now).marketplace: capabilities(shop, now) for shop in self.shops}.values()
+            for status in market.order_statuses
+        }
+        form_class.base_fields["status"].widget = forms.Select(choices=[("", _("Every status")), *known.items()])
+        form_class.base_fields["is_cancel_requested"].widget = forms.NullBooleanSelect()
+        form_class.base_fields["is_cancel_requested"].widget.choices = [
+            ("unknown", _("Does not matter")), ("true", _("Yes")), ("false", _("No")),
+        ]  # fmt: skip
+        return form_class
 
     class Meta:
         model = Order

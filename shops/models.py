@@ -205,7 +205,7 @@ class SyncRunQuerySet(models.QuerySet["SyncRun"]):
         return self.filter(state=SyncRun.State.RUNNING)
 
     def latest_of_each_shop(self) -> Self:
-        return self.order_by("shop", "-started_at").distinct("shop")
+        return self.order_by("shop_id", "-started_at").distinct("shop_id")
 
 
 class SyncRun(models.Model):

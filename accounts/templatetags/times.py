@@ -84,5 +84,6 @@ def ago(when: datetime | None) -> SafeString | str:
 
 
 @register.filter
-def is_in_readers_zone(zone: ZoneInfo) -> bool:
-    return str(zone) == timezone.get_current_timezone_name()
+def is_readers_zone_at(zone: ZoneInfo, when: datetime) -> bool:
+    """Whether the reader's clock shows the same as the one in this zone at that moment."""
+    return when.astimezone(zone).utcoffset() == timezone.localtime(when).utcoffset()

@@ -86,6 +86,7 @@ def capabilities(region: str, today: date) -> Capabilities:
         notices=_notices(region, today),
         order_url=market.order_url,
         status_labels=_BOOK["status_labels"],
+        order_statuses=tuple(_BOOK["order_statuses"]),
     )
 
 

@@ -1,3 +1,4 @@
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -23,7 +24,9 @@ def money(amount: Decimal | Money | None, currency: str = "") -> str:
     shape: dict[str, Any] = {}
     if currency in WITHOUT_DECIMALS and amount == amount.to_integral_value():
         shape = {"format": "¤¤ #,##0", "currency_digits": False}
-    return format_currency(amount, currency, locale=locale(), **shape)
+    written = format_currency(amount, currency, locale=locale(), **shape)
+    # CLDR has a space between letters and digits (“THB 20”), which Babel leaves out.
+    return re.sub(r"(?<=[A-Z])(?=\d)", "\N{NO-BREAK SPACE}", written)
 
 
 def locale() -> Locale:
