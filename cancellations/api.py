@@ -30,7 +30,7 @@ from cancellations.serializers import (
     RejectReasonsSerializer,
     ShippingOptionsSerializer,
 )
-from config.api import US_REJECT, NoticeSerializer, Problem, problems
+from config.api import US_REJECT, FiltersLists, NoticeSerializer, Problem, problems
 from orders.models import Order
 from shops import markets
 from shops.filters import shops_of
@@ -47,7 +47,7 @@ from shops.filters import shops_of
         responses={200: CancellationDetailSerializer, **problems("not-found")},
     ),
 )
-class CancellationViewSet(viewsets.ReadOnlyModelViewSet[CancellationRequest]):
+class CancellationViewSet(FiltersLists, viewsets.ReadOnlyModelViewSet[CancellationRequest]):
     queryset = CancellationRequest.objects.none()
     filterset_class = CancellationFilter
     lookup_value_regex = r"\d+"
@@ -72,7 +72,7 @@ class CancellationViewSet(viewsets.ReadOnlyModelViewSet[CancellationRequest]):
             ),
         },
     )
-    @action(detail=True, url_path="reject-reasons", filterset_class=None)
+    @action(detail=True, url_path="reject-reasons")
     def reject_reasons(self, request: Request, pk: str) -> Response:
         asked = LocaleQuery(data={"locale": request.query_params.get("locale", "en-US")})
         asked.is_valid(raise_exception=True)
@@ -143,7 +143,9 @@ CHANGED = {200: DecisionDetailSerializer}
         responses={200: DecisionDetailSerializer, **problems("not-found")},
     ),
 )
-class DecisionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Decision]):
+class DecisionViewSet(
+    FiltersLists, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Decision]
+):
     queryset = Decision.objects.none()
     filterset_class = DecisionFilter
     page_order = ("-pk",)

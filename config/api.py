@@ -164,7 +164,17 @@ class NowhereView(APIView):
         raise Http404
 
 
-# --- pages ----------------------------------------------------------------------------------------------------------
+# --- lists and pages ------------------------------------------------------------------------------------------------
+
+
+class FiltersLists:
+    """Parameters that narrow a list say nothing about a single row."""
+
+    action: str
+
+    def filter_queryset(self, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
+        narrowed: QuerySet[Any] = super().filter_queryset(queryset) if self.action == "list" else queryset  # type: ignore[misc]
+        return narrowed
 
 
 class Pages(BasePagination):

@@ -2,7 +2,7 @@ from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import viewsets
 
-from config.api import problems
+from config.api import FiltersLists, problems
 from orders.filters import OrderFilter
 from orders.models import Order
 from orders.serializers import OrderDetailSerializer, OrderSerializer
@@ -16,7 +16,7 @@ from orders.serializers import OrderDetailSerializer, OrderSerializer
         summary="An order with its lines and packages", responses={200: OrderDetailSerializer, **problems("not-found")}
     ),
 )
-class OrderViewSet(viewsets.ReadOnlyModelViewSet[Order]):
+class OrderViewSet(FiltersLists, viewsets.ReadOnlyModelViewSet[Order]):
     queryset = Order.objects.none()
     filterset_class = OrderFilter
     page_order = ("-created_at", "-pk")

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from config.api import US_REJECT, Problem, problems
+from config.api import US_REJECT, FiltersLists, Problem, problems
 from shops.markets import capabilities
 from shops.models import Connection, Membership, Role, Shop, SyncRun
 from shops.pulling import ask_for_pull
@@ -25,10 +25,10 @@ from shops.serializers import RulesSerializer, ShopSerializer, SyncAsked, SyncRe
     ),
     retrieve=extend_schema(summary="A shop", responses={200: ShopSerializer, **problems("not-found")}),
 )
-class ShopViewSet(viewsets.ReadOnlyModelViewSet[Shop]):
+class ShopViewSet(FiltersLists, viewsets.ReadOnlyModelViewSet[Shop]):
     queryset = Shop.objects.none()
     serializer_class = ShopSerializer
-    page_order = ("name", "pk")
+    page_order = ("pk",)
     lookup_value_regex = r"\d+"
     filterset_fields: ClassVar = ["marketplace", "region", "is_active", "marketplace_id"]
 

@@ -1,0 +1,423 @@
+"""What holds for every address of the API: who is let in, who sees what, how problems look."""
+
+import io
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.core.files.base import ContentFile
+from django.test import Client
+from django.utils import timezone
+from knox.models import AuthToken
+from PIL import Image
+
+from accounts.models import User
+from accounts.tokens import make_token
+from cancellations.models import Attempt, CancellationRequest, Decision, Evidence
+from orders.models import Order
+from shops.models import Role, Shop, SyncRun
+from tests.factories import (
+    CancellationFactory,
+    CancellationLineFactory,
+    DecisionFactory,
+    LineItemFactory,
+    OrderFactory,
+    PackageFactory,
+    ShopFactory,
+    UserFactory,
+    member,
+)
+
+pytestmark = pytest.mark.django_db
+SECRETS = ("planted-app-secret", "planted-access", "planted-refresh", "planted-cipher")
+
+
+@pytest.fixture
+def cancellation() -> CancellationRequest:
+    """A request with all that can hang on it, in a shop whose secrets are known words."""
+    cache.clear()
+    shop = ShopFactory(
+        connection__app_secret=SECRETS[0],
+        connection__access_token=SECRETS[1],
+        connection__refresh_token=SECRETS[2],
+        cipher=SECRETS[3],
+    )
+    SyncRun.objects.create(shop=shop, kind="orders", state="succeeded")
+    order = OrderFactory(shop=shop)
+    LineItemFactory(order=order)
+    PackageFactory(order=order)
+    cancellation = CancellationFactory(order=order)
+    CancellationLineFactory(cancellation=cancellation)
+    decision = DecisionFactory(
+        cancellation=cancellation, state=Decision.State.REFUSED, made_by=member(Role.AGENT, shop)
+    )
+    Attempt.objects.create(decision=decision, number=1, purpose="send", outcome="refused", code="25020012")
+    Evidence(decision=decision, mime_type="image/png", original_name="x.png").image.save("x.png", picture())
+    return cancellation
+
+
+def addresses(cancellation: CancellationRequest) -> dict[str, tuple[str, ...]]:
+    """Every address of the API with the methods it has."""
+    decision = cancellation.decisions.get()
+    shop, order = f"/api/v1/shops/{cancellation.shop_id}/", f"/api/v1/orders/{cancellation.order_id}/"
+    request, decided = f"/api/v1/cancellations/{cancellation.pk}/", f"/api/v1/decisions/{decision.pk}/"
+    return {
+        "/api/v1/shops/": ("get",),
+        shop: ("get",),
+        f"{shop}rules/": ("get",),
+        f"{shop}sync-runs/": ("get",),
+        f"{shop}sync/": ("post",),
+        "/api/v1/orders/": ("get",),
+        order: ("get",),
+        f"{order}cancel-options/": ("get",),
+        "/api/v1/cancellations/": ("get",),
+        request: ("get",),
+        f"{request}reject-reasons/": ("get",),
+        f"{request}shipping-options/": ("get",),
+        "/api/v1/decisions/": ("get", "post"),
+        decided: ("get",),
+        f"{decided}withdraw/": ("post",),
+        f"{decided}ask-again/": ("post",),
+        f"{decided}set-aside/": ("post",),
+    }
+
+
+def picture() -> "ContentFile[bytes]":
+    out = io.BytesIO()
+    Image.new("RGB", (120, 120), "teal").save(out, "PNG")
+    return ContentFile(out.getvalue(), "x.png")
+
+
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+def ask(client: Client, method: str, address: str, body: Any = None) -> Any:
+    call: Callable[..., Any] = getattr(client, method)
+    if method == "get":
+        return call(address)
+    return call(address, data=json.dumps(body or {}), content_type="application/json")
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_this_list_of_addresses_is_the_whole_api(cancellation: CancellationRequest) -> None:
+    from drf_spectacular.generators import SchemaGenerator
+
+    documented = SchemaGenerator().get_schema(request=None, public=True)["paths"]
+    known = addresses(cancellation)
+    assert len(documented) == len(known)
+    assert sum(len(set(item) & set(METHODS)) for item in documented.values()) == sum(map(len, known.values()))
+
+
+def test_nobody_is_let_in_without_a_session_or_a_token(cancellation: CancellationRequest, client: Client) -> None:
+    for address in addresses(cancellation):
+        for method in METHODS:
+            answer = ask(client, method, address)
+            assert answer.status_code == 401, f"{method} {address}"
+            assert answer.headers["WWW-Authenticate"] == "Token"
+            assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+def test_strangers_get_404_on_everything_of_another_shop_whatever_the_method(cancellation: CancellationRequest) -> None:
+    stranger = signed_in(member(Role.MANAGER, ShopFactory()))
+    for address, methods in addresses(cancellation).items():
+        for method in METHODS:
+            answer = ask(stranger, method, address, {"note": "I wonder"})
+            if not any(part.isdigit() for part in address.split("/")):
+                assert answer.status_code == (200 if method == "get" else 400 if method in methods else 405), address
+            else:
+                assert answer.status_code == (404 if method in methods else 405), f"{method} {address}"
+                assert cancellation.marketplace_id not in answer.content.decode()
+
+
+def test_a_foreign_address_and_one_that_leads_nowhere_are_answered_alike(cancellation: CancellationRequest) -> None:
+    stranger = signed_in(member(Role.MANAGER, ShopFactory()))
+    for kind in ("shops", "orders", "cancellations", "decisions"):
+        pk = {"shops": cancellation.shop_id, "orders": cancellation.order_id, "cancellations": cancellation.pk}.get(
+            kind, cancellation.decisions.get().pk
+        )
+        foreign = stranger.get(f"/api/v1/{kind}/{pk}/")
+        nowhere = stranger.get(f"/api/v1/{kind}/999999999999999999999999/")
+        assert foreign.status_code == nowhere.status_code == 404
+        assert foreign.json() == nowhere.json()
+
+
+def test_strangers_find_nothing_in_any_list(cancellation: CancellationRequest) -> None:
+    stranger = signed_in(member(Role.MANAGER, ShopFactory(name="Own")))
+    for kind in ("orders", "cancellations", "decisions"):
+        assert stranger.get(f"/api/v1/{kind}/").json()["results"] == []
+        assert stranger.get(f"/api/v1/{kind}/?shop={cancellation.shop_id}").status_code == 400
+    assert [shop["name"] for shop in stranger.get("/api/v1/shops/").json()["results"]] == ["Own"]
+
+
+def test_viewers_read_everything_and_change_nothing(cancellation: CancellationRequest) -> None:
+    viewer = signed_in(member(Role.VIEWER, cancellation.shop))
+    decision = cancellation.decisions.get()
+    bodies = {
+        "/api/v1/decisions/": {"verdict": "approve", "cancellation": cancellation.pk},
+        f"/api/v1/decisions/{decision.pk}/set-aside/": {"note": "Looked into it."},
+    }
+    for address, methods in addresses(cancellation).items():
+        if "post" in methods:
+            answer = ask(viewer, "post", address, bodies.get(address))
+            assert answer.status_code == 403, address
+            assert answer.json()["type"] == "/problems/forbidden"
+        if "get" in methods and not address.endswith(("reject-reasons/", "shipping-options/")):
+            assert ask(viewer, "get", address).status_code == 200, address
+    assert Decision.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("role", "sync", "decide", "set_aside"),
+    [(Role.VIEWER, 403, 403, 403), (Role.AGENT, 403, 201, 403), (Role.MANAGER, 202, 201, 200)],
+)
+def test_each_role_may_do_what_it_says(
+    cancellation: CancellationRequest, role: Role, sync: int, decide: int, set_aside: int
+) -> None:
+    client = signed_in(member(role, cancellation.shop))
+    assert ask(client, "post", f"/api/v1/shops/{cancellation.shop_id}/sync/").status_code == sync
+    stalled = DecisionFactory(
+        cancellation__order=OrderFactory(shop=cancellation.shop), state="stalled", stalled_because="outcome_unknown"
+    )
+    address = f"/api/v1/decisions/{stalled.pk}/set-aside/"
+    assert ask(client, "post", address, {"note": "Seen at the marketplace."}).status_code == set_aside
+    body = {"verdict": "approve", "cancellation": cancellation.pk}
+    assert ask(client, "post", "/api/v1/decisions/", body).status_code == decide
+
+
+def test_no_answer_holds_a_secret(cancellation: CancellationRequest) -> None:
+    manager = signed_in(member(Role.MANAGER, cancellation.shop))
+    for address, methods in addresses(cancellation).items():
+        for method in methods:
+            words = ask(manager, method, address, {"note": "x"}).content.decode()
+            assert not [secret for secret in SECRETS if secret in words], address
+
+
+# --- tokens ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_token_opens_what_its_owner_sees(cancellation: CancellationRequest, client: Client) -> None:
+    _row, token = make_token(member(Role.VIEWER, cancellation.shop), 1)
+    answer = client.get("/api/v1/cancellations/", headers={"Authorization": f"Token {token}"})
+    assert [row["id"] for row in answer.json()["results"]] == [cancellation.pk]
+
+
+def test_a_token_needs_no_csrf_cookie_and_a_session_does(cancellation: CancellationRequest) -> None:
+    agent = member(Role.AGENT, cancellation.shop)
+    _row, token = make_token(agent, 1)
+    careful = Client(enforce_csrf_checks=True)
+    careful.force_login(agent)
+    body = {"verdict": "approve", "cancellation": cancellation.pk}
+    assert ask(careful, "post", "/api/v1/decisions/", body).status_code == 403
+    answer = Client(enforce_csrf_checks=True).post(
+        "/api/v1/decisions/", body, "application/json", headers={"Authorization": f"Token {token}"}
+    )
+    assert answer.status_code == 201
+
+
+def test_a_token_is_stored_as_a_hash_alone() -> None:
+    row, token = make_token(UserFactory(), 1)
+    assert token not in "".join(map(str, AuthToken.objects.filter(pk=row.pk).values_list()[0]))
+
+
+@pytest.mark.parametrize("header", ["Token", "Token nonsense", "Token a b", "Token café", "Token ÿ\xad", "Token \x00"])
+def test_a_token_that_is_none_is_a_401(client: Client, header: str) -> None:
+    assert client.get("/api/v1/shops/", headers={"Authorization": header}).status_code == 401
+
+
+def test_tokens_that_ended_and_owners_who_left_are_not_let_in(client: Client) -> None:
+    row, token = make_token(UserFactory(), 1)
+    header = {"Authorization": f"Token {token}"}
+    assert client.get("/api/v1/shops/", headers=header).status_code == 200
+    User.objects.update(is_active=False)
+    assert client.get("/api/v1/shops/", headers=header).status_code == 401
+    User.objects.update(is_active=True)
+    AuthToken.objects.filter(pk=row.pk).update(expiry=timezone.now() - timedelta(seconds=1))
+    assert client.get("/api/v1/shops/", headers=header).status_code == 401
+
+
+# --- problems -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def staff() -> Client:
+    return signed_in(UserFactory(is_superuser=True))
+
+
+def test_an_address_that_leads_nowhere_is_a_problem_and_no_page(staff: Client) -> None:
+    for address in ("/api/", "/api/v2/shops/", "/api/v1/shop/", "/api/v1/orders/abc/", "/api/v1/orders/1/lines/"):
+        answer = staff.get(address)
+        assert answer.status_code == 404, address
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.json() == {
+            "type": "/problems/not-found",
+            "title": "Nothing is here for you",
+            "status": 404,
+            "detail": "There is nothing at this address that you may see.",
+        }
+
+
+def test_a_method_that_is_not_there_is_a_problem(staff: Client) -> None:
+    answer = staff.delete("/api/v1/decisions/")
+    assert (answer.status_code, answer.json()["type"]) == (405, "/problems/method-not-allowed")
+
+
+@pytest.mark.parametrize("body", ['{"verdict": "approve"', "{'verdict'}", "\xff", "[" * 100_000, '{"a": NaN}', ""])
+def test_malformed_json_is_a_400_that_says_where(staff: Client, body: str) -> None:
+    answer = staff.post("/api/v1/decisions/", body.encode("latin-1"), "application/json")
+    assert answer.status_code == 400
+    assert answer.json()["type"] in ("/problems/malformed", "/problems/invalid")
+
+
+@pytest.mark.parametrize("body", ["[]", "1", '"approve"', "null", "[[]]"])
+def test_json_that_is_no_object_is_a_400(staff: Client, body: str) -> None:
+    answer = staff.post("/api/v1/decisions/", body, "application/json")
+    assert (answer.status_code, answer.json()["type"]) == (400, "/problems/invalid")
+
+
+def test_other_content_types_are_a_415(staff: Client) -> None:
+    answer = staff.post("/api/v1/decisions/", "verdict: approve", "application/yaml")
+    assert (answer.status_code, answer.json()["type"]) == (415, "/problems/unsupported-media-type")
+
+
+def test_a_body_beyond_all_measure_is_refused_before_it_is_read(staff: Client) -> None:
+    answer = staff.post("/api/v1/decisions/", b'{"comment": "' + b"x" * 6_000_000 + b'"}', "application/json")
+    assert (answer.status_code, answer.json()["type"]) == (413, "/problems/too-large")
+
+
+def test_a_format_we_do_not_have_is_a_406_problem(staff: Client) -> None:
+    answer = staff.get("/api/v1/shops/", headers={"Accept": "text/csv"})
+    assert (answer.status_code, answer.json()["type"]) == (406, "/problems/not-acceptable")
+
+
+# --- pages ----------------------------------------------------------------------------------------------------------
+
+
+def all_pages(client: Client, address: str, between: Callable[[], Any] = lambda: None) -> list[int]:
+    ids: list[int] = []
+    next_address: str | None = address
+    while next_address:
+        page = client.get(next_address).json()
+        ids += [row["id"] for row in page["results"]]
+        next_address = page["next"]
+        between()
+    return ids
+
+
+def test_pages_stay_right_while_rows_arrive(staff: Client) -> None:
+    shop, now = ShopFactory(), timezone.now()
+    expected = [OrderFactory(shop=shop, created_at=now - timedelta(minutes=n // 3)).pk for n in range(10)]
+    expected = list(Order.objects.order_by("-created_at", "-pk").values_list("pk", flat=True))
+    arrivals = all_pages(staff, "/api/v1/orders/?page_size=3", lambda: OrderFactory(shop=shop, created_at=now))
+    assert arrivals == expected
+
+
+def test_the_queue_by_time_left_puts_requests_without_a_deadline_last_and_loses_none(staff: Client) -> None:
+    shop, now = ShopFactory(), timezone.now()
+    for hours in (5, None, 1, 3, None, 3, 3, None, 2):
+        CancellationFactory(
+            order=OrderFactory(shop=shop), created_at=now, deadline=hours and now + timedelta(hours=hours)
+        )
+    expected = list(CancellationRequest.objects.by_time_left().values_list("pk", flat=True))
+    for size in (1, 2, 4, 50):
+        assert all_pages(staff, f"/api/v1/cancellations/?ordering=time_left&page_size={size}") == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("cursor=nonsense", "cursor"),
+        ("cursor=W2ZhbHNlLCAxXQ", "cursor"),
+        ("page_size=0", "page_size"),
+        ("page_size=201", "page_size"),
+        ("page_size=٣", "page_size"),
+        ("ordering=deadline", "ordering"),
+        ("shop=999999", "shop"),
+        ("state=gone", "state"),
+    ],
+)
+def test_a_wrong_parameter_is_told_by_its_name(staff: Client, query: str, field: str) -> None:
+    answer = staff.get(f"/api/v1/cancellations/?{query}")
+    assert answer.status_code == 400
+    assert list(answer.json()["errors"]) == [field]
+
+
+def test_a_cursor_of_another_order_is_not_taken_for_one_of_this(staff: Client) -> None:
+    for _ in range(3):
+        CancellationFactory()
+    page = staff.get("/api/v1/cancellations/?page_size=1&ordering=time_left").json()
+    cursor = page["next"].partition("cursor=")[2].partition("&")[0]
+    assert staff.get(f"/api/v1/cancellations/?page_size=1&cursor={cursor}").status_code == 400
+
+
+def test_times_are_utc_whatever_zone_the_reader_likes(cancellation: CancellationRequest) -> None:
+    client = signed_in(member(Role.VIEWER, cancellation.shop, time_zone="Asia/Tokyo"))
+    told = client.get(f"/api/v1/cancellations/{cancellation.pk}/").json()
+    assert told["deadline"] == cancellation.deadline.isoformat().replace("+00:00", "Z")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "text"),
+    [("26.98", "GBP", "26.98"), ("150000", "IDR", "150000"), ("1200", "JPY", "1200"), ("0.5", "USD", "0.50"),
+     ("0.1234", "USD", "0.1234"), ("12.5", "JPY", "12.5"), ("99999999999.99", "VND", "99999999999.99")],
+)  # fmt: skip
+def test_money_is_text_as_the_currency_is_written(staff: Client, amount: str, currency: str, text: str) -> None:
+    order = OrderFactory(total=amount, currency=currency)
+    told = staff.get(f"/api/v1/orders/{order.pk}/").json()
+    assert told["total"] == {"amount": text, "currency": currency}
+
+
+def test_lists_cost_the_same_queries_for_one_row_as_for_twenty(
+    staff: Client, django_assert_max_num_queries: Any
+) -> None:
+    for _ in range(20):
+        shop = ShopFactory()
+        SyncRun.objects.create(shop=shop, kind="orders", state="succeeded")
+        order = OrderFactory(shop=shop)
+        LineItemFactory(order=order)
+        DecisionFactory(cancellation=CancellationFactory(order=order))
+    budgets = {"shops": 4, "orders": 5, "cancellations": 6, "decisions": 4}
+    for kind, budget in budgets.items():
+        with django_assert_max_num_queries(budget):
+            assert len(staff.get(f"/api/v1/{kind}/").json()["results"]) == 20
+
+
+def test_details_cost_a_fixed_number_of_queries(
+    cancellation: CancellationRequest, django_assert_max_num_queries: Any
+) -> None:
+    order, first = cancellation.order, cancellation.decisions.get()
+    for number in range(10):
+        LineItemFactory(order=order)
+        PackageFactory(order=order)
+        CancellationLineFactory(cancellation=cancellation)
+        decision = DecisionFactory(cancellation=cancellation, state="refused", verdict="approve")
+        decision.made_by = member(Role.AGENT, cancellation.shop)
+        decision.save()
+        Attempt.objects.create(decision=first, number=number + 2, purpose="send")
+    client = signed_in(UserFactory(is_superuser=True))
+    budgets = {
+        f"shops/{cancellation.shop_id}": 4,
+        f"orders/{cancellation.order_id}": 6,
+        f"cancellations/{cancellation.pk}": 5,
+        f"decisions/{first.pk}": 6,
+    }
+    for path, budget in budgets.items():
+        with django_assert_max_num_queries(budget):
+            assert client.get(f"/api/v1/{path}/").status_code == 200
+
+
+def test_a_shops_secrets_are_not_even_read_for_a_list_of_shops(
+    cancellation: CancellationRequest, django_assert_num_queries: Any
+) -> None:
+    Shop.objects.filter(pk=cancellation.shop_id).update(cipher="x")
+    client = signed_in(member(Role.VIEWER, cancellation.shop))
+    with django_assert_num_queries(4) as queries:
+        client.get("/api/v1/shops/")
+    assert not [query for query in queries.captured_queries if "app_secret" in query["sql"]]

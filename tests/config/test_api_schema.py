@@ -1,0 +1,99 @@
+import io
+from typing import Any
+
+import pytest
+import yaml
+from django.core.management import call_command
+from django.test import Client
+
+from config.api import PROBLEM_JSON, TITLES
+from tests.factories import UserFactory
+
+
+@pytest.fixture(scope="module")
+def schema() -> Any:
+    out = io.StringIO()
+    call_command("spectacular", "--validate", "--fail-on-warn", stdout=out)
+    return yaml.safe_load(out.getvalue())
+
+
+def operations(schema: Any) -> list[tuple[str, str, Any]]:
+    methods = {"get", "post", "put", "patch", "delete"}
+    return [(path, m, told) for path, item in schema["paths"].items() for m, told in item.items() if m in methods]
+
+
+def test_the_schema_is_valid_and_nothing_in_it_had_to_be_guessed(schema: Any) -> None:
+    assert schema["info"]["title"] == "Countermand API"
+    assert len(operations(schema)) >= 17
+
+
+def test_every_operation_says_what_it_does_and_documents_its_problems(schema: Any) -> None:
+    for path, method, told in operations(schema):
+        where = f"{method} {path}"
+        assert told["summary"], where
+        wrong = {int(code): answer for code, answer in told["responses"].items() if code >= "400"}
+        assert 401 in wrong, where
+        assert ("{" not in path) or 404 in wrong, where
+        assert method == "get" or "decisions/{id}" not in path or {403, 409} <= wrong.keys(), where
+        for answer in wrong.values():
+            assert answer["content"][PROBLEM_JSON]["schema"]["$ref"] == "#/components/schemas/Problem", where
+            assert answer["content"][PROBLEM_JSON]["examples"], where
+
+
+def test_posting_a_decision_documents_each_no(schema: Any) -> None:
+    responses = schema["paths"]["/api/v1/decisions/"]["post"]["responses"]
+    assert set(responses) >= {"201", "400", "401", "403", "409", "413", "415", "422"}
+    assert "503" in schema["paths"]["/api/v1/cancellations/{id}/reject-reasons/"]["get"]["responses"]
+
+
+def test_examples_of_problems_carry_types_and_statuses_that_exist(schema: Any) -> None:
+    seen = set()
+    for _path, _method, told in operations(schema):
+        for code, answer in told["responses"].items():
+            for example in answer["content"].get(PROBLEM_JSON, {}).get("examples", {}).values():
+                kind = example["value"]["type"].removeprefix("/problems/")
+                seen.add(kind)
+                assert TITLES[kind] == (int(code), example["value"]["title"])
+    assert seen >= {"already-decided", "not-allowed", "too-late", "marketplace-unavailable", "malformed"}
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        ("paths", "/api/v1/decisions/", "post", "description"),
+        ("components", "schemas", "DecisionRequest", "properties", "verdict", "description"),
+        ("components", "schemas", "CancellationDetail", "properties", "offers", "description"),
+        ("components", "schemas", "Offer", "properties", "notice", "description"),
+        ("paths", "/api/v1/shops/{id}/rules/", "get", "description"),
+    ],
+)
+def test_integrators_read_of_the_us_rule_wherever_they_would_trip_over_it(schema: Any, where: tuple[str, ...]) -> None:
+    found = schema
+    for key in where:
+        found = found[key]
+    assert "March 31, 2024" in found
+    assert "ship_to_reject" in found
+
+
+def test_both_ways_to_sign_in_are_documented(schema: Any) -> None:
+    assert set(schema["components"]["securitySchemes"]) == {"token", "cookieAuth"}
+
+
+@pytest.mark.django_db
+def test_the_documentation_is_for_those_who_have_signed_in(client: Client) -> None:
+    assert client.get("/api/v1/docs/").status_code == 302
+    assert client.get("/api/v1/schema/").status_code == 401
+    client.force_login(UserFactory())
+    page = client.get("/api/v1/docs/")
+    assert page.status_code == 200
+    assert client.get("/api/v1/schema/").status_code == 200
+
+
+@pytest.mark.django_db
+def test_only_the_documentation_may_write_styles_into_its_elements(client: Client) -> None:
+    client.force_login(UserFactory())
+    docs = client.get("/api/v1/docs/")
+    assert "style-src 'self' 'unsafe-inline'" in docs.headers["Content-Security-Policy"]
+    assert "script-src 'self';" in docs.headers["Content-Security-Policy"] + ";"
+    assert "unsafe-inline" not in client.get("/api/v1/shops/").headers["Content-Security-Policy"]
+    assert b"http" not in docs.content.replace(b"http://testserver", b"")
