@@ -18,6 +18,9 @@ app.conf.update(
             # A click must not hang on a broker that is down: the sweep will find the row.
             "socket_connect_timeout": 2,
             "socket_timeout": 10,
+            # Without these, kombu tries for `broker_connection_timeout` and longer, even where `retry` is False.
+            "max_retries": 1,
+            "interval_start": 0,
         },
         "task_time_limit": 600,
         "task_soft_time_limit": 570,
