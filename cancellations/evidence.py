@@ -30,7 +30,8 @@ class Picture:
         return f"{uuid.uuid4().hex}.{self.mime_type.rpartition('/')[2]}"
 
     def file(self) -> ContentFile:  # type: ignore[type-arg]
-        return ContentFile(self.content)
+        # Without a name a file counts as none, and its size would not be read.
+        return ContentFile(self.content, self.name)
 
 
 def read_picture(upload: UploadedFile, market: Capabilities) -> Picture:
