@@ -76,8 +76,9 @@ def renew(connection: Connection, used_token: str = "") -> bool:
         return True
     try:
         tokens = marketplace(current.marketplace).adapter(current.credentials()).refresh_tokens(current.refresh_token)
-    except CredentialsRejected:
+    except CredentialsRejected as rejected:
         release(current)
+        logger.warning("tokens.not_renewed", connection=current.pk, code=rejected.code, error=rejected.message)
         return False
     except MarketplaceError:
         release(current)
