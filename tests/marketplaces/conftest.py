@@ -3,11 +3,16 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import settings
 
 from marketplaces.http import Http
 from marketplaces.records import Credentials
 from marketplaces.tiktok_shop.adapter import TikTokAdapter
 from tests.sandbox_process import SandboxProcess, running_sandbox
+
+# A busy machine is no failure.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 ORDERS = 500  # enough for every kind of order in every market
 

@@ -15,7 +15,7 @@ from marketplaces.records import Credentials
 from marketplaces.tiktok_shop.adapter import TikTokAdapter
 from marketplaces.tiktok_shop.client import TikTokShopClient
 from marketplaces.tiktok_shop.signing import request_signature
-from tests.marketplaces.scripted_server import answer, scripted
+from tests.marketplaces.scripted_server import Step, answer, hang_up, scripted
 from tests.marketplaces.test_http import everything_said
 
 SECRETS = Credentials("app-key", "app-s3cret", "acc3ss-token", "c1pher")
@@ -238,9 +238,12 @@ def test_credentials_and_tokens_never_print_a_secret() -> None:
         assert word not in repr(SECRETS)
 
 
-@pytest.mark.parametrize("status", ["200 OK", "500 Internal Server Error"])
-def test_a_token_call_is_sent_once_and_its_secret_stays_out_of_the_error(http: Http, status: str) -> None:
-    with scripted(answer(b"oops", status), answer(), answer()) as server:
+@pytest.mark.parametrize(
+    "trouble",
+    [answer(b"oops"), answer(b"oops", "500 Internal Server Error"), answer(b"", "503 Service Unavailable"), hang_up],
+)
+def test_a_token_call_is_sent_once_and_its_secret_stays_out_of_the_error(http: Http, trouble: Step) -> None:
+    with scripted(trouble, answer(), answer()) as server:
         client = TikTokShopClient(Credentials("k", "app-s3cret", auth_url=server.url), http)
         with pytest.raises(TemporaryFailure) as failure:
             client.refresh_tokens("refr3sh-token")
