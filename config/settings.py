@@ -171,8 +171,8 @@ CONTENT_SECURITY_POLICY = {
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 TABLER = BASE_DIR / "node_modules/@tabler/core/dist"
-# Not the whole of it: some of what it bundles names source maps that are not there, which ends collectstatic.
-STATICFILES_DIRS = [BASE_DIR / "static", ("tabler/css", TABLER / "css"), ("tabler/js", TABLER / "js")]
+# Not the libraries it bundles: some name source maps that are not there, which ends collectstatic.
+STATICFILES_DIRS = [BASE_DIR / "static", *((f"tabler/{part}", TABLER / part) for part in ("css", "js", "img"))]
 STORAGES = {
     # Evidence lives here and is never served by the web server itself: a view checks who may see it.
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
