@@ -311,10 +311,7 @@ def undo_window(cancellation: CancellationRequest | None) -> timedelta:
 def keep_pictures(decision: Decision, pictures: Sequence[Picture]) -> None:
     for picture in pictures:
         evidence = Evidence(decision=decision, mime_type=picture.mime_type, original_name=picture.name[:200])
-        evidence.image.save(picture.stored_name(), picture.file(), save=False)
-        # Saving the file loses the size: Django measures it where the file has just been read to its end.
-        evidence.width, evidence.height = picture.width, picture.height
-        evidence.save()
+        evidence.image.save(picture.stored_name(), picture.file(), save=True)
 
 
 def record(decision: Decision, name: str) -> None:
