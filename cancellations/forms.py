@@ -253,11 +253,11 @@ class ShipForm(VerdictForm):
         }
 
     def details(self) -> Details:
-        method, *slot = self.cleaned_data.get("way", "").split()
+        method, *slot = self.cleaned_data.get("way", "").split() or [""]
         start, end = (datetime.fromisoformat(time) for time in slot) if len(slot) == 2 else (None, None)
         return Details(
             shipping=Shipping(
-                handover_method=method if "way" in self.fields else "",
+                handover_method=method,
                 pickup_start=start,
                 pickup_end=end,
                 tracking_number=self.cleaned_data.get("tracking_number", ""),

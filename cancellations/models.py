@@ -337,6 +337,11 @@ class Decision(models.Model):
         return about.get_absolute_url()
 
     @property
+    def order_marketplace_id(self) -> str:
+        """The id of the order that it is about, even of one that has not been read yet."""
+        return self.order.marketplace_id if self.order else self.cancellation.order_marketplace_id  # type: ignore[union-attr]
+
+    @property
     def is_live(self) -> bool:
         return self.state in self.LIVE
 

@@ -263,7 +263,7 @@ def decision(request: "Request", pk: int) -> HttpResponse:
     """The decision alone: htmx asks every other second while it moves, and gets 204 while nothing is new."""
     found = visible_decision(request, pk)
     context = about(request, found)
-    if not wants_fragment(request):
+    if not wants_fragment(request) or request.htmx.target == "history":
         return render(request, "cancellations/decision.html", context | {"history": history.of_decision(found)})
     if request.GET.get("seen") == context["seen"]:
         return HttpResponse(status=204)
