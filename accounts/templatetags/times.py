@@ -31,16 +31,18 @@ def clock(moment: datetime | None, zone: ZoneInfo | None = None) -> str:
     """The hour in `zone` or the reader's own; with the day, when that is not today there."""
     if moment is None:
         return ""
-    there = moment.astimezone(zone or timezone.get_current_timezone())
+    here = timezone.localtime(moment)
+    there = moment.astimezone(zone) if zone else here
     hour = formats.date_format(there, "H:i")
-    days = (there.date() - timezone.now().astimezone(there.tzinfo).date()).days
+    # “Tomorrow” is the reader's tomorrow; where it is another day at that moment, only its date is clear.
+    days = (here.date() - timezone.localdate()).days if there.date() == here.date() else None
     if days == 0:
         return hour
     if days == 1:
         return _("tomorrow %(hour)s") % {"hour": hour}
     if days == -1:
         return _("yesterday %(hour)s") % {"hour": hour}
-    same_year = there.year == timezone.now().astimezone(there.tzinfo).year
+    same_year = there.year == timezone.localdate().year
     return f"{formats.date_format(there, 'j M' if same_year else 'j M Y')} {hour}"
 
 
