@@ -113,9 +113,7 @@ class ApiTokenAdmin(ForSuperusers):
         user = form.cleaned_data["user"]
         token, text = make_token(user, form.cleaned_data["days"])
         self.log(request, token, ADDITION)
-        answer = self.page(request, "admin/knox/authtoken/made.html", _("The token, once"), token=text, about=user)
-        answer["Cache-Control"] = "no-store"
-        return answer
+        return self.page(request, "admin/knox/authtoken/made.html", _("The token, once"), token=text, about=user)
 
     def end_view(self, request: HttpRequest, user: int, begin: str) -> HttpResponse:
         if not self.has_delete_permission(request):

@@ -21,6 +21,7 @@ from cancellations.models import (
 )
 from config.admin import ReadOnly, ReadOnlyInline
 from orders.models import Order
+from shops.admin import VisibleShops
 
 
 class CancellationLineInline(ReadOnlyInline):
@@ -46,7 +47,7 @@ class CancellationAdmin(ReadOnly):
         "currency", "created_at",
     )  # fmt: skip
     list_select_related = ("shop",)
-    list_filter = ("shop", "state", "needs_answer")
+    list_filter = (VisibleShops, "state", "needs_answer")
     search_fields = ("marketplace_id__startswith", "order_marketplace_id__startswith")
     ordering = ("-created_at", "-pk")
     inlines = (CancellationLineInline, DecisionInline)
@@ -91,7 +92,7 @@ class DecisionAdmin(ReadOnly):
         "request_id",
     )  # fmt: skip
     list_select_related = ("shop", "cancellation", "order", "made_by")
-    list_filter = ("state", "stalled_because", "verdict", "shop")
+    list_filter = ("state", "stalled_because", "verdict", VisibleShops)
     search_fields = ("request_id",)  # makes Django show the box; `get_search_results` says what is looked for
     search_help_text = _("The beginning of a request's or an order's id at the marketplace.")
     ordering = ("-pk",)
@@ -157,7 +158,7 @@ class EvidenceAdmin(ReadOnly):
 class PushedNotificationAdmin(ReadOnly):
     list_display = ("notification_id", "shop", "topic", "order_id", "cancellation_id", "sent_at", "received_at")
     list_select_related = ("shop",)
-    list_filter = ("shop",)
+    list_filter = (VisibleShops,)
     ordering = ("-pk",)
 
 
@@ -165,6 +166,6 @@ class PushedNotificationAdmin(ReadOnly):
 class EventAdmin(ReadOnly):
     list_display = ("at", "name", "shop", "cancellation", "order", "decision_id", "actor", "detail")
     list_select_related = ("shop", "cancellation", "order", "actor")
-    list_filter = ("shop",)
+    list_filter = (VisibleShops,)
     ordering = ("-pk",)
     date_hierarchy: ClassVar = None

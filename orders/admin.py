@@ -2,6 +2,7 @@ from django.contrib import admin
 
 from config.admin import ReadOnly, ReadOnlyInline
 from orders.models import LineItem, Order, Package
+from shops.admin import VisibleShops
 
 
 class LineItemInline(ReadOnlyInline):
@@ -23,7 +24,7 @@ class OrderAdmin(ReadOnly):
         "marketplace_id", "shop", "status", "total", "currency", "created_at", "ship_by", "is_cancel_requested",
     )  # fmt: skip
     list_select_related = ("shop",)
-    list_filter = ("shop", "is_cancel_requested", "is_on_hold")
+    list_filter = (VisibleShops, "is_cancel_requested", "is_on_hold")
     search_fields = ("marketplace_id__startswith", "tracking_number__exact")
     ordering = ("-created_at", "-pk")
     inlines = (LineItemInline, PackageInline)

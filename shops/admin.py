@@ -2,6 +2,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
+from django.db import models
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
@@ -13,6 +14,21 @@ from config.admin import ForSuperusers, KeepsSecrets, ReadOnly, ReadOnlyInline, 
 from shops import pulling
 from shops.markets import capabilities
 from shops.models import Connection, Membership, Role, Shop, ShopQuerySet, SyncCursor, SyncRun
+
+
+class VisibleShops(admin.SimpleListFilter):
+    """The shops that this person sees, by name alone."""
+
+    title = _("shop")
+    parameter_name = "shop"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        shops = Shop.objects.visible_to(request.user).order_by("name", "region")
+        return [(str(pk), f"{name} ({region})") for pk, name, region in shops.values_list("pk", "name", "region")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        known = [pk for pk, _name in self.lookup_choices]
+        return queryset.filter(shop=self.value()) if self.value() in known else queryset
 
 
 class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -37,6 +53,7 @@ class ConnectionAdmin(KeepsSecrets, ForSuperusers, Rows):
 
     shop_path = "shops"
     form = ConnectionForm
+    formfield_overrides: ClassVar[Any] = {models.URLField: {"assume_scheme": "https"}}
     secrets = ("app_secret", "access_token", "refresh_token")
     kept = (
         is_stored("app_secret", _("app secret")),
@@ -128,7 +145,9 @@ class ShopAdmin(KeepsSecrets, Rows):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Shop]:
         runs = SyncRun.objects.filter(shop=OuterRef("pk")).order_by("-started_at")
         rows: QuerySet[Shop] = super().get_queryset(request).annotate(last_state=Subquery(runs.values("state")[:1]))
-        return rows.defer("cipher", *(f"connection__{name}" for name in ConnectionAdmin.secrets))
+        return rows.select_related("connection").defer(
+            "cipher", *(f"connection__{name}" for name in ConnectionAdmin.secrets)
+        )
 
     @admin.display(description=_("authorization"), ordering="connection__state")
     def authorization(self, shop: Shop) -> str:
@@ -177,12 +196,17 @@ def managed(request: HttpRequest) -> ShopQuerySet:
 
 
 @admin.register(Membership)
-class MembershipAdmin(ForSuperusers):
+class MembershipAdmin(ForSuperusers, Rows):
     list_display = ("user", "shop", "role")
     list_select_related = ("user", "shop")
     list_filter = ("role",)
     search_fields = ("user__email__istartswith", "shop__name__istartswith")
     autocomplete_fields = ("user", "shop")
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "shop":
+            kwargs["queryset"] = Shop.objects.defer("cipher")
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 
 @admin.register(SyncCursor)
@@ -199,6 +223,6 @@ class SyncRunAdmin(ReadOnly):
         "finished_at",
     )  # fmt: skip
     list_select_related = ("shop",)
-    list_filter = ("state", "kind", "shop")
+    list_filter = ("state", "kind", VisibleShops)
     search_fields = ("request_id__exact", "error_code__exact")
     ordering = ("-started_at", "-pk")

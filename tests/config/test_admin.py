@@ -1,0 +1,416 @@
+"""The whole admin: every model, every page, no secret, nothing to edit that has another writer."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+from knox.models import AuthToken
+
+from accounts.models import User
+from accounts.tokens import make_token
+from cancellations.models import Attempt, CancellationRequest, Decision, DecisionLine, Event, PushedNotification
+from config.admin import BoundedPaginator
+from orders.models import LineItem, Order
+from shops.models import Connection, Membership, Role, Shop, SyncCursor, SyncRun
+from tests.config.test_api import SECRETS, cancellation  # noqa: F401 - the same row with everything on it
+from tests.factories import (
+    CancellationFactory,
+    CancellationLineFactory,
+    DecisionFactory,
+    LineItemFactory,
+    OrderFactory,
+    PackageFactory,
+    ShopFactory,
+    UserFactory,
+    at,
+    member,
+)
+
+pytestmark = pytest.mark.django_db
+OURS = ("accounts", "shops", "orders", "cancellations")
+WRITTEN_ELSEWHERE = [
+    "orders.order", "orders.lineitem", "orders.package", "cancellations.cancellationrequest",
+    "cancellations.cancellationline", "cancellations.decision", "cancellations.decisionline", "cancellations.attempt",
+    "cancellations.evidence", "cancellations.event", "cancellations.pushednotification", "shops.syncrun",
+    "shops.synccursor", "admin.logentry",
+]  # fmt: skip
+
+
+@pytest.fixture
+def everything(cancellation: CancellationRequest) -> CancellationRequest:  # noqa: F811
+    """At least one row of every model."""
+    decision = cancellation.decisions.get()
+    line = LineItem.objects.get()
+    DecisionLine.objects.create(decision=decision, line_item=line)
+    Event.objects.create(shop=cancellation.shop, cancellation=cancellation, decision=decision, name="decision.recorded")
+    PushedNotification.objects.create(
+        shop=cancellation.shop, notification_id="n1", topic="order", sent_at=at("2026-11-20 12:00")
+    )
+    SyncCursor.objects.create(shop=cancellation.shop, kind="orders", page_token="next")
+    return cancellation
+
+
+@pytest.fixture
+def root() -> Client:
+    client = Client()
+    client.force_login(UserFactory(is_staff=True, is_superuser=True, password="a word nobody else has"))
+    return client
+
+
+def pages() -> Iterator[str]:
+    """Every page of the admin that a GET can reach."""
+    yield reverse("admin:index")
+    for model, model_admin in admin.site._registry.items():
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        yield reverse("admin:app_list", args=[model._meta.app_label])
+        yield reverse(f"{name}_changelist")
+        yield reverse(f"{name}_changelist") + "?q=a"
+        yield reverse(f"{name}_add")
+        if model is AuthToken:
+            for user, key in AuthToken._default_manager.values_list("user", "token_key"):
+                yield reverse("admin:knox_authtoken_end", args=[user, key[:8]])
+            continue
+        for pk in model._default_manager.values_list("pk", flat=True)[:3]:
+            for kind in ("change", "history", "delete"):
+                yield reverse(f"{name}_{kind}", args=[pk])
+        if model is User:
+            for person in User.objects.all():
+                yield reverse("admin:auth_user_password_change", args=[person.pk])
+        if model_admin.search_fields:
+            yield (
+                reverse("admin:autocomplete")
+                + f"?app_label={model._meta.app_label}&model_name={model._meta.model_name}"
+            )
+
+
+def test_every_model_of_ours_is_registered() -> None:
+    missing = {
+        model._meta.label
+        for model in apps.get_models()
+        if model._meta.app_label in (*OURS, "knox") and not admin.site.is_registered(model)
+    }
+    assert not missing
+
+
+def test_every_page_opens_and_none_holds_a_secret(everything: CancellationRequest, root: Client) -> None:
+    row, token = make_token(UserFactory(), 1)
+    hashes = list(User.objects.values_list("password", flat=True))
+    forbidden = [*SECRETS, token, row.digest, row.token_key, *hashes, *(one.rpartition("$")[2] for one in hashes)]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT app_secret FROM shops_connection")
+        stored = [raw for (raw,) in cursor.fetchall()]
+    seen = 0
+    for page in pages():
+        answer = root.get(page, follow=True)
+        assert answer.status_code in (200, 403), page
+        words = answer.content.decode()
+        assert not [secret for secret in (*forbidden, *stored) if secret in words], page
+        seen += answer.status_code == 200
+    assert seen > 60
+
+
+def test_secrets_are_told_as_stored_or_empty_and_never_read(everything: CancellationRequest, root: Client) -> None:
+    Connection.objects.update(refresh_token="")
+    page = root.get(reverse("admin:shops_connection_change", args=[everything.shop.connection_id])).content.decode()
+    assert re.findall(r'<div class="readonly">(stored|empty)</div>', page) == ["stored", "stored", "empty"]
+    # A key that no longer opens what is stored ends pages that read it, and these do not.
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE shops_connection SET app_secret = 'gAAAA-not-ours'")
+        cursor.execute("UPDATE shops_shop SET cipher = 'gAAAA-not-ours'")
+    for page in pages():
+        if "/shops/" in page or "/orders/" in page:
+            assert root.get(page).status_code in (200, 302, 403), page
+
+
+def test_a_secret_is_replaced_without_being_shown_or_logged(everything: CancellationRequest, root: Client) -> None:
+    shop_connection = everything.shop.connection
+    Connection.objects.update(state="reconnect", problem="expired")
+    address = reverse("admin:shops_connection_change", args=[shop_connection.pk])
+    form = {
+        "app_key": "app-key", "api_url": "", "auth_url": "", "new_app_secret": "mended-app-secret",
+        "new_access_token": "", "new_refresh_token": "mended-token", **management_form("shops"),
+    }  # fmt: skip
+    answer = root.post(address, form)
+    assert answer.status_code == 302, answer.context["errors"]
+    shop_connection.refresh_from_db()
+    assert shop_connection.app_secret == "mended-app-secret"
+    assert shop_connection.access_token == SECRETS[1]
+    assert shop_connection.refresh_token == "mended-token"
+    assert (shop_connection.state, shop_connection.problem) == ("connected", "")
+    log = LogEntry.objects.get()
+    for words in (log.change_message, log.object_repr, str(log), root.get(address).content.decode()):
+        assert "mended" not in words
+    wrong = root.post(address, {**form, "app_key": ""})
+    assert wrong.status_code == 200
+    assert "mended" not in wrong.content.decode()
+
+
+def test_saving_a_shop_writes_nothing_but_what_was_changed(everything: CancellationRequest, root: Client) -> None:
+    shop = everything.shop
+    Shop.objects.update(next_pull_at=at("2030-01-01"), wants_full_pull=True)
+    form = {
+        "is_active": "on", "allows_reject": "on", "time_zone": "Europe/London", "new_cipher": "",
+        **management_form("memberships", Membership.objects.filter(shop=shop)),
+    }  # fmt: skip
+    answer = root.post(reverse("admin:shops_shop_change", args=[shop.pk]), form)
+    assert answer.status_code == 302, answer.context["errors"]
+    shop.refresh_from_db()
+    assert shop.allows_reject is True
+    assert shop.cipher == SECRETS[3]
+    assert shop.next_pull_at == at("2030-01-01")
+
+
+def management_form(prefix: str, rows: Any = ()) -> dict[str, Any]:
+    fields = {f"{prefix}-TOTAL_FORMS": len(rows), f"{prefix}-INITIAL_FORMS": len(rows)}
+    for number, row in enumerate(rows):
+        fields |= {
+            f"{prefix}-{number}-id": row.pk,
+            f"{prefix}-{number}-shop": row.shop_id,
+            f"{prefix}-{number}-user": row.user_id,
+            f"{prefix}-{number}-role": row.role,
+        }
+    return fields
+
+
+@pytest.mark.parametrize("label", WRITTEN_ELSEWHERE)
+def test_what_has_another_writer_is_read_only_even_for_a_superuser(
+    everything: CancellationRequest, root: Client, label: str
+) -> None:
+    model = apps.get_model(label)
+    if label == "admin.logentry":
+        LogEntry.objects.create(user=User.objects.get(is_superuser=True), action_flag=1, object_repr="x")
+    name = f"admin:{label.replace('.', '_')}"
+    row = model._default_manager.first()
+    before = list(model._default_manager.values())
+    assert root.get(reverse(f"{name}_change", args=[row.pk])).status_code == 200
+    for address in (
+        reverse(f"{name}_add"),
+        reverse(f"{name}_change", args=[row.pk]),
+        reverse(f"{name}_delete", args=[row.pk]),
+    ):
+        assert root.post(address, {"post": "yes", "state": "confirmed", "verdict": "reject"}).status_code == 403
+    root.post(reverse(f"{name}_changelist"), {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"})
+    assert list(model._default_manager.values()) == before
+
+
+def test_shops_connections_and_people_are_not_deleted_here(everything: CancellationRequest, root: Client) -> None:
+    for name, pk in (
+        ("shops_shop", everything.shop_id),
+        ("shops_connection", everything.shop.connection_id),
+        ("accounts_user", User.objects.all()[0].pk),
+    ):
+        assert root.post(reverse(f"admin:{name}_delete", args=[pk]), {"post": "yes"}).status_code == 403
+
+
+# --- support staff who are no superusers ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def support(everything: CancellationRequest) -> Client:
+    """Staff with every permission Django knows, and a member of a shop of their own alone."""
+    person = member(Role.MANAGER, ShopFactory(name="Own shop"), is_staff=True)
+    person.user_permissions.set(Permission.objects.all())
+    client = Client()
+    client.force_login(person)
+    return client
+
+
+def test_support_sees_rows_of_its_own_shops_alone(everything: CancellationRequest, support: Client) -> None:
+    shops = support.get(reverse("admin:shops_shop_changelist")).content.decode()
+    assert "Own shop" in shops
+    assert everything.shop.name not in shops
+    for label in WRITTEN_ELSEWHERE[:-1]:
+        name = f"admin:{label.replace('.', '_')}"
+        row = apps.get_model(label)._default_manager.first()
+        listed = support.get(reverse(f"{name}_changelist"))
+        assert listed.context["cl"].result_count == 0, label
+        assert everything.shop.name not in listed.content.decode(), label
+        assert support.get(reverse(f"{name}_change", args=[row.pk])).status_code == 302, label
+
+
+@pytest.mark.parametrize(
+    "name", ["accounts_user", "knox_authtoken", "shops_membership", "shops_connection", "admin_logentry"]
+)
+def test_what_opens_doors_is_for_superusers(support: Client, name: str) -> None:
+    for page in ("changelist", "add"):
+        assert support.get(reverse(f"admin:{name}_{page}")).status_code == 403
+
+
+def test_support_is_not_offered_to_replace_secrets_nor_to_make_members(support: Client) -> None:
+    own = Shop.objects.get(name="Own shop")
+    page = support.get(reverse("admin:shops_shop_change", args=[own.pk])).content.decode()
+    assert "allows_reject" in page
+    assert "new_cipher" not in page
+    assert "memberships-0" not in page
+    support.post(
+        reverse("admin:shops_shop_change", args=[own.pk]),
+        {"is_active": "on", "time_zone": "UTC", "new_cipher": "mine-now", **management_form("memberships")},
+    )
+    own.refresh_from_db()
+    assert own.time_zone == "UTC"
+    assert own.cipher != "mine-now"
+
+
+def test_a_viewer_of_a_shop_does_not_change_it_in_the_admin(everything: CancellationRequest) -> None:
+    person = member(Role.VIEWER, everything.shop, is_staff=True)
+    person.user_permissions.set(Permission.objects.all())
+    client = Client()
+    client.force_login(person)
+    address = reverse("admin:shops_shop_change", args=[everything.shop_id])
+    assert client.get(address).status_code == 200
+    assert client.post(address, {"is_active": ""}).status_code == 403
+    client.post(
+        reverse("admin:shops_shop_changelist"), {"action": "pull_now", "_selected_action": [everything.shop_id]}
+    )
+
+
+def test_nobody_enters_the_admin_without_being_staff(client: Client) -> None:
+    client.force_login(UserFactory())
+    assert client.get(reverse("admin:index")).status_code in (302, 403)
+    assert Client().get(reverse("admin:index")).status_code == 302
+
+
+# --- what can be done -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("action", "full"), [("pull_now", False), ("pull_everything", True)])
+def test_shops_are_pulled_by_an_action(root: Client, action: str, full: bool) -> None:
+    shops = [ShopFactory(next_pull_at=at("2030-01-01")) for _ in range(2)]
+    answer = root.post(
+        reverse("admin:shops_shop_changelist"),
+        {"action": action, "_selected_action": [shop.pk for shop in shops]},
+        follow=True,
+    )
+    assert "2 shops are pulled within seconds." in answer.content.decode()
+    assert not Shop.objects.filter(next_pull_at=at("2030-01-01")).exists()
+    assert set(Shop.objects.values_list("wants_full_pull", flat=True)) == {full}
+
+
+def test_decisions_are_taken_back_and_asked_about_by_the_verbs_of_staff(root: Client) -> None:
+    recorded, sent = DecisionFactory(), DecisionFactory(state="sending")
+    stalled = DecisionFactory(state="stalled", stalled_because="outcome_unknown")
+    everyone = [recorded.pk, sent.pk, stalled.pk]
+    address = reverse("admin:cancellations_decision_changelist")
+    page = root.post(address, {"action": "withdraw", "_selected_action": everyone}, follow=True).content.decode()
+    assert "Too late to take it back" in page
+    root.post(address, {"action": "ask_again", "_selected_action": everyone})
+    assert {one.pk: one.state for one in Decision.objects.all()} == {
+        recorded.pk: "withdrawn", sent.pk: "sending", stalled.pk: "sending",
+    }  # fmt: skip
+    assert set(Event.objects.values_list("name", flat=True)) == {"decision.withdrawn", "decision.asked_again"}
+
+
+def test_the_us_notice_stands_beside_the_switch_that_goes_against_it(root: Client) -> None:
+    shop = ShopFactory(region="US", time_zone="America/Los_Angeles")
+    page = root.get(reverse("admin:shops_shop_change", args=[shop.pk])).content.decode()
+    rules = page[page.index("notice-of-market") : page.index("wants_full_pull")]
+    assert "us-only-order-cancellation-workflow-updates" in rules
+    assert "March 31, 2024" in rules
+    assert "allows_reject" in rules
+
+
+# --- API tokens -----------------------------------------------------------------------------------------------------
+
+
+def test_a_token_is_shown_once_and_works(root: Client, client: Client) -> None:
+    person = member(Role.VIEWER, ShopFactory())
+    made = root.post(reverse("admin:knox_authtoken_add"), {"user": person.pk, "days": 30})
+    [token] = re.findall(r"<code>([0-9a-f]{64})</code>", made.content.decode())
+    assert "no-store" in made.headers["Cache-Control"]
+    assert client.get("/api/v1/shops/", headers={"Authorization": f"Token {token}"}).status_code == 200
+    row = AuthToken.objects.get()
+    listed = root.get(reverse("admin:knox_authtoken_changelist")).content.decode()
+    assert token[:8] in listed
+    for secret in (token, token[:15], row.digest):
+        assert secret not in listed
+        assert secret not in "".join(LogEntry.objects.values_list("object_repr", flat=True))
+        assert secret not in root.get(reverse("admin:index")).content.decode()
+    assert LogEntry.objects.get().object_repr == f"{token[:8]}… ({person.email})"
+
+
+def test_a_token_is_ended_after_a_question(root: Client, client: Client) -> None:
+    row, token = make_token(UserFactory(), 1)
+    address = reverse("admin:knox_authtoken_end", args=[row.user_id, row.token_key[:8]])
+    assert root.get(address).status_code == 200
+    assert AuthToken.objects.exists()
+    assert root.post(address).status_code == 302
+    assert client.get("/api/v1/shops/", headers={"Authorization": f"Token {token}"}).status_code == 401
+    assert root.post(address).status_code == 404
+
+
+@pytest.mark.parametrize("days", ["", "0", "-1", "many", "4000"])
+def test_a_token_has_an_end(root: Client, days: str) -> None:
+    assert root.post(reverse("admin:knox_authtoken_add"), {"user": UserFactory().pk, "days": days}).status_code == 200
+    assert not AuthToken.objects.exists()
+
+
+# --- a million rows -------------------------------------------------------------------------------------------------
+
+
+def test_lists_cost_the_same_queries_for_one_row_as_for_many(root: Client, django_assert_max_num_queries: Any) -> None:
+    for _ in range(12):
+        order = OrderFactory(shop=ShopFactory())
+        line = LineItemFactory(order=order)
+        PackageFactory(order=order)
+        cancellation = CancellationFactory(order=order)  # noqa: F811
+        CancellationLineFactory(cancellation=cancellation)
+        decision = DecisionFactory(cancellation=cancellation)
+        DecisionLine.objects.create(decision=decision, line_item=line)
+        Attempt.objects.create(decision=decision, number=1, purpose="send")
+        Event.objects.create(shop=order.shop, order=order, decision=decision, name="x", actor=decision.made_by)
+        SyncRun.objects.create(shop=order.shop, kind="orders")
+        SyncCursor.objects.create(shop=order.shop, kind="orders")
+        member(Role.AGENT, order.shop)
+    for model, model_admin in admin.site._registry.items():
+        if model._meta.app_label in OURS:
+            address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+            with django_assert_max_num_queries(7):
+                answer = root.get(address)
+            assert answer.context["cl"].result_count or model._meta.model_name in ("evidence", "pushednotification")
+            assert model_admin is not None
+
+
+def test_large_tables_are_searched_by_their_indexes_alone() -> None:
+    for model, model_admin in admin.site._registry.items():
+        if model._meta.app_label in ("orders", "cancellations"):
+            searched = [field for field in model_admin.search_fields if model is not Decision]
+            assert all(field.endswith(("__startswith", "__exact")) for field in searched), model
+            assert model_admin.show_full_result_count is False
+            assert model_admin.paginator is BoundedPaginator
+
+
+def test_an_order_is_found_by_the_beginning_of_its_id_and_a_decision_by_that_of_its_request(root: Client) -> None:
+    decision = DecisionFactory()
+    DecisionFactory()
+    assert decision.order
+    assert decision.cancellation
+    for name, text in (
+        ("orders_order", decision.order.marketplace_id),
+        ("cancellations_decision", decision.cancellation.marketplace_id),
+        ("cancellations_decision", decision.order.marketplace_id),
+        ("cancellations_cancellationrequest", decision.order.marketplace_id),
+    ):
+        page = root.get(reverse(f"admin:{name}_changelist"), {"q": text})
+        assert page.context["cl"].result_count == 1, name
+
+
+def test_a_list_is_narrowed_to_a_shop(root: Client) -> None:
+    one, _other = OrderFactory(), OrderFactory()
+    address = reverse("admin:orders_order_changelist")
+    assert root.get(address, {"shop": one.shop_id}).context["cl"].result_count == 1
+    assert root.get(address, {"shop": "nonsense"}, follow=True).status_code == 200
+
+
+def test_counting_ends_where_nobody_pages_any_more(root: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BoundedPaginator, "MOST", 3)
+    for _ in range(5):
+        OrderFactory()
+    assert BoundedPaginator(Order.objects.order_by("-created_at"), 2).count == 3
