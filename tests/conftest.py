@@ -1,5 +1,6 @@
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django.core.cache import cache
@@ -7,6 +8,7 @@ from django.db import connection
 
 from config import private_servers
 from tests.sandbox_process import SandboxProcess, running_sandbox
+from tests.workers import StartWorker, workers
 from tests.world import World, connected_world
 
 
@@ -22,7 +24,7 @@ def product_environment(transactional_db: None) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def sandbox_process() -> Iterator[SandboxProcess]:
     """One simulator for the whole of this test process; `sandbox` gives it a fresh world for each test."""
-    with running_sandbox("--orders", "90", "--rate-limit", "0") as process:
+    with running_sandbox("--orders", "160", "--rate-limit", "0") as process:
         yield process
 
 
@@ -37,3 +39,10 @@ def world(sandbox: SandboxProcess, transactional_db: None) -> World:
     """A database that has pulled every shop of the simulator; real transactions, as in production."""
     cache.clear()
     return connected_world(sandbox)
+
+
+@pytest.fixture
+def start_worker(product_environment: dict[str, str], tmp_path: Path) -> Iterator[StartWorker]:
+    """Call it for a real worker on this test's database and broker."""
+    with workers(product_environment, tmp_path) as start:
+        yield start

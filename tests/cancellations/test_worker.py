@@ -1,53 +1,14 @@
 """Real workers on a real broker: one that is killed in the middle loses nothing and doubles nothing."""
 
-import os
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 from cancellations.models import Decision, Verdict
 from tests.cancellations.test_delivery import EFFECTS, WRITES, decided, effects
+from tests.workers import StartWorker, kill
 from tests.world import World
-
-ROOT = Path(__file__).resolve().parents[2]
-StartWorker = Callable[[], "subprocess.Popen[bytes]"]
-
-
-@pytest.fixture
-def start_worker(product_environment: dict[str, str], tmp_path: Path) -> Iterator[StartWorker]:
-    """Starts a worker with its beat, as production does but for the short lease; all of them end with the test."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start() -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "celery", "-A", "config", "worker", "-B", "-c", "2", "-l", "WARNING"]
-        command += ["--without-gossip", "--without-mingle", f"--schedule={tmp_path}/beat{len(started)}"]
-        with (tmp_path / f"worker{len(started)}.log").open("wb") as log:
-            worker = subprocess.Popen(
-                command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True,
-                env={**product_environment, "CLAIM_SECONDS": "4", "PULL_EVERY_SECONDS": "3600"},
-            )  # fmt: skip
-        started.append(worker)
-        return worker
-
-    yield start
-    for number, worker in enumerate(started):
-        kill(worker)
-        print((tmp_path / f"worker{number}.log").read_text())  # noqa: T201 - shown where a test fails
-
-
-def kill(worker: "subprocess.Popen[bytes]") -> None:
-    """The whole worker at once, as when the machine loses its power."""
-    try:
-        os.killpg(worker.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-    worker.wait(timeout=10)
-
 
 def until(what: Callable[[], bool], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
