@@ -1,0 +1,59 @@
+"""A person at a browser."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from tests.factories import PASSWORD
+
+
+def chromium() -> str | None:
+    """The browser that `./run test` found or installed; None lets Playwright look for its own."""
+    return os.environ.get("CHROMIUM") or shutil.which("chromium")
+
+
+@dataclass
+class Staff:
+    """Somebody signed in. `complaints` holds what the browser's console had to say: errors and refused content."""
+
+    url: str
+    browser: Browser
+    context: BrowserContext
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+
+    @classmethod
+    @contextmanager
+    def signed_in(cls, url: str, email: str, **context: object) -> Iterator["Staff"]:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+            opened = browser.new_context(**context)  # type: ignore[arg-type]
+            person = cls(url, browser, opened, opened.new_page())
+            person.listen(person.page)
+            person.sign_in(email)
+            yield person
+            browser.close()
+
+    def listen(self, page: Page) -> None:
+        def hear(message: ConsoleMessage) -> None:
+            if message.type == "error":
+                self.complaints.append(message.text)
+
+        page.on("console", hear)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def sign_in(self, email: str) -> None:
+        self.page.goto(f"{self.url}/accounts/login/")
+        self.page.get_by_label("Email").fill(email)
+        self.page.get_by_label("Password").fill(PASSWORD)
+        self.page.get_by_role("button", name="Sign in").click()
+        self.page.wait_for_url(f"{self.url}/")
+
+    def without_javascript(self) -> Page:
+        """The same person in a browser that runs no scripts."""
+        state = self.context.storage_state()
+        return self.browser.new_context(java_script_enabled=False, storage_state=state).new_page()

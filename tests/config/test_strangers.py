@@ -1,0 +1,125 @@
+"""Every address of the screens, tried by people who have no part in the shop, only read it, or are not signed in."""
+
+import pytest
+from django.core.files.base import ContentFile
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from cancellations.models import Decision, Evidence, Verdict
+from shops.models import Role
+from tests.factories import (
+    CancellationFactory,
+    CancellationLineFactory,
+    DecisionFactory,
+    LineItemFactory,
+    OrderFactory,
+    ShopFactory,
+    member,
+)
+
+pytestmark = pytest.mark.django_db
+
+PERSONAL = {"cancellations:queue", "orders:list", "shops:list", "accounts:profile"}  # each shows what its reader may see
+READ = {
+    "cancellations:cancellation", "cancellations:decision", "cancellations:evidence", "cancellations:items_offer",
+    "orders:order", "shops:shop", "shops:runs",
+}  # fmt: skip
+WRITE = {
+    "cancellations:approve", "cancellations:reject", "cancellations:ship", "cancellations:undo",
+    "cancellations:ask_again", "cancellations:set_aside", "cancellations:cancel_items", "cancellations:refund",
+    "shops:sync",
+}  # fmt: skip
+ONLY_POST = {name for name in WRITE if name.rpartition(":")[2] in {"undo", "ask_again", "set_aside", "refund", "sync"}}
+
+
+@pytest.fixture
+def addresses() -> dict[str, str]:
+    """Every address, of rows that belong to one shop."""
+    order = OrderFactory()
+    LineItemFactory(order=order)
+    cancellation = CancellationFactory(order=order)
+    CancellationLineFactory(cancellation=cancellation)
+    decision = DecisionFactory(
+        cancellation=cancellation, verdict=Verdict.REJECT, state=Decision.State.STALLED, stalled_because="outcome_unknown"
+    )
+    image = Evidence(decision=decision, mime_type="image/png", original_name="proof.png")
+    image.image.save("proof.png", ContentFile(b"pixels"), save=False)
+    image.width = image.height = 100
+    image.save()
+    pks = {
+        **dict.fromkeys(["cancellation", "approve", "reject", "ship"], cancellation.pk),
+        **dict.fromkeys(["decision", "undo", "ask_again", "set_aside"], decision.pk),
+        **dict.fromkeys(["cancel_items", "refund", "items_offer", "order"], order.pk),
+        **dict.fromkeys(["shop", "runs", "sync"], order.shop.pk),
+        "evidence": image.pk,
+    }
+    return {name: reverse(name, args=[pks[name.partition(":")[2]]]) for name in READ | WRITE}
+
+
+def names_of(resolver: URLResolver, app: str = "") -> set[str]:
+    names = set()
+    for pattern in resolver.url_patterns:
+        if isinstance(pattern, URLResolver) and pattern.app_name in {"cancellations", "orders", "shops", "accounts"}:
+            names |= names_of(pattern, str(pattern.app_name))
+        elif isinstance(pattern, URLPattern) and app and pattern.name:
+            names.add(f"{app}:{pattern.name}")
+    return names
+
+
+def test_every_address_of_the_screens_is_in_this_matrix() -> None:
+    assert names_of(get_resolver()) == PERSONAL | READ | WRITE | {"cancellations:webhook"}  # which is tried with pushes
+
+
+@pytest.mark.parametrize("name", sorted(READ | WRITE))
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_stranger_finds_nothing(client: Client, addresses: dict[str, str], name: str, method: str) -> None:
+    client.force_login(member(Role.MANAGER, ShopFactory()))
+    answer = getattr(client, method)(addresses[name])
+    wrong_method = (name in ONLY_POST and method == "get") or (name in READ and method == "post")
+    assert answer.status_code == (405 if wrong_method else 404)
+
+
+@pytest.mark.parametrize("name", sorted(READ))
+def test_a_viewer_reads(client: Client, addresses: dict[str, str], name: str) -> None:
+    person = member(Role.VIEWER)
+    person.memberships.create(shop=Decision.objects.get().shop, role=Role.VIEWER)
+    client.force_login(person)
+    answer = client.get(addresses[name])
+    answer.close()  # an image comes as an open file
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("name", sorted(WRITE))
+def test_a_viewer_changes_nothing_and_is_told_why(client: Client, addresses: dict[str, str], name: str) -> None:
+    decision = Decision.objects.get()
+    person = member(Role.VIEWER, decision.shop)
+    client.force_login(person)
+    answer = client.post(addresses[name], {"note": "I looked."})
+    assert answer.status_code == 403
+    assert "You may not do this" in answer.content.decode()
+    decision.refresh_from_db()
+    assert (Decision.objects.count(), decision.state) == (1, Decision.State.STALLED)
+
+
+@pytest.mark.parametrize("name", sorted(PERSONAL))
+def test_every_list_is_empty_for_somebody_without_shops(client: Client, addresses: dict[str, str], name: str) -> None:
+    client.force_login(member(Role.VIEWER))
+    answer = client.get(reverse(name))
+    assert answer.status_code == 200
+    assert Decision.objects.get().order_marketplace_id not in answer.content.decode()
+
+
+@pytest.mark.parametrize("name", sorted(PERSONAL | READ | WRITE))
+def test_nobody_gets_in_without_signing_in(client: Client, addresses: dict[str, str], name: str) -> None:
+    address = addresses.get(name) or reverse(name)
+    for answer in (client.get(address), client.post(address)):
+        assert answer.status_code == 302
+        assert answer["Location"].startswith(reverse("account_login"))
+
+
+def test_somebody_signed_out_signs_in_on_a_whole_page(client: Client, addresses: dict[str, str]) -> None:
+    answer = client.get(
+        addresses["cancellations:decision"],
+        headers={"HX-Request": "true", "HX-Current-URL": "http://testserver/cancellations/1/"},
+    )
+    assert answer["HX-Redirect"] == f"{reverse('account_login')}?next=%2Fcancellations%2F1%2F"

@@ -1,0 +1,67 @@
+import pytest
+from django.test import Client
+from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
+
+from shops.models import Role, Shop
+from tests.factories import CancellationFactory, DecisionFactory, LineItemFactory, OrderFactory, ShopFactory, member
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def shop(client: Client) -> Shop:
+    shop = ShopFactory()
+    client.force_login(member(Role.AGENT, shop))
+    return shop
+
+
+def page(client: Client, query: str = "") -> str:
+    return client.get(reverse("orders:list") + query).content.decode()
+
+
+def test_orders_are_found_by_shop_market_status_and_text(client: Client, shop: Shop) -> None:
+    waits = LineItemFactory(order=OrderFactory(shop=shop), product_name="Copper kettle").order
+    gone = OrderFactory(shop=shop, status="DELIVERED", is_cancel_requested=False)
+
+    def shown(query: str) -> set[str]:
+        found = page(client, query)
+        return {order.marketplace_id for order in (waits, gone) if order.marketplace_id in found}
+
+    both = {waits.marketplace_id, gone.marketplace_id}
+    assert shown("") == shown(f"?shop={shop.pk}") == shown("?market=GB") == both
+    assert shown("?status=DELIVERED") == {gone.marketplace_id}
+    assert shown("?q=kettle") == {waits.marketplace_id}
+    assert shown("?is_cancel_requested=true") == {waits.marketplace_id}
+    assert shown("?market=US") == shown(f"?shop={ShopFactory().pk}") == set()
+    assert "Clear the filters" in page(client, "?market=US")
+
+
+def test_no_orders_at_all_point_to_the_shops(client: Client, shop: Shop) -> None:
+    assert "No orders yet" in page(client)
+
+
+def test_the_list_costs_the_same_queries_however_many_rows(
+    client: Client, shop: Shop, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    for _ in range(30):
+        LineItemFactory.create_batch(2, order=OrderFactory(shop=shop))
+    with django_assert_max_num_queries(10):
+        page(client)
+
+
+def test_an_order_shows_its_items_packages_requests_and_decisions(
+    client: Client, shop: Shop, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    order = OrderFactory(shop=shop, recipient_name="A. Buyer", buyer_message="Ring <twice>")
+    LineItemFactory(order=order, is_cancelled=True, status="CANCELLED")
+    LineItemFactory.create_batch(5, order=order)
+    request = CancellationFactory(order=order)
+    decision = DecisionFactory(cancellation=request)
+    with django_assert_max_num_queries(12):
+        found = client.get(order.get_absolute_url()).content.decode()
+    for told in ("Cotton tote bag", "Awaiting shipment", "Cancelled", "A. Buyer", "Ring &lt;twice&gt;", "£26.98"):
+        assert told in found
+    assert request.get_absolute_url() in found
+    assert reverse("cancellations:decision", args=[decision.pk]) in found
+    assert reverse("cancellations:cancel_items", args=[order.pk]) in found
