@@ -1,6 +1,8 @@
 from typing import Any, cast
 
+import allauth.account.admin
 import knox.admin  # noqa: F401 - registers its own page, which shows digests; ours takes its place
+from allauth.account.models import EmailAddress
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import ADDITION, DELETION, LogEntry
@@ -23,6 +25,7 @@ from config.admin import ForSuperusers, ReadOnly
 
 admin.site.unregister(Group)  # what people may do is said by their memberships in shops
 admin.site.unregister(AuthToken)
+admin.site.unregister(EmailAddress)
 
 
 class NewUserForm(AdminUserCreationForm):  # type: ignore[type-arg]
@@ -68,8 +71,9 @@ class NewTokenForm(forms.Form):
     days = forms.IntegerField(label=_("Ends after so many days"), min_value=1, max_value=3650, initial=365)
 
 
-class EndTokenForm(forms.Form):
-    """A confirmation has nothing to fill in."""
+@admin.register(EmailAddress)
+class EmailAddressAdmin(ForSuperusers, allauth.account.admin.EmailAddressAdmin):  # type: ignore[misc]
+    """Who has an address here can sign in with it, so these are doors as well."""
 
 
 @admin.register(AuthToken)

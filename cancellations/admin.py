@@ -88,7 +88,7 @@ class DecisionAdmin(ReadOnly):
     """Not to be edited: what staff can still do about a decision, they do with the verbs of `decisions`."""
 
     list_display = (
-        "pk", "verdict", "shop", "cancellation", "order", "state", "stalled_because", "made_by", "made_at", "code",
+        "pk", "verdict", "state", "cancellation", "order", "shop", "stalled_because", "made_by", "made_at", "code",
         "request_id",
     )  # fmt: skip
     list_select_related = ("shop", "cancellation", "order", "made_by")

@@ -29,6 +29,12 @@ class Site(admin.AdminSite):
     index_title = _("Everything, as it is stored")
     login = secure_admin_login(admin.AdminSite.login)
 
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """Packages of others under names that say what they are for."""
+        found: list[Any] = super().get_app_list(request, app_label)
+        names = {"knox": _("API access"), "account": _("Sign-in"), "admin": _("Log")}
+        return [{**app, "name": names.get(app["app_label"], app["name"])} for app in found]
+
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]
     """Counts no further than anybody pages: counting a million orders costs more than showing fifty of them."""
@@ -50,6 +56,7 @@ class Rows(ModelAdmin):
 
     shop_path: ClassVar[str] = "shop"
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     paginator = BoundedPaginator
     list_per_page = 50
     list_max_show_all = 200

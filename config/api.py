@@ -45,12 +45,11 @@ TITLES: Mapping[str, tuple[int, str]] = {
     "unsupported-media-type": (415, "No such content type"),
     "not-allowed": (422, "The market or the request's state does not allow this"),
     "marketplace-refused": (422, "The marketplace refused"),
-    "throttled": (429, "Too many requests"),
     "reconnect": (503, "The shop has to be connected again"),
     "marketplace-unavailable": (503, "The marketplace does not answer"),
 }
 BY_STATUS = {400: "invalid", 401: "not-authenticated", 403: "forbidden", 404: "not-found", 405: "method-not-allowed"}
-BY_STATUS |= {406: "not-acceptable", 413: "too-large", 415: "unsupported-media-type", 429: "throttled"}
+BY_STATUS |= {406: "not-acceptable", 413: "too-large", 415: "unsupported-media-type"}
 
 
 @dataclass

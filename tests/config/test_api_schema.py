@@ -1,8 +1,10 @@
 import io
+import re
 from typing import Any
 
 import pytest
 import yaml
+from django.conf import settings
 from django.core.management import call_command
 from django.test import Client
 
@@ -55,6 +57,12 @@ def test_examples_of_problems_carry_types_and_statuses_that_exist(schema: Any) -
                 seen.add(kind)
                 assert TITLES[kind] == (int(code), example["value"]["title"])
     assert seen >= {"already-decided", "not-allowed", "too-late", "marketplace-unavailable", "malformed"}
+
+
+def test_the_guide_names_every_type_and_no_other() -> None:
+    guide = (settings.BASE_DIR / "docs/api.md").read_text()
+    named = set(re.findall(r"\| (\d{3}) \| `/problems/([a-z-]+)`", guide))
+    assert named == {(str(code), kind) for kind, (code, _title) in TITLES.items()}
 
 
 @pytest.mark.parametrize(
