@@ -93,7 +93,7 @@ def start_run(shop: Shop, kind: SyncKind, cursor: SyncCursor, *, full: bool) -> 
 
 def read_page(shop: Shop, what: Kind, cursor: SyncCursor, run: SyncRun) -> bool:
     """Fetch one page and store it with its cursor; False after the last page."""
-    page = fetch(shop, what, cursor)
+    page = fetch(shop, what, cursor, run)
     what.prepare(shop, page.records)
     with transaction.atomic():
         written, refused = store_records(shop, what, page.records)
@@ -105,15 +105,15 @@ def read_page(shop: Shop, what: Kind, cursor: SyncCursor, run: SyncRun) -> bool:
     return bool(page.next_cursor)
 
 
-def fetch(shop: Shop, what: Kind, cursor: SyncCursor) -> Page[Any]:
+def fetch(shop: Shop, what: Kind, cursor: SyncCursor, run: SyncRun) -> Page[Any]:
     since, until = cursor.window_since, cursor.window_until
     assert since and until
     try:
         return call_for(shop, lambda adapter: what.fetch(adapter, since, until, cursor.page_token))
     except Refused:
-        if not cursor.page_token:
+        if not cursor.page_token or run.pages:
             raise
-    # A page token does not live for ever: read the window from its start, which costs time and loses nothing.
+    # The page token of an earlier run has died: read the window from its start, which costs time and loses nothing.
     cursor.page_token = ""
     return call_for(shop, lambda adapter: what.fetch(adapter, since, until, ""))
 
