@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from django.db import connections
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from tests.factories import PASSWORD
+
+# Playwright's own event loop runs in the test's thread, where Django would refuse to ask the database.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 
 def chromium() -> str | None:
@@ -37,6 +41,8 @@ class Staff:
             person.sign_in(email)
             yield person
             browser.close()
+            # Django keeps a connection for each context, and Playwright's loop is one that nobody else would close.
+            connections.close_all()
 
     def listen(self, page: Page) -> None:
         def hear(message: ConsoleMessage) -> None:
@@ -48,8 +54,8 @@ class Staff:
 
     def sign_in(self, email: str) -> None:
         self.page.goto(f"{self.url}/accounts/login/")
-        self.page.get_by_label("Email").fill(email)
-        self.page.get_by_label("Password").fill(PASSWORD)
+        self.page.locator("[name=login]").fill(email)
+        self.page.locator("[name=password]").fill(PASSWORD)
         self.page.get_by_role("button", name="Sign in").click()
         self.page.wait_for_url(f"{self.url}/")
 
