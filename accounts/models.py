@@ -3,7 +3,8 @@
 import zoneinfo
 from typing import Any, ClassVar
 
-from django.contrib.auth.models import AbstractUser, UserManager as DjangoUserManager
+from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -16,6 +17,11 @@ def validate_time_zone(name: str) -> None:
 
 class UserManager(DjangoUserManager["User"]):
     """Users are known by their e-mail address alone."""
+
+    @classmethod
+    def normalize_email(cls, email: str | None) -> str:
+        """All in lower case, as it is looked up when people sign in: with capitals nobody would ever get in."""
+        return super().normalize_email(email).lower()
 
     def _create(self, email: str, password: str | None, **fields: Any) -> "User":
         if not email:
