@@ -70,9 +70,9 @@ class TestAnOrder:
             shipped_at=NOON, cancelled_at=LATER, cancel_requested_at=NOON, is_cancel_requested=True, is_on_hold=True,
             is_shipped=True, is_cancelled=True, is_cash_on_delivery=True, cancelled_by="BUYER", cancel_reason="late",
             fulfillment_type="seller", shipping_type="marketplace", delivery_option_id="D1",
-            delivery_option_name="Fast", tracking_number="T1", warehouse_id="W1", payment_method="CARD", buyer_id="B1", buyer_message="Bitte\n☃",
-            recipient_name="A. K.", recipient_region="GB", recipient_address="1 High St", extra={"mood": {"score": 7}},
-            tax=gbp("1.23"), package_ids=["K1"],
+            delivery_option_name="Fast", tracking_number="T1", warehouse_id="W1", payment_method="CARD",
+            buyer_id="B1", buyer_message="Bitte\n☃", recipient_name="A. K.", recipient_region="GB",
+            recipient_address="1 High St", extra={"mood": {"score": 7}}, tax=gbp("1.23"), package_ids=["K1"],
         )  # fmt: skip
         assert store(shop, told) == 1
         kept = Order.objects.get()
