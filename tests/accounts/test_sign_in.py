@@ -29,7 +29,7 @@ def sign_in(client: Client, email: str, password: str = PASSWORD, **more: str) -
 
 def who(client: Client) -> object:
     """Who is signed in, None for nobody."""
-    user = get_user(client)  # type: ignore[arg-type]
+    user = get_user(client)
     return user if user.is_authenticated else None
 
 

@@ -193,7 +193,8 @@ class TestWhatIsNotKept:
 
     @pytest.mark.parametrize("field", ["icc_profile", "exif"])
     def test_nothing_that_rides_along_in_a_png_is_kept(self, field: str) -> None:
-        upload = encoded(picture(), **{field: tags()} if field == "exif" else {field: SCRIPT})
+        options: dict[str, Any] = {field: tags() if field == "exif" else SCRIPT}
+        upload = encoded(picture(), **options)
         kept = opened(read(upload))
         kept.load()
         assert not {"icc_profile", "exif", "Comment"} & set(kept.info)

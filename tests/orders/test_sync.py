@@ -14,6 +14,7 @@ from marketplaces.records import LineItemRecord, Money, OrderRecord
 from orders import sync
 from orders.models import LineItem, Order, Package
 from shops.models import Shop
+from shops.upsert import upsert
 from tests.factories import ShopFactory, at
 from tests.world import World
 
@@ -214,7 +215,6 @@ class TestAPage:
         page = self.page(10)
         store(shop, *page)
         sent: list[int] = []
-        upsert = sync.upsert
 
         def counted(model: Any, columns: Any, rows: Any, **how: Any) -> dict[str, int]:
             known = list(rows)

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from marketplaces.base import Adapter
 from marketplaces.errors import CredentialsRejected, MarketplaceError, TemporaryFailure
+from marketplaces.registry import marketplace
 from shops import tokens
 from shops.models import Connection
 from shops.tokens import RENEWAL_LEASE, call_for, renew, renew_due_tokens
@@ -68,7 +69,7 @@ def test_a_renewal_is_one_statement_so_that_no_half_of_it_is_ever_there(
     world: World, django_assert_num_queries: Any
 ) -> None:
     connection = world.shop("DE").connection
-    told = tokens.marketplace("tiktok_shop").adapter(connection.credentials()).refresh_tokens(connection.refresh_token)
+    told = marketplace("tiktok_shop").adapter(connection.credentials()).refresh_tokens(connection.refresh_token)
     with django_assert_num_queries(1):
         tokens.store_tokens(connection, told)
 

@@ -19,7 +19,8 @@ from tests.factories import ShopFactory, at
 pytestmark = pytest.mark.django_db
 
 LEFT_OUT = {"id", "ship_by", "shipped_at", "cancelled_at", "cancel_requested_at"}
-COLUMNS = tuple(field.column for field in Order._meta.concrete_fields if field.column not in LEFT_OUT)
+FIELDS = {str(field.column): field for field in Order._meta.concrete_fields if field.column not in LEFT_OUT}
+COLUMNS = tuple(FIELDS)
 NOON = at("2026-03-02 12:00")
 
 
@@ -28,7 +29,7 @@ def row(shop_id: int, **values: Any) -> list[Any]:
     known: dict[str, Any] = {"shop_id": shop_id, "marketplace_id": "1", "status": "A", "currency": "GBP",
                              "total": Decimal(1), "created_at": NOON, "updated_at": NOON, "paid_at": None,
                              "extra": {}, **values}  # fmt: skip
-    return [known.get(column, Order._meta.get_field(column).get_default()) for column in COLUMNS]
+    return [known.get(column, field.get_default()) for column, field in FIELDS.items()]
 
 
 def put(*rows: Sequence[Any], newer_by: str | None = "updated_at") -> dict[str, int]:
