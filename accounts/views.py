@@ -11,7 +11,10 @@ from accounts.models import User
 @require_http_methods(["GET", "POST"])
 def profile(request: HttpRequest) -> HttpResponse:
     """A person's own name and time zone."""
-    form = ProfileForm(request.POST or None, instance=User.objects.get(pk=request.user.pk))
+    assert isinstance(request.user, User)
+    # Of its own, so that what was mistyped is not shown as the name at the top of the page.
+    person = User.objects.get(pk=request.user.pk)
+    form = ProfileForm(request.POST or None, instance=person)
     if form.is_valid():
         form.save()
         messages.success(request, _("Saved."))

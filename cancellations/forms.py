@@ -1,19 +1,20 @@
 """The forms of the four verdicts. Their choices are those the marketplace gives for this very request or order, now.
 
-Making a form asks the marketplace, so it raises marketplaces.errors.MarketplaceError when there is no answer. A form that
-was sent in does not: it keeps what was typed and says at its top that it could not be checked.
+Making a form asks the marketplace, so it raises marketplaces.errors.MarketplaceError when there is no answer. A form
+that was sent in does not: it keeps what was typed and says at its top that it could not be checked.
 """
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
-from django.utils.translation import gettext as _, gettext_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.templatetags.times import clock
 from cancellations import live, rules
@@ -27,7 +28,7 @@ from orders.models import Order
 
 Answer = TypeVar("Answer")
 Data = QueryDict | None
-Files = MultiValueDict[str, UploadedFile] | None
+Files: TypeAlias = "MultiValueDict[str, UploadedFile[Any]] | None"
 
 
 class VerdictForm(forms.Form):
@@ -133,7 +134,7 @@ class RejectForm(VerdictForm):
 
     def describe_images(self) -> None:
         images, market = self.fields["images"], self.market
-        images.widget.attrs["accept"] = ",".join(f"image/{format.lower()}" for format in market.image_formats)
+        images.widget.attrs["accept"] = ",".join(f"image/{known.lower()}" for known in market.image_formats)
         images.help_text = _(
             "Up to %(count)d images (%(formats)s) of at most %(size)d MB and %(least)d pixels or more on each side."
         ) % {
@@ -153,7 +154,7 @@ class RejectForm(VerdictForm):
         return comment
 
     def clean_images(self) -> list[Picture]:
-        uploads: list[UploadedFile] = self.cleaned_data["images"]
+        uploads: list[UploadedFile[Any]] = self.cleaned_data["images"]
         if len(uploads) > self.market.max_images:
             raise ValidationError(
                 _("At most %(limit)d images; these are %(count)d."),
@@ -172,7 +173,7 @@ class RejectForm(VerdictForm):
     def details(self) -> Details:
         reason = self.cleaned_data.get("reason", "")
         field = self.fields.get("reason")
-        texts = dict(field.choices) if isinstance(field, forms.ChoiceField) else {}
+        texts: dict[Any, Any] = dict(field.choices) if isinstance(field, forms.ChoiceField) else {}  # type: ignore[arg-type]
         return Details(
             reason=reason,
             reason_text=str(texts.get(reason, "")),
@@ -280,7 +281,9 @@ class CancelItemsForm(forms.Form):
         label=gettext_lazy("Items"),
         error_messages={
             "required": gettext_lazy("Choose at least one item."),
-            "invalid_choice": gettext_lazy("One of these items is not part of this order, or can no longer be cancelled."),
+            "invalid_choice": gettext_lazy(
+                "One of these items is not part of this order, or can no longer be cancelled."
+            ),
         },
     )
     reason = forms.ChoiceField(
@@ -302,12 +305,10 @@ class CancelItemsForm(forms.Form):
         items.choices = [(str(line.pk), str(line)) for line in self.lines]
         known = rules.cancel_reasons(order, now, partial=False)
         only_whole = market.can_cancel_lines and len(self.lines) > 1
+        only = _("%(reason)s – whole order only")
         reason.choices = [
             ("", _("Choose a reason")),
-            *(
-                (one.name, one.text if one.partial or not only_whole else _("%(reason)s – whole order only") % {"reason": one.text})
-                for one in known
-            ),
+            *((one.name, only % {"reason": one.text} if only_whole and not one.partial else one.text) for one in known),
         ]
         for line in self.lines:
             if line.quantity > 1:
@@ -330,8 +331,7 @@ class CancelItemsForm(forms.Form):
         """{LineItem.pk: quantity} once the form is valid."""
         quantities = {line.pk: line.quantity for line in self.lines}
         return {
-            pk: self.cleaned_data.get(f"quantity_{pk}") or quantities[pk]
-            for pk in map(int, self.cleaned_data["items"])
+            pk: self.cleaned_data.get(f"quantity_{pk}") or quantities[pk] for pk in map(int, self.cleaned_data["items"])
         }
 
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from cancellations.models import CancellationRequest, Decision, Verdict
 from marketplaces.base import CancelReason, Capabilities, Notice
 from orders.models import Order
-from shops.markets import capabilities
+from shops.markets import capabilities as capabilities  # everybody asks the rules
 from shops.models import Connection, Shop
 
 
@@ -84,9 +84,12 @@ def reject_is_over(shop: Shop, market: Capabilities) -> str:
         return ""
     if market.shipping_rejects and market.reject_until:
         return _(
-            "In this market (%(market)s) the Reject Cancellation endpoint was to be left by %(date)s: shipping the package rejects "
-            "the request instead. Use “ship to reject”."
-        ) % {"market": market.market_name, "date": f"{market.reject_until:%B} {market.reject_until.day}, {market.reject_until:%Y}"}
+            "In this market (%(market)s) the Reject Cancellation endpoint was to be left by %(date)s: shipping the "
+            "package rejects the request instead. Use “ship to reject”."
+        ) % {
+            "market": market.market_name,
+            "date": f"{market.reject_until:%B} {market.reject_until.day}, {market.reject_until:%Y}",
+        }
     return _("%(marketplace)s has no way to reject a request in this market.") % {
         "marketplace": market.marketplace_name
     }
@@ -118,7 +121,7 @@ def items_offer(order: Order, now: datetime) -> Offer:
 def cannot_cancel_items(order: Order, market: Capabilities) -> str:
     if not market.can_cancel_order or order.status not in market.cancellable_order_statuses:
         return _("The order is “%(status)s”, which a seller cannot cancel in this market.") % {"status": order.status}
-    if order.cancellations.waiting().exists():  # type: ignore[attr-defined]
+    if order.cancellations.waiting().exists():
         return _("The buyer has asked to cancel this order: answer that request.")
     if live := Decision.objects.live().filter(order=order).select_related("made_by").first():
         return already_decided(live)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db.models import Count, Prefetch
+from django.db.models import Count
 from django.http import FileResponse, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     class Request(HttpRequest):
         htmx: HtmxDetails
-        user: User  # type: ignore[assignment]
+        user: User
 
 
 BY_TIME_LEFT = ("deadline", "created_at", "pk")
@@ -96,13 +96,8 @@ def stalled(request: "Request") -> list[Decision]:
 
 
 def visible_cancellation(request: "Request", pk: int) -> CancellationRequest:
-    made = Decision.objects.select_related("made_by").order_by("-pk")
-    return get_object_or_404(
-        CancellationRequest.objects.visible_to(request.user)
-        .select_related("shop__connection", "order")
-        .prefetch_related("lines", Prefetch("decisions", made, to_attr="history")),
-        pk=pk,
-    )
+    rows = CancellationRequest.objects.visible_to(request.user).with_queue_columns()
+    return get_object_or_404(rows.select_related("shop__connection"), pk=pk)
 
 
 def may(request: "Request", shop: Shop, role: Role) -> bool:
@@ -146,19 +141,27 @@ def decide(request: "Request", pk: int, verdict: Verdict) -> HttpResponse:
     decisions.must_be_agent(request.user, found.shop)
     try:
         market = decisions.must_be_offered(found, verdict)
-        sent = (request.POST, request.FILES) if request.method == "POST" else (None, None)
-        form = FORMS[verdict](found, market, *sent)
-        if form.is_valid():
-            return decided(request, decisions.decide(found, verdict, request.user, form.details()))
+        form = FORMS[verdict](found, market, *((request.POST, request.FILES) if request.method == "POST" else ()))
+        if form.is_valid() and (made := send_in(request, found, verdict, form)):
+            return decided(request, made)
     except AlreadyDecided as earlier:
         return already_decided(request, verdict, earlier)
     except NotAllowed as refusal:
         return not_allowed(request, found.pk, refusal)
     except MarketplaceError as error:
         return no_answer(request, found, verdict, error)
+    return form_page(request, found, verdict, form)
+
+
+def send_in(
+    request: "Request", cancellation: CancellationRequest, verdict: Verdict, form: VerdictForm
+) -> Decision | None:
+    """The decision, or None when the form now says what is wrong with it."""
+    try:
+        return decisions.decide(cancellation, verdict, request.user, form.details())
     except ValidationError as problems:
         add_problems(form, problems)
-    return form_page(request, found, verdict, form)
+        return None
 
 
 def form_page(
@@ -313,9 +316,7 @@ def set_aside(request: "Request", pk: int) -> HttpResponse:
 @require_GET
 def evidence(request: "Request", pk: int) -> FileResponse:
     """The image itself, for those who see the shop; it is re-encoded, and told to be nothing but an image."""
-    found = get_object_or_404(
-        Evidence.objects.filter(decision__in=Decision.objects.visible_to(request.user)), pk=pk
-    )
+    found = get_object_or_404(Evidence.objects.filter(decision__in=Decision.objects.visible_to(request.user)), pk=pk)
     response = FileResponse(found.image.open("rb"), content_type=found.mime_type)
     response["Cache-Control"] = "private, max-age=3600"
     return response
@@ -325,9 +326,7 @@ def evidence(request: "Request", pk: int) -> FileResponse:
 
 
 def visible_order(request: "Request", pk: int) -> Order:
-    return get_object_or_404(
-        Order.objects.visible_to(request.user).with_lines().prefetch_related("packages"), pk=pk
-    )
+    return get_object_or_404(Order.objects.visible_to(request.user).with_lines().prefetch_related("packages"), pk=pk)
 
 
 @require_http_methods(["GET", "POST"])
@@ -401,5 +400,3 @@ def items_offer(request: "Request", pk: int) -> HttpResponse:
     context = {"order": order, "offer": rules.items_offer(order, timezone.now())}
     context["can_decide"] = may(request, order.shop, Role.AGENT)
     return render(request, "cancellations/_items_offer.html", context)
-
-

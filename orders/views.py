@@ -1,4 +1,4 @@
-"""Orders as they were last read. What can be decided about them is cancellations' affair and comes by its own address."""
+"""Orders as they were last read. What can be decided about them is up to `cancellations` and has its own address."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render

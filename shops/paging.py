@@ -24,9 +24,7 @@ class KeyPage(Generic[Row]):
     previous: str
 
 
-def key_page(
-    queryset: "QuerySet[Row]", order: Sequence[str], token: str = "", size: int = PAGE_SIZE
-) -> "KeyPage[Row]":
+def key_page(queryset: "QuerySet[Row]", order: Sequence[str], token: str = "", size: int = PAGE_SIZE) -> "KeyPage[Row]":
     """One page in this order (“-created_at”, “pk”; rows without a value come last). The last key must be unique.
 
     A token that cannot be read gives the first page.

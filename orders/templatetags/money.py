@@ -15,10 +15,13 @@ WITHOUT_DECIMALS = {"IDR"}
 
 
 @register.filter
-def money(amount: Decimal | Money | None, currency: str = "") -> str:
+def money(given: Decimal | Money | None, currency: str = "") -> str:
     """An amount as readers of this language write it, such as £26.98; a dash where the marketplace said none."""
-    if isinstance(amount, Money):
-        amount, currency = amount.amount, amount.currency
+    if isinstance(given, Money):
+        amount: Decimal | None = given.amount
+        currency = given.currency
+    else:
+        amount = given
     if amount is None or not currency:
         return "–"
     shape: dict[str, Any] = {}
