@@ -8,12 +8,22 @@ from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext as _
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from marketplaces.base import Capabilities
 
 # Decoding a picture takes four bytes a pixel; 50 million are 200 MB.
 MAX_PIXELS = 50_000_000
+# What turns a picture upright, by the Exif orientation it was taken with.
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 @dataclass(frozen=True)
@@ -81,7 +91,7 @@ def open_image(upload: UploadedFile, name: str, market: Capabilities) -> Image.I
 
 def encode(image: Image.Image, name: str) -> Picture:
     """PNG stays PNG, everything else becomes JPEG; the picture is turned upright first, as its tags are dropped."""
-    upright = ImageOps.exif_transpose(image)
+    upright = turned_upright(image)
     # Pillow would write comments and colour profiles out again as they came, whatever they hold.
     upright.info = {name: value for name, value in upright.info.items() if name == "transparency"}
     out = io.BytesIO()
@@ -92,3 +102,12 @@ def encode(image: Image.Image, name: str) -> Picture:
         upright.convert("RGB").save(out, "JPEG", quality=90)
         mime_type = "image/jpeg"
     return Picture(name, out.getvalue(), mime_type, upright.width, upright.height)
+
+
+def turned_upright(image: Image.Image) -> Image.Image:
+    """The picture as its tags say that it was held; as it lies where they cannot be read."""
+    try:
+        turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
+    except Exception:  # damaged tags make Pillow raise nearly anything
+        turn = None
+    return image.copy() if turn is None else image.transpose(turn)
