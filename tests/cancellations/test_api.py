@@ -390,6 +390,14 @@ def test_posting_a_decision_costs_a_fixed_number_of_queries(
         assert post(client, {"verdict": "approve", "cancellation": cancellation.pk}).status_code == 201
 
 
+def test_a_viewer_is_turned_away_before_the_marketplace_is_asked(
+    cancellation: CancellationRequest, reasons: Any
+) -> None:
+    body = {"verdict": "reject", "cancellation": cancellation.pk, "reason": "out_of_the_blue"}
+    assert post(agent(cancellation, Role.VIEWER), body).status_code == 403
+    assert not reasons.called
+
+
 # --- reading a request ----------------------------------------------------------------------------------------------
 
 
