@@ -96,7 +96,7 @@ def decide(
     """Record what staff want done about a request; it is sent when the undo window ends.
 
     Raises PermissionDenied, AlreadyDecided (a decision is on its way), NotAllowed (rules or state) or ValidationError
-    (a dictionary by field). The request's row is locked, so of two people who decide at once one is told about the other.
+    (a dictionary by field). The request's row is locked: of two people who decide at once one is told about the other.
     """
     details = details or Details()
     must_be_agent(user, cancellation.shop)
@@ -156,9 +156,7 @@ def shipping_problems(order: Order | None, shipping: Shipping) -> dict[str, str]
     return problems
 
 
-def cancel_items(
-    order: Order, items: Mapping[int, int], user: "User", reason: str
-) -> Decision:
+def cancel_items(order: Order, items: Mapping[int, int], user: "User", reason: str) -> Decision:
     """Record that staff want lines of an order cancelled: {LineItem.pk: quantity}. All lines means the whole order.
 
     Raises as `decide` does.
@@ -169,7 +167,11 @@ def cancel_items(
         must_offer_items(locked)
         lines = check_items(locked, items, reason)
         text = next(
-            (known.text for known in rules.cancel_reasons(locked, timezone.now(), partial=False) if known.name == reason),
+            (
+                known.text
+                for known in rules.cancel_reasons(locked, timezone.now(), partial=False)
+                if known.name == reason
+            ),
             "",
         )
         details = Details(reason=reason, reason_text=text)
@@ -201,11 +203,17 @@ def check_items(order: Order, items: Mapping[int, int], reason: str) -> list[Lin
     for line in chosen:
         if line.is_cancelled or line.is_shipped:
             raise ValidationError(
-                {"items": _("“%(item)s” is %(status)s and cannot be cancelled.") % {"item": line, "status": line.status}}
+                {
+                    "items": _("“%(item)s” is %(status)s and cannot be cancelled.")
+                    % {"item": line, "status": line.status}
+                }
             )
         if not 1 <= items[line.pk] <= line.quantity:
             raise ValidationError(
-                {"items": _("Between 1 and %(most)d of “%(item)s” can be cancelled.") % {"most": line.quantity, "item": line}}
+                {
+                    "items": _("Between 1 and %(most)d of “%(item)s” can be cancelled.")
+                    % {"most": line.quantity, "item": line}
+                }
             )
     now = timezone.now()
     partial = not covers_order(lines.values(), items)
@@ -221,7 +229,7 @@ def covers_order(lines: Iterable[LineItem], items: Mapping[int, int]) -> bool:
 
 
 def withdraw(decision: Decision, user: "User") -> None:
-    """Take a decision back before it is sent. Raises TooLate when a worker has it, PermissionDenied for others' ones."""
+    """Take a decision back before it is sent. Raises TooLate when a worker has it, PermissionDenied for others'."""
     if decision.made_by_id != user.pk:
         must_have_role(user, decision.shop, Role.MANAGER)
     must_be_agent(user, decision.shop)
@@ -237,7 +245,7 @@ def withdraw(decision: Decision, user: "User") -> None:
 
 
 def ask_again(decision: Decision, user: "User") -> None:
-    """Have a worker ask the marketplace once more about a stalled decision. Raises NotAllowed when it is not stalled."""
+    """Have a worker ask once more about a stalled decision. Raises NotAllowed when it is not stalled."""
     must_be_agent(user, decision.shop)
     with transaction.atomic():
         revived = Decision.objects.filter(pk=decision.pk, state=Decision.State.STALLED).update(
@@ -248,7 +256,9 @@ def ask_again(decision: Decision, user: "User") -> None:
         )
         decision.refresh_from_db()
         if not revived:
-            raise NotAllowed(_("This decision is %(state)s, so there is nothing to ask.") % {"state": decision.get_state_display()})
+            raise NotAllowed(
+                _("This decision is %(state)s, so there is nothing to ask.") % {"state": decision.get_state_display()}
+            )
         tell(decision, "decision.asked_again", user)
         nudge(decision)
 

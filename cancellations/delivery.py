@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 import structlog
 from django.conf import settings
@@ -19,7 +19,7 @@ from django.db.models import Case, F, Max, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from cancellations import outcome, sync
+from cancellations import calls, outcome, sync
 from cancellations.models import Attempt, Decision, Event, Verdict
 from cancellations.outcome import Shows
 from marketplaces.base import Adapter
@@ -31,7 +31,7 @@ from marketplaces.errors import (
     TemporaryFailure,
     Unsupported,
 )
-from marketplaces.records import PickupSlot, Receipt, Shipment, UploadedImage
+from marketplaces.records import Receipt, UploadedImage
 from orders import sync as orders_sync
 from shops import tokens
 from shops.models import Connection
@@ -44,7 +44,8 @@ ASK_AFTER = timedelta(seconds=5)
 READ_BACK_FOR = timedelta(minutes=10)
 LONGEST_WAIT = 60.0  # seconds between two tries
 
-State, Stalled = Decision.State, Decision.Stalled
+State: TypeAlias = Decision.State
+Stalled: TypeAlias = Decision.Stalled
 OUTCOMES: dict[type[MarketplaceError], Attempt.Outcome] = {
     TemporaryFailure: Attempt.Outcome.TEMPORARY,
     OutcomeUnknown: Attempt.Outcome.UNKNOWN,
@@ -118,7 +119,7 @@ def send(decision: Decision) -> None:
         images = upload_evidence(decision, adapter)
         attempt = begin(decision, Attempt.Purpose.SEND)
         with completing(attempt):
-            receipt = make_the_call(decision, adapter, images)
+            receipt = calls.make_the_call(decision, adapter, images)
     except OutcomeUnknown as error:
         wait_and_ask(decision, error)
     except TemporaryFailure as error:
@@ -132,49 +133,6 @@ def send(decision: Decision) -> None:
         stall(decision, Stalled.UNSUPPORTED, error, is_outcome_unknown=False)
     else:
         accept(decision, receipt)
-
-
-def make_the_call(decision: Decision, adapter: Adapter, images: list[UploadedImage]) -> Receipt:
-    key = str(decision.key)
-    cancellation, order = decision.cancellation, decision.order
-    match decision.verdict:
-        case Verdict.APPROVE if cancellation:
-            return adapter.approve(cancellation.marketplace_id, key)
-        case Verdict.REJECT if cancellation:
-            return adapter.reject(cancellation.marketplace_id, key, decision.reason, decision.comment, images)
-        case Verdict.SHIP_TO_REJECT if order:
-            return adapter.ship(shipment_of(decision))
-        case Verdict.CANCEL_ITEMS if order:
-            return adapter.cancel_items(order.marketplace_id, decision.reason, items_of(decision))
-    raise Unsupported(f"Nothing is known about sending “{decision.verdict}”.")
-
-
-def items_of(decision: Decision) -> dict[str, int]:
-    """{line item id: quantity}; empty for a whole order, which is another call than all of its lines."""
-    order = decision.order
-    assert order
-    chosen = {line.line_item_id: line.quantity for line in decision.lines.all()}
-    open_lines = [line for line in order.lines.all() if not line.is_cancelled or line.pk in chosen]
-    if all(chosen.get(line.pk) == line.quantity for line in open_lines) and len(open_lines) == order.lines.count():
-        return {}
-    return {line.marketplace_id: chosen[line.pk] for line in open_lines if line.pk in chosen}
-
-
-def shipment_of(decision: Decision) -> Shipment:
-    order, told = decision.order, decision.shipment
-    assert order
-    slot = told.get("pickup_slot")
-    return Shipment(
-        order_id=order.marketplace_id,
-        package_ids=told.get("package_ids") or list(order.packages.values_list("marketplace_id", flat=True)),
-        line_item_ids=[line.marketplace_id for line in order.lines.all() if not line.is_cancelled],
-        handover_method=told.get("handover_method", ""),
-        pickup_slot=PickupSlot(datetime.fromisoformat(slot["start"]), datetime.fromisoformat(slot["end"]))
-        if slot
-        else None,
-        tracking_number=told.get("tracking_number", ""),
-        shipping_provider_id=told.get("shipping_provider_id", ""),
-    )
 
 
 def upload_evidence(decision: Decision, adapter: Adapter) -> list[UploadedImage]:
@@ -192,9 +150,7 @@ def upload_evidence(decision: Decision, adapter: Adapter) -> list[UploadedImage]
                 raise TemporaryFailure(error.message, code=error.code, request_id=error.request_id) from None
             evidence.marketplace_image_id = uploaded.image_id
             evidence.save(update_fields=["marketplace_image_id"])
-        images.append(
-            UploadedImage(evidence.marketplace_image_id, evidence.mime_type, evidence.width, evidence.height)
-        )
+        images.append(UploadedImage(evidence.marketplace_image_id, evidence.mime_type, evidence.width, evidence.height))
     return images
 
 
@@ -339,7 +295,9 @@ def stall(decision: Decision, why: Stalled, error: MarketplaceError | None = Non
 
 
 def wait_and_ask(decision: Decision, error: OutcomeUnknown) -> None:
-    move(decision, due_at=timezone.now() + ASK_AFTER, code=error.code, message=error.message, request_id=error.request_id)
+    move(
+        decision, due_at=timezone.now() + ASK_AFTER, code=error.code, message=error.message, request_id=error.request_id
+    )
 
 
 def ask_later(decision: Decision, error: MarketplaceError) -> None:

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -118,7 +119,7 @@ class CancellationRequest(models.Model):
     refund_fees = amount(_("refund of fees"), null=True)
     created_at = models.DateTimeField(_("asked"))
     updated_at = models.DateTimeField(_("changed at the marketplace"))
-    first_seen_at = models.DateTimeField(_("first seen"), db_default=models.functions.Now(), editable=False)
+    first_seen_at = models.DateTimeField(_("first seen"), db_default=Now(), editable=False)
     extra = models.JSONField(_("fields we do not know"), default=dict, blank=True)
 
     objects = CancellationQuerySet.as_manager()
@@ -134,12 +135,19 @@ class CancellationRequest(models.Model):
         ]
         indexes = [
             models.Index(
-                F("deadline").asc(nulls_last=True), F("created_at"), F("id"),
-                name="queue_by_time_left", condition=Q(needs_answer=True),
+                F("deadline").asc(nulls_last=True),
+                F("created_at"),
+                F("id"),
+                name="queue_by_time_left",
+                condition=Q(needs_answer=True),
             ),
             models.Index(
-                F("shop"), F("deadline").asc(nulls_last=True), F("created_at"), F("id"),
-                name="queue_of_a_shop_by_time_left", condition=Q(needs_answer=True),
+                F("shop"),
+                F("deadline").asc(nulls_last=True),
+                F("created_at"),
+                F("id"),
+                name="queue_of_a_shop_by_time_left",
+                condition=Q(needs_answer=True),
             ),
             models.Index(F("created_at").desc(), F("id").desc(), name="cancellations_newest_first"),
             models.Index(F("shop"), F("created_at").desc(), name="cancellations_of_a_shop"),
@@ -267,7 +275,9 @@ class Decision(models.Model):
     reason_text = models.CharField(_("reason"), blank=True)
     comment = models.TextField(_("comment"), blank=True)
     shipment = models.JSONField(
-        _("shipment"), default=dict, blank=True,
+        _("shipment"),
+        default=dict,
+        blank=True,
         help_text=_("handover_method, pickup_slot {start, end}, tracking_number, shipping_provider_id, package_ids"),
     )
 
@@ -478,5 +488,3 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-

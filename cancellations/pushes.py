@@ -28,9 +28,7 @@ def receive(slug: str, body: bytes, headers: Mapping[str, str]) -> bool:
     if shop is None:
         return False
     try:
-        notification = platform.read_notification(
-            body, headers, shop.connection.app_key, shop.connection.app_secret
-        )
+        notification = platform.read_notification(body, headers, shop.connection.app_key, shop.connection.app_secret)
     except BadRecord as problem:
         # Genuine, so it is answered with thanks; what it was about, the next pull finds.
         logger.warning("push.not_understood", shop=shop.pk, problem=str(problem))

@@ -1,6 +1,8 @@
 """Cancellation requests come in. The only writer of requests and their lines."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from operator import attrgetter
 
 import structlog
 from django.db import transaction
@@ -8,9 +10,10 @@ from django.utils import timezone
 
 from cancellations.models import CancellationLine, CancellationRequest, Event
 from marketplaces.errors import MarketplaceError
-from marketplaces.records import CancellationLineRecord, CancellationRecord, RefundParts
+from marketplaces.records import CancellationRecord
 from orders import sync as orders_sync
 from orders.models import Order
+from orders.sync import Read, row, same
 from shops import pulling
 from shops.models import Shop, SyncKind, SyncRun
 from shops.tokens import call_for
@@ -18,17 +21,28 @@ from shops.upsert import upsert
 
 logger = structlog.get_logger(__name__)
 
-REFUND_COLUMNS = (
-    "currency", "refund_total", "refund_subtotal", "refund_shipping_fee", "refund_tax", "refund_fees",
-)  # fmt: skip
-CANCELLATION_COLUMNS = (
-    "shop_id", "order_id", "order_marketplace_id", "marketplace_id", "state", "status", "kind", "needs_answer",
-    "initiator", "reason", "reason_text", "deadline", "created_at", "updated_at", "extra", *REFUND_COLUMNS,
-)  # fmt: skip
-LINE_COLUMNS = (
-    "cancellation_id", "marketplace_id", "line_item_marketplace_id", "sku_id", "sku_name", "product_name",
-    "seller_sku", "image_url", "quantity", *REFUND_COLUMNS,
-)  # fmt: skip
+
+def part(name: str) -> Read:
+    """The amount of one part of a refund; None where the marketplace told of no refund."""
+    return lambda record: getattr(record.refund, name).amount if record.refund else None
+
+
+# Which column takes what of a record.
+REFUND_COLUMNS: dict[str, Read] = {
+    "currency": lambda record: record.refund.total.currency if record.refund else "",
+    **{f"refund_{name}": part(name) for name in ("total", "subtotal", "shipping_fee", "tax", "fees")},
+}
+CANCELLATION_COLUMNS: dict[str, Read] = {
+    **same("marketplace_id", "state", "status", "kind", "needs_answer", "initiator", "reason", "reason_text"),
+    **same("deadline", "created_at", "updated_at", "extra"),
+    "order_marketplace_id": attrgetter("order_id"),
+    **REFUND_COLUMNS,
+}
+LINE_COLUMNS: dict[str, Read] = {
+    **same("marketplace_id", "sku_id", "sku_name", "product_name", "seller_sku", "image_url", "quantity"),
+    "line_item_marketplace_id": attrgetter("line_item_id"),
+    **REFUND_COLUMNS,
+}
 
 
 def pull(shop: Shop, *, full: bool = False) -> list[SyncRun]:
@@ -74,7 +88,7 @@ def read_again(shop: Shop, cancellation_ids: Sequence[str]) -> Sequence[Cancella
     page = call_for(shop, lambda adapter: adapter.cancellations_by_id(cancellation_ids))
     prepare(shop, page.records)
     with transaction.atomic():
-        store(shop, page.records)
+        write(shop, newest_of_each(page.records), stored_states(shop, page.records))
     return page.records
 
 
@@ -86,26 +100,15 @@ def prepare(shop: Shop, records: Sequence[CancellationRecord]) -> None:
 def store(shop: Shop, records: Sequence[CancellationRecord]) -> int:
     """Store a page of requests in the surrounding transaction; returns how many were new or changed."""
     before = stored_states(shop, records)
-    changed = only_changed(records, before)
-    if not changed:
-        return 0
-    orders = dict(
-        Order.objects.filter(
-            shop=shop, marketplace_id__in=[record.order_id for record in changed.values()]
-        ).values_list("marketplace_id", "pk")
-    )
-    ids = upsert(
-        CancellationRequest, CANCELLATION_COLUMNS,
-        [cancellation_row(shop, orders.get(record.order_id), record) for record in changed.values()],
-        key=("shop_id", "marketplace_id"), newer_by="updated_at",
-    )  # fmt: skip
-    written = {ids[marketplace_id]: changed[marketplace_id] for marketplace_id in ids}
-    store_lines(written)
-    tell(shop, orders, written, before)
-    return len(written)
+    moved = {
+        key: one
+        for key, one in newest_of_each(records).items()
+        if key not in before or before[key][:2] != (one.updated_at, one.status)
+    }
+    return write(shop, moved, before)
 
 
-Stored = Mapping[str, tuple[object, str, str]]
+Stored = Mapping[str, tuple[datetime, str, str]]
 
 
 def stored_states(shop: Shop, records: Sequence[CancellationRecord]) -> Stored:
@@ -116,52 +119,42 @@ def stored_states(shop: Shop, records: Sequence[CancellationRecord]) -> Stored:
     return {marketplace_id: (updated_at, status, state) for marketplace_id, updated_at, status, state in rows}
 
 
-def only_changed(records: Sequence[CancellationRecord], before: Stored) -> dict[str, CancellationRecord]:
-    changed: dict[str, CancellationRecord] = {}
-    for record in records:
-        known = before.get(record.marketplace_id)
-        later = changed.get(record.marketplace_id)
-        if (known is None or (record.updated_at, record.status) != known[:2]) and (
-            later is None or later.updated_at <= record.updated_at
-        ):
-            changed[record.marketplace_id] = record
-    return changed
+def newest_of_each(records: Sequence[CancellationRecord]) -> dict[str, CancellationRecord]:
+    """By id; a page may tell of one request twice."""
+    return {record.marketplace_id: record for record in sorted(records, key=attrgetter("updated_at"))}
 
 
-def refund_columns(refund: RefundParts | None) -> list[object]:
-    if refund is None:
-        return ["", None, None, None, None, None]
-    parts = (refund.total, refund.subtotal, refund.shipping_fee, refund.tax, refund.fees)
-    return [refund.total.currency, *(part.amount for part in parts)]
-
-
-def cancellation_row(shop: Shop, order_id: int | None, record: CancellationRecord) -> list[object]:
-    return [
-        shop.pk, order_id, record.order_id, record.marketplace_id, record.state.value, record.status, record.kind,
-        record.needs_answer, record.initiator, record.reason, record.reason_text, record.deadline, record.created_at,
-        record.updated_at, dict(record.extra), *refund_columns(record.refund),
-    ]  # fmt: skip
-
-
-def line_row(cancellation_id: int, line: CancellationLineRecord) -> list[object]:
-    return [
-        cancellation_id, line.marketplace_id, line.line_item_id, line.sku_id, line.sku_name, line.product_name,
-        line.seller_sku, line.image_url, line.quantity, *refund_columns(line.refund),
-    ]  # fmt: skip
+def write(shop: Shop, changed: Mapping[str, CancellationRecord], before: Stored) -> int:
+    """Write requests with their lines and events, unless something newer is stored; returns how many were written."""
+    if not changed:
+        return 0
+    order_ids = [record.order_id for record in changed.values()]
+    orders = dict(Order.objects.filter(shop=shop, marketplace_id__in=order_ids).values_list("marketplace_id", "pk"))
+    ids = upsert(
+        CancellationRequest,
+        ("order_id", "shop_id", *CANCELLATION_COLUMNS),
+        [[orders.get(one.order_id), *row(shop.pk, CANCELLATION_COLUMNS, one)] for one in changed.values()],
+        key=("shop_id", "marketplace_id"),
+        unless_older_by="updated_at",
+    )
+    written = {ids[marketplace_id]: changed[marketplace_id] for marketplace_id in ids}
+    store_lines(written)
+    tell(shop, orders, written, before)
+    return len(written)
 
 
 def store_lines(written: Mapping[int, CancellationRecord]) -> None:
     rows = {
-        (cancellation_id, line.marketplace_id): line_row(cancellation_id, line)
+        (cancellation_id, line.marketplace_id): row(cancellation_id, LINE_COLUMNS, line)
         for cancellation_id, record in written.items()
         for line in record.lines
     }
-    upsert(CancellationLine, LINE_COLUMNS, rows.values(), key=("cancellation_id", "marketplace_id"))
+    upsert(
+        CancellationLine, ("cancellation_id", *LINE_COLUMNS), rows.values(), key=("cancellation_id", "marketplace_id")
+    )
 
 
-def tell(
-    shop: Shop, orders: Mapping[str, int], written: Mapping[int, CancellationRecord], before: Stored
-) -> None:
+def tell(shop: Shop, orders: Mapping[str, int], written: Mapping[int, CancellationRecord], before: Stored) -> None:
     """Write down, with the change itself, which requests came in and which moved to another state."""
     events = []
     for pk, record in written.items():

@@ -1,28 +1,52 @@
 """Orders come in. The only writer of orders, line items and packages."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any
 
 from django.db import transaction
 
-from marketplaces.records import LineItemRecord, OrderRecord
+from marketplaces.records import OrderRecord
 from orders.models import LineItem, Order, Package
 from shops import pulling
 from shops.models import Shop, SyncKind, SyncRun
 from shops.tokens import call_for
 from shops.upsert import upsert
 
-ORDER_COLUMNS = (
-    "shop_id", "marketplace_id", "status", "currency", "total", "subtotal", "shipping_fee", "tax", "created_at",
-    "updated_at", "paid_at", "shipped_at", "cancelled_at", "ship_by", "is_cancel_requested", "cancel_requested_at",
-    "is_on_hold", "is_shipped", "is_cancelled", "is_cash_on_delivery", "cancelled_by", "cancel_reason", "fulfillment_type", "shipping_type",
-    "delivery_option_id", "delivery_option_name", "shipping_provider", "tracking_number", "warehouse_id",
-    "payment_method", "buyer_id", "buyer_message", "recipient_name", "recipient_region", "recipient_address", "extra",
-)  # fmt: skip
-LINE_COLUMNS = (
-    "order_id", "marketplace_id", "status", "product_id", "product_name", "sku_id", "sku_name", "seller_sku",
-    "image_url", "quantity", "currency", "price", "original_price", "package_id", "package_status", "tracking_number",
-    "cancelled_by", "cancel_reason", "is_shipped", "is_cancelled", "is_gift", "extra",
-)  # fmt: skip
+Read = Callable[[Any], Any]
+
+
+def same(*names: str) -> dict[str, Read]:
+    """Columns that are called as they are in the record; dots reach into it."""
+    return {name: attrgetter(name) for name in names}
+
+
+# Which column takes what of a record.
+ORDER_COLUMNS: dict[str, Read] = {
+    **same("marketplace_id", "status", "created_at", "updated_at", "paid_at", "shipped_at", "cancelled_at", "ship_by"),
+    **same("is_cancel_requested", "cancel_requested_at", "is_on_hold", "is_shipped", "is_cancelled"),
+    **same("is_cash_on_delivery", "cancelled_by", "cancel_reason", "fulfillment_type", "shipping_type"),
+    **same("delivery_option_id", "delivery_option_name", "shipping_provider", "tracking_number", "warehouse_id"),
+    **same("payment_method", "buyer_id", "buyer_message", "recipient_name", "recipient_region", "recipient_address"),
+    "currency": attrgetter("total.currency"),
+    "total": attrgetter("total.amount"),
+    "subtotal": attrgetter("subtotal.amount"),
+    "shipping_fee": attrgetter("shipping_fee.amount"),
+    "tax": attrgetter("tax.amount"),
+    "extra": attrgetter("extra"),
+}
+LINE_COLUMNS: dict[str, Read] = {
+    **same("marketplace_id", "status", "product_id", "product_name", "sku_id", "sku_name", "seller_sku", "image_url"),
+    **same("quantity", "package_id", "package_status", "tracking_number", "cancelled_by", "cancel_reason"),
+    **same("is_shipped", "is_cancelled", "is_gift", "extra"),
+    "currency": attrgetter("price.currency"),
+    "price": attrgetter("price.amount"),
+    "original_price": attrgetter("original_price.amount"),
+}
+
+
+def row(owner_id: int | None, columns: Mapping[str, Read], record: object) -> list[Any]:
+    return [owner_id, *(read(record) for read in columns.values())]
 
 
 def pull(shop: Shop, *, full: bool = False) -> SyncRun | None:
@@ -43,18 +67,39 @@ def read_again(shop: Shop, order_ids: Sequence[str]) -> Sequence[OrderRecord]:
     """Fetch orders by id and store them; returns what the marketplace shows now. Raises marketplaces.errors."""
     page = call_for(shop, lambda adapter: adapter.orders_by_id(order_ids))
     with transaction.atomic():
-        store(shop, page.records)
+        write(shop, newest_of_each(page.records))
     return page.records
 
 
 def store(shop: Shop, records: Sequence[OrderRecord]) -> int:
-    """Store a page of orders in the surrounding transaction; returns how many were new or changed."""
-    changed = only_changed(shop, records)
+    """Store a page of orders in the surrounding transaction; returns how many were new or changed.
+
+    Asking first which ones moved is far cheaper than writing in vain. Marketplaces count in whole seconds, so an order
+    of the same second counts as moved when its status differs.
+    """
+    stored = {
+        marketplace_id: (updated_at, status)
+        for marketplace_id, updated_at, status in Order.objects.filter(
+            shop=shop, marketplace_id__in=[record.marketplace_id for record in records]
+        ).values_list("marketplace_id", "updated_at", "status")
+    }
+    newest = newest_of_each(records)
+    moved = {key: one for key, one in newest.items() if stored.get(key) != (one.updated_at, one.status)}
+    return write(shop, moved)
+
+
+def newest_of_each(records: Sequence[OrderRecord]) -> dict[str, OrderRecord]:
+    """By id; a page may tell of one order twice."""
+    return {record.marketplace_id: record for record in sorted(records, key=attrgetter("updated_at"))}
+
+
+def write(shop: Shop, changed: Mapping[str, OrderRecord]) -> int:
+    """Write orders with their lines and packages, unless something newer is stored; returns how many were written."""
     if not changed:
         return 0
     ids = upsert(
-        Order, ORDER_COLUMNS, [order_row(shop, record) for record in changed.values()],
-        key=("shop_id", "marketplace_id"), newer_by="updated_at",
+        Order, ("shop_id", *ORDER_COLUMNS), [row(shop.pk, ORDER_COLUMNS, record) for record in changed.values()],
+        key=("shop_id", "marketplace_id"), unless_older_by="updated_at",
     )  # fmt: skip
     written = {ids[marketplace_id]: changed[marketplace_id] for marketplace_id in ids}
     store_lines(written)
@@ -62,57 +107,13 @@ def store(shop: Shop, records: Sequence[OrderRecord]) -> int:
     return len(written)
 
 
-def only_changed(shop: Shop, records: Sequence[OrderRecord]) -> dict[str, OrderRecord]:
-    """The records that are new or tell something newer, by id; asking first is far cheaper than writing in vain."""
-    newest: dict[str, OrderRecord] = {}
-    for record in records:
-        known = newest.get(record.marketplace_id)
-        if known is None or known.updated_at <= record.updated_at:
-            newest[record.marketplace_id] = record
-    stored = {
-        marketplace_id: (updated_at, status)
-        for marketplace_id, updated_at, status in Order.objects.filter(
-            shop=shop, marketplace_id__in=list(newest)
-        ).values_list("marketplace_id", "updated_at", "status")
-    }
-    return {
-        key: record
-        for key, record in newest.items()
-        if key not in stored
-        or record.updated_at > stored[key][0]
-        or (record.updated_at == stored[key][0] and record.status != stored[key][1])
-    }
-
-
-def order_row(shop: Shop, record: OrderRecord) -> list[object]:
-    return [
-        shop.pk, record.marketplace_id, record.status, record.total.currency, record.total.amount,
-        record.subtotal.amount, record.shipping_fee.amount, record.tax.amount, record.created_at, record.updated_at,
-        record.paid_at, record.shipped_at, record.cancelled_at, record.ship_by, record.is_cancel_requested,
-        record.cancel_requested_at, record.is_on_hold, record.is_shipped, record.is_cancelled, record.is_cash_on_delivery, record.cancelled_by,
-        record.cancel_reason, record.fulfillment_type, record.shipping_type, record.delivery_option_id,
-        record.delivery_option_name, record.shipping_provider, record.tracking_number, record.warehouse_id,
-        record.payment_method, record.buyer_id, record.buyer_message, record.recipient_name, record.recipient_region,
-        record.recipient_address, dict(record.extra),
-    ]  # fmt: skip
-
-
-def line_row(order_id: int, line: LineItemRecord) -> list[object]:
-    return [
-        order_id, line.marketplace_id, line.status, line.product_id, line.product_name, line.sku_id, line.sku_name,
-        line.seller_sku, line.image_url, line.quantity, line.price.currency, line.price.amount,
-        line.original_price.amount, line.package_id, line.package_status, line.tracking_number, line.cancelled_by,
-        line.cancel_reason, line.is_shipped, line.is_cancelled, line.is_gift, dict(line.extra),
-    ]  # fmt: skip
-
-
 def store_lines(written: Mapping[int, OrderRecord]) -> None:
     rows = {
-        (order_id, line.marketplace_id): line_row(order_id, line)
+        (order_id, line.marketplace_id): row(order_id, LINE_COLUMNS, line)
         for order_id, record in written.items()
         for line in record.lines
     }
-    upsert(LineItem, LINE_COLUMNS, rows.values(), key=("order_id", "marketplace_id"))
+    upsert(LineItem, ("order_id", *LINE_COLUMNS), rows.values(), key=("order_id", "marketplace_id"))
 
 
 def store_packages(written: Mapping[int, OrderRecord]) -> None:

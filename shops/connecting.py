@@ -27,9 +27,7 @@ def connect(
     slug: str, app_key: str, app_secret: str, tokens: Tokens, *, api_url: str = "", auth_url: str = ""
 ) -> Connection:
     """Store tokens and the shops they open; a seller who was connected before keeps the connection and its shops."""
-    credentials = Credentials(
-        app_key, app_secret, access_token=tokens.access_token, api_url=api_url, auth_url=auth_url
-    )
+    credentials = Credentials(app_key, app_secret, access_token=tokens.access_token, api_url=api_url, auth_url=auth_url)
     records = marketplace(slug).adapter(credentials).authorized_shops()
     with transaction.atomic():
         known = Shop.objects.filter(marketplace=slug, marketplace_id__in=[record.marketplace_id for record in records])

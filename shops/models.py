@@ -93,9 +93,7 @@ class ShopQuerySet(models.QuerySet["Shop"]):
             return self.none()
         if user.is_superuser:
             return self
-        return self.filter(
-            pk__in=Membership.objects.filter(user=user, role__in=Role.at_least(role)).values("shop")
-        )
+        return self.filter(pk__in=Membership.objects.filter(user=user, role__in=Role.at_least(role)).values("shop"))
 
     def active(self) -> Self:
         return self.filter(is_active=True)

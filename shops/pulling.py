@@ -84,8 +84,11 @@ def start_run(shop: Shop, kind: SyncKind, cursor: SyncCursor, *, full: bool) -> 
     try:
         with transaction.atomic():
             return SyncRun.objects.create(
-                shop=shop, kind=kind, is_full=full or cursor.synced_until is None,
-                window_since=cursor.window_since, window_until=cursor.window_until,
+                shop=shop,
+                kind=kind,
+                is_full=full or cursor.synced_until is None,
+                window_since=cursor.window_since,
+                window_until=cursor.window_until,
             )
     except IntegrityError:
         return None
@@ -142,9 +145,9 @@ def note_page(run: SyncRun, page: Page[Any], written: int, refused: Sequence[Set
         logger.warning("sync.record_set_aside", shop=run.shop_id, kind=run.kind, id=one.marketplace_id, why=one.problem)
     for word in page.drift:
         logger.warning("sync.drift", shop=run.shop_id, kind=run.kind, word=word)
-    run.set_aside = [
-        *run.set_aside, *({"id": one.marketplace_id, "problem": one.problem} for one in left_out)
-    ][:KEPT_SET_ASIDE]
+    run.set_aside = [*run.set_aside, *({"id": one.marketplace_id, "problem": one.problem} for one in left_out)][
+        :KEPT_SET_ASIDE
+    ]
     run.drift = sorted({*run.drift, *page.drift})[:KEPT_SET_ASIDE]
     run.pages += 1
     run.seen += len(page.records) + len(page.set_aside)
@@ -156,11 +159,14 @@ def note_page(run: SyncRun, page: Page[Any], written: int, refused: Sequence[Set
 
 def fail_run(run: SyncRun, error: MarketplaceError) -> None:
     logger.warning(
-        "sync.failed", shop=run.shop_id, kind=run.kind, code=error.code, error=error.message, request_id=error.request_id
+        "sync.failed",
+        shop=run.shop_id,
+        kind=run.kind,
+        code=error.code,
+        error=error.message,
+        request_id=error.request_id,
     )
-    finish_run(
-        run, SyncRun.State.FAILED, error=error.message, error_code=error.code, request_id=error.request_id
-    )
+    finish_run(run, SyncRun.State.FAILED, error=error.message, error_code=error.code, request_id=error.request_id)
 
 
 def finish_run(run: SyncRun, state: SyncRun.State, **fields: str) -> None:
@@ -172,9 +178,7 @@ def finish_run(run: SyncRun, state: SyncRun.State, **fields: str) -> None:
 
 def ask_for_pull(shop: Shop, *, full: bool = False) -> None:
     """Have this shop pulled as soon as a worker looks, which is within seconds."""
-    Shop.objects.filter(pk=shop.pk).update(
-        next_pull_at=timezone.now(), **({"wants_full_pull": True} if full else {})
-    )
+    Shop.objects.filter(pk=shop.pk).update(next_pull_at=timezone.now(), **({"wants_full_pull": True} if full else {}))
 
 
 def claim_due_shops(now: datetime) -> list[Shop]:
@@ -187,5 +191,3 @@ def claim_due_shops(now: datetime) -> list[Shop]:
         if took:
             claimed.append(shop)
     return claimed
-
-

@@ -103,9 +103,7 @@ def store_tokens(connection: Connection, tokens: Tokens) -> None:
 
 
 def mark_for_reconnection(connection: Connection, why: CredentialsRejected) -> None:
-    Connection.objects.filter(pk=connection.pk).update(
-        state=Connection.State.RECONNECT, problem=str(why)[:500]
-    )
+    Connection.objects.filter(pk=connection.pk).update(state=Connection.State.RECONNECT, problem=str(why)[:500])
     logger.warning("connection.rejected", connection=connection.pk, code=why.code, request_id=why.request_id)
 
 

@@ -1,4 +1,4 @@
-"""Many rows in one statement: COPY into a temporary table, then one INSERT … ON CONFLICT that skips what is not newer.
+"""Many rows in one statement: COPY into a temporary table, then one INSERT … ON CONFLICT that skips what is older.
 
 Five times as fast as `bulk_create(update_conflicts=True)` and, unlike it, able to leave unchanged rows unwritten.
 """
@@ -28,12 +28,8 @@ def _dumps(value: Any) -> str:
     return NULL_IN_JSON.sub(r"\1\\ufffd", json.dumps(value, allow_nan=False))
 
 
-def _newer(table: sql.Identifier, newer_by: str, status: str) -> sql.Composed:
-    """Later, or of the same second but with another status: marketplaces count in whole seconds."""
-    stamp, word = sql.Identifier(newer_by), sql.Identifier(status)
-    return sql.SQL(
-        "WHERE {t}.{stamp} < excluded.{stamp} OR ({t}.{stamp} = excluded.{stamp} AND {t}.{word} <> excluded.{word})"
-    ).format(t=table, stamp=stamp, word=word)
+def _not_older(table: sql.Identifier, stamp: str) -> sql.Composed:
+    return sql.SQL("WHERE {t}.{stamp} <= excluded.{stamp}").format(t=table, stamp=sql.Identifier(stamp))
 
 
 def upsert(
@@ -42,13 +38,12 @@ def upsert(
     rows: Iterable[Sequence[Any]],
     *,
     key: Sequence[str],
-    newer_by: str | None = None,
-    status: str = "status",
+    unless_older_by: str | None = None,
 ) -> dict[str, int]:
     """Insert rows, or update those already there by `key`; returns {last key column: primary key} of what was written.
 
     `columns` are column names in the order of each row's values; `key` names the columns of a unique constraint. With
-    `newer_by`, a stored row is touched only by a row that is newer by that column, or as old with another `status`.
+    `unless_older_by`, a row that is older by that column than the stored one is left out, whoever wrote meanwhile.
     Must run inside a transaction.
     """
     assert transaction.get_connection().in_atomic_block
@@ -60,7 +55,7 @@ def upsert(
     changes = sql.SQL(", ").join(
         sql.SQL("{0} = excluded.{0}").format(sql.Identifier(column)) for column in columns if column not in key
     )
-    condition = _newer(table, newer_by, status) if newer_by else sql.SQL("")
+    condition = _not_older(table, unless_older_by) if unless_older_by else sql.SQL("")
     with connection.cursor() as cursor, connection.wrap_database_errors:
         raw = cursor.cursor
         raw.execute(
@@ -76,7 +71,12 @@ def upsert(
                 "INSERT INTO {table} ({names}) SELECT {names} FROM {incoming} "
                 "ON CONFLICT ({keys}) DO UPDATE SET {changes} {condition} RETURNING {last}, id"
             ).format(
-                table=table, names=names, incoming=incoming, keys=keys, changes=changes, condition=condition,
+                table=table,
+                names=names,
+                incoming=incoming,
+                keys=keys,
+                changes=changes,
+                condition=condition,
                 last=sql.Identifier(key[-1]),
             )
         )

@@ -47,7 +47,11 @@ class World:
         """Orders that wait to be shipped and that nobody asked to cancel."""
         return list(
             Order.objects.filter(
-                shop=self.shop(region), status="AWAITING_SHIPMENT", cancellations=None, fulfillment_type="seller", **of_order
+                shop=self.shop(region),
+                status="AWAITING_SHIPMENT",
+                cancellations=None,
+                fulfillment_type="seller",
+                **of_order,
             ).order_by("pk")
         )
 
@@ -69,7 +73,10 @@ class World:
 
     def ship(self, cancellation: CancellationRequest, **shipping: object) -> Decision:
         return decide(
-            cancellation, Verdict.SHIP_TO_REJECT, self.agent, Details(shipping=Shipping(**shipping))  # type: ignore[arg-type]
+            cancellation,
+            Verdict.SHIP_TO_REJECT,
+            self.agent,
+            Details(shipping=Shipping(**shipping)),  # type: ignore[arg-type]
         )
 
     def cancel_items(self, order: Order, items: dict[int, int], reason: str) -> Decision:

@@ -100,9 +100,7 @@ class TestDeciding:
     def test_a_rejection_needs_a_reason_and_a_comment_that_fits(self) -> None:
         asked = CancellationFactory()
         with pytest.raises(ValidationError) as told:
-            decisions.decide(
-                asked, Verdict.REJECT, member(Role.AGENT, asked.shop), Details(comment="x" * 100_000)
-            )
+            decisions.decide(asked, Verdict.REJECT, member(Role.AGENT, asked.shop), Details(comment="x" * 100_000))
         assert set(told.value.message_dict) == {"reason", "comment"}
 
     def test_a_us_request_is_not_rejected_but_shipped(self) -> None:
@@ -196,7 +194,9 @@ class TestCancellingItems:
     def test_items_that_cannot_be_cancelled_are_refused_at_their_field(self, what: str) -> None:
         order = self.order()
         line = order.lines.all()[0]
-        items = {"nothing": {}, "foreign": {LineItemFactory().pk: 1}}.get(what, {line.pk: 2 if what == "too many" else 1})
+        items = {"nothing": {}, "foreign": {LineItemFactory().pk: 1}}.get(
+            what, {line.pk: 2 if what == "too many" else 1}
+        )
         if what == "cancelled":
             order.lines.filter(pk=line.pk).update(is_cancelled=True)
         with pytest.raises(ValidationError) as told:

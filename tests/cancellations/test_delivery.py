@@ -1,11 +1,11 @@
-"""Decisions against the real simulator: whatever goes wrong on the way, one effect over there and the truth over here."""
+"""Decisions against the real simulator: whatever goes wrong, one effect over there and the truth over here."""
 
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from cancellations import delivery, live
+from cancellations import calls, delivery, live
 from cancellations.models import Attempt, CancellationRequest, Decision, Verdict
 from shops.connecting import connect_with_code
 from shops.models import Connection
@@ -157,7 +157,7 @@ def test_a_worker_that_dies_before_sending_leaves_it_to_the_next(
         raise SystemExit
 
     with monkeypatch.context() as dying:
-        dying.setattr(delivery, "make_the_call", die)
+        dying.setattr(calls, "make_the_call", die)
         with pytest.raises(SystemExit):
             delivery.deliver(decision.pk)
     assert effects(world, decision) == []

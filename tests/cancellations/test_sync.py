@@ -90,7 +90,7 @@ def test_a_pull_that_dies_goes_on_at_the_page_where_it_was(world: World, monkeyp
     total = CancellationRequest.objects.filter(shop=shop).count()
     forget(shop)
     monkeypatch.setattr("marketplaces.tiktok_shop.adapter.CANCELLATIONS_PER_PAGE", 3)
-    pages = []
+    pages: list[Sequence[CancellationRecord]] = []
 
     def store_two_pages(shop: Shop, records: Sequence[CancellationRecord]) -> int:
         if len(pages) == 2:
@@ -119,7 +119,11 @@ def test_a_page_token_that_has_died_has_the_window_read_from_its_start(
     forget(shop)
     now = timezone.now()
     SyncCursor.objects.create(
-        shop=shop, kind=SyncKind.CANCELLATIONS, window_since=now - timedelta(days=90), window_until=now, page_token="dead"
+        shop=shop,
+        kind=SyncKind.CANCELLATIONS,
+        window_since=now - timedelta(days=90),
+        window_until=now,
+        page_token="dead",
     )
     run = pulling.pull(shop, sync.KIND)
     assert run and run.state == SyncRun.State.SUCCEEDED, run and run.error
@@ -136,7 +140,9 @@ def test_a_page_that_fails_ends_the_run_and_leaves_the_cursor(world: World) -> N
     assert SyncCursor.objects.get(shop=shop, kind=SyncKind.CANCELLATIONS).synced_until == before
 
 
-@pytest.mark.parametrize("kind", ["rate_limited", "server_error", "reset_before", "reset_after", "malformed", "expired_token"])
+@pytest.mark.parametrize(
+    "kind", ["rate_limited", "server_error", "reset_before", "reset_after", "malformed", "expired_token"]
+)
 def test_after_any_fault_the_next_pull_has_everything(world: World, kind: str) -> None:
     told = world.sandbox.ask_to_cancel(shop_id=world.shop("DE").marketplace_id)
     world.sandbox.fault("search-cancellations", kind, count=1)
@@ -199,7 +205,9 @@ def test_a_text_with_a_null_character_is_kept_without_it(world: World) -> None:
     shop = world.shop("DE")
     record = sync.read_again(shop, [shop.cancellations.all()[0].marketplace_id])[0]
     forget(shop)
-    written, refused = pulling.store_records(shop, sync.KIND, [replace(record, reason_text="late\x00ly", extra={"a": "b\x00"})])
+    written, refused = pulling.store_records(
+        shop, sync.KIND, [replace(record, reason_text="late\x00ly", extra={"a": "b\x00"})]
+    )
     assert (written, refused) == (1, [])
     assert CancellationRequest.objects.get(shop=shop).reason_text == "late\ufffdly"
 

@@ -10,6 +10,7 @@ from tests.cancellations.test_delivery import EFFECTS, WRITES, decided, effects
 from tests.workers import StartWorker, kill
 from tests.world import World
 
+
 def until(what: Callable[[], bool], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not what():

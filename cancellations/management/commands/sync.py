@@ -30,4 +30,5 @@ class Command(BaseCommand):
 
     def line(self, shop: Shop, run: SyncRun) -> str:
         counts = f"{run.seen} seen, {run.written} written, {len(run.set_aside)} set aside"
-        return f"{shop}: {run.get_kind_display()} {run.get_state_display()}, {counts}{f': {run.error}' if run.error else ''}"
+        line = f"{shop}: {run.get_kind_display()} {run.get_state_display()}, {counts}"
+        return f"{line}: {run.error}" if run.error else line
