@@ -308,6 +308,7 @@ def all_pages(client: Client, address: str, between: Callable[[], Any] = lambda:
         ids += [row["id"] for row in page["results"]]
         next_address = page["next"]
         between()
+        assert len(ids) == len(set(ids)), "a row came twice"
     return ids
 
 
