@@ -1,6 +1,5 @@
 """A real browser on a live server. Whatever a page says to the console, or the policy has to stop, fails the test."""
 
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,15 +8,14 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
-from django.db import connection
+from django.db import connection, connections
 from django.test import Client
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import User
+from tests.browser.staff import chromium
 
-# Django's server answers from threads of this process, and Playwright keeps a loop of its own in it.
-os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 # Chromium says this of every answer that is not a 2xx, and ours are 422 where a form has a mistake.
 EXPECTED = ("status of 422",)
 
@@ -87,8 +85,9 @@ def server_that_rests(live_server: LiveServer) -> Iterator[None]:
 def tabs(live_server: LiveServer) -> Iterator[Tabs]:
     # A Playwright for each test: only one runs in a process at a time, and other tests here start their own.
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=os.environ.get("CHROMIUM"), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         tabs = Tabs(browser, live_server)
         yield tabs
+        connections.close_all()  # Django keeps another one inside Playwright's loop than outside of it
         browser.close()
     assert [complaint for tab in tabs.tabs for complaint in tab.complaints] == []
