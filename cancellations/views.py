@@ -116,7 +116,7 @@ def facts(request: "Request", cancellation: CancellationRequest) -> dict[str, An
         "market": rules.capabilities(cancellation.shop, now),
         "now": now,
         "time_left": TimeLeft.until(cancellation.deadline, now),
-        "offers": rules.offers(cancellation, now),
+        "offers": dict(sorted(rules.offers(cancellation, now).items(), key=lambda one: not one[1].allowed)),
         "can_decide": may(request, cancellation.shop, Role.AGENT),
         **({"decision": decision, **about(request, decision)} if decision else {}),
     }
