@@ -1,7 +1,9 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 from django.core.cache import cache
 from django.db import connection
@@ -46,3 +48,20 @@ def start_worker(product_environment: dict[str, str], tmp_path: Path) -> Iterato
     """Call it for a real worker on this test's database and broker."""
     with workers(product_environment, tmp_path) as start:
         yield start
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every statement as it goes to the database, those too that pass Django's own counting by."""
+    sent: list[str] = []
+
+    def noting(send: Any) -> Any:
+        def noted(cursor: psycopg.Cursor[Any], statement: Any, *more: Any, **options: Any) -> Any:
+            sent.append(statement if isinstance(statement, str) else repr(statement))
+            return send(cursor, statement, *more, **options)
+
+        return noted
+
+    for name in ("execute", "copy"):
+        monkeypatch.setattr(psycopg.Cursor, name, noting(getattr(psycopg.Cursor, name)))
+    return sent
