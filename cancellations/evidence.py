@@ -3,6 +3,7 @@
 import io
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
@@ -39,12 +40,12 @@ class Picture:
     def stored_name(self) -> str:
         return f"{uuid.uuid4().hex}.{self.mime_type.rpartition('/')[2]}"
 
-    def file(self) -> ContentFile:  # type: ignore[type-arg]
+    def file(self) -> "ContentFile[bytes]":
         # Without a name a file counts as none, and its size would not be read.
         return ContentFile(self.content, self.name)
 
 
-def read_picture(upload: UploadedFile, market: Capabilities) -> Picture:
+def read_picture(upload: "UploadedFile[Any]", market: Capabilities) -> Picture:
     """Check an uploaded image against what the marketplace takes. Raises ValidationError in words for the uploader."""
     name = upload.name or _("image")
     must_not_be_large(name, upload.size or 0, market)
@@ -72,7 +73,7 @@ def must_not_be_large(name: str, size: int, market: Capabilities) -> None:
         )
 
 
-def open_image(upload: UploadedFile, name: str, market: Capabilities) -> Image.Image:
+def open_image(upload: "UploadedFile[Any]", name: str, market: Capabilities) -> Image.Image:
     wrong = ValidationError(
         _("%(name)s is not an image that the marketplace takes (%(formats)s)."),
         params={"name": name, "formats": ", ".join(market.image_formats)},
@@ -107,7 +108,7 @@ def encode(image: Image.Image, name: str) -> Picture:
 def turned_upright(image: Image.Image) -> Image.Image:
     """The picture as its tags say that it was held; as it lies where they cannot be read."""
     try:
-        turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
+        turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 0))
     except Exception:  # damaged tags make Pillow raise nearly anything
         turn = None
     return image.copy() if turn is None else image.transpose(turn)

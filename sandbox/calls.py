@@ -48,6 +48,9 @@ class Calls:
 
     def select(self, *, after: int = 0, limit: int = 1000, **wanted: str) -> list[Received]:
         """Calls younger than ``after`` whose fields equal what is wanted: the newest ``limit``, oldest first."""
-        found = [call for call in self._kept if call.seq > after
-                 and all(str(getattr(call, name)) == value for name, value in wanted.items())]
+        found = [
+            call
+            for call in self._kept
+            if call.seq > after and all(str(getattr(call, name)) == value for name, value in wanted.items())
+        ]
         return found[-limit:]

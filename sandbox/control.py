@@ -29,17 +29,27 @@ class Control:
 
     def add_routes(self, app: web.Application) -> None:
         routes: list[tuple[str, str, Answerer]] = [
-            ("GET", "credentials", self.credentials), ("POST", "auth_code", self.auth_code),
+            ("GET", "credentials", self.credentials),
+            ("POST", "auth_code", self.auth_code),
             ("POST", "deauthorize", self.deauthorize),
-            ("GET", "ledger", self.ledger), ("GET", "calls", self.calls), ("DELETE", "calls", self.forget_calls),
-            ("GET", "clock", self.read_clock), ("POST", "clock", self.move_clock),
-            ("GET", "faults", self.faults), ("POST", "faults", self.add_fault), ("DELETE", "faults", self.clear_faults),
+            ("GET", "ledger", self.ledger),
+            ("GET", "calls", self.calls),
+            ("DELETE", "calls", self.forget_calls),
+            ("GET", "clock", self.read_clock),
+            ("POST", "clock", self.move_clock),
+            ("GET", "faults", self.faults),
+            ("POST", "faults", self.add_fault),
+            ("DELETE", "faults", self.clear_faults),
             ("POST", "buyer", self.buyer),
-            ("GET", "webhooks", self.webhooks), ("POST", "webhooks", self.set_webhook),
+            ("GET", "webhooks", self.webhooks),
+            ("POST", "webhooks", self.set_webhook),
             ("POST", "webhooks/{id}/resend", self.resend_webhook),
-            ("GET", "orders/{id}", self.order), ("GET", "cancellations/{id}", self.cancellation),
-            ("GET", "switches", self.read_switches), ("POST", "switches", self.set_switches),
-            ("POST", "reset", self.reset), ("GET", "health", self.health),
+            ("GET", "orders/{id}", self.order),
+            ("GET", "cancellations/{id}", self.cancellation),
+            ("GET", "switches", self.read_switches),
+            ("POST", "switches", self.set_switches),
+            ("POST", "reset", self.reset),
+            ("GET", "health", self.health),
         ]
         for method, path, answerer in routes:
             app.router.add_route(method, f"/__sandbox__/{path}", _as_json(answerer))
@@ -50,8 +60,12 @@ class Control:
 
     async def health(self, request: web.Request) -> Json:
         options = self.sandbox.options
-        return {"ok": True, "scenario": options.scenario, "seed": options.seed,
-                "orders": len(self.sandbox.tiktok.world.orders)}
+        return {
+            "ok": True,
+            "scenario": options.scenario,
+            "seed": options.seed,
+            "orders": len(self.sandbox.tiktok.world.orders),
+        }
 
     async def credentials(self, request: web.Request) -> Json:
         return self.sandbox.tiktok.credentials()
@@ -72,8 +86,10 @@ class Control:
 
     async def ledger(self, request: web.Request) -> Json:
         self.sandbox.tiktok.world.settle()
-        wanted = _only(request, {"effect", "order_id", "cancel_id", "shop_id", "actor", "package_id",
-                                 "idempotency_key", "request_id"})
+        wanted = _only(
+            request,
+            {"effect", "order_id", "cancel_id", "shop_id", "actor", "package_id", "idempotency_key", "request_id"},
+        )
         ledger = self.sandbox.ledger
         entries = ledger.select(after=_number(request, "after", 0), limit=_number(request, "limit", 1000), **wanted)
         return {"entries": [entry.as_json() for entry in entries], "last": len(ledger.entries)}
@@ -118,17 +134,25 @@ class Control:
     async def buyer(self, request: web.Request) -> Json:
         wish = await _read(request, {"action", "order_id", "cancel_id", "reason", "line_item_ids", "shop_id", "region"})
         cancellation = buyer.act(self.sandbox.tiktok.world, wish)
-        return {"cancel_id": cancellation.id, "order_id": cancellation.order.id,
-                "shop_id": cancellation.order.shop.id, "status": cancellation.status,
-                "deadline": cancellation.deadline, "reason": cancellation.reason,
-                "line_item_ids": cancellation.line_ids}
+        return {
+            "cancel_id": cancellation.id,
+            "order_id": cancellation.order.id,
+            "shop_id": cancellation.order.shop.id,
+            "status": cancellation.status,
+            "deadline": cancellation.deadline,
+            "reason": cancellation.reason,
+            "line_item_ids": cancellation.line_ids,
+        }
 
     async def webhooks(self, request: web.Request) -> Json:
         webhooks = self.sandbox.tiktok.webhooks
         shops = self.sandbox.tiktok.world.shops.values()
-        return {"url": webhooks.default_url,
-                "shops": {shop.id: {name: each.address for name, each in shop.webhooks.items()} for shop in shops},
-                "unsent": webhooks.unsent, "deliveries": [each.as_json() for each in webhooks.log]}
+        return {
+            "url": webhooks.default_url,
+            "shops": {shop.id: {name: each.address for name, each in shop.webhooks.items()} for shop in shops},
+            "unsent": webhooks.unsent,
+            "deliveries": [each.as_json() for each in webhooks.log],
+        }
 
     async def set_webhook(self, request: web.Request) -> Json:
         wish = await _read(request, {"url"})
@@ -150,9 +174,13 @@ class Control:
         if order is None:
             raise web.HTTPNotFound
         requests = [each.id for each in world.cancellations.values() if each.order is order]
-        return {"shop_id": order.shop.id, "pending_cancel_id": order.pending_cancel_id, "cancel_ids": requests,
-                "order": json.loads(world.encoder.order(order)),
-                "packages": [world.encoder.package_json(package, order) for package in order.packages]}
+        return {
+            "shop_id": order.shop.id,
+            "pending_cancel_id": order.pending_cancel_id,
+            "cancel_ids": requests,
+            "order": json.loads(world.encoder.order(order)),
+            "packages": [world.encoder.package_json(package, order) for package in order.packages],
+        }
 
     async def cancellation(self, request: web.Request) -> Json:
         world = self.sandbox.tiktok.world
@@ -160,9 +188,12 @@ class Control:
         cancellation = world.cancellations.get(request.match_info["id"])
         if cancellation is None:
             raise web.HTTPNotFound
-        return {"shop_id": cancellation.order.shop.id, "deadline": cancellation.deadline,
-                "rejection": cancellation.rejection,
-                "cancellation": json.loads(world.encoder.cancellation(cancellation, "en-US"))}
+        return {
+            "shop_id": cancellation.order.shop.id,
+            "deadline": cancellation.deadline,
+            "rejection": cancellation.rejection,
+            "cancellation": json.loads(world.encoder.cancellation(cancellation, "en-US")),
+        }
 
     async def read_switches(self, request: web.Request) -> Json:
         return self.sandbox.switches.as_json()
@@ -194,6 +225,7 @@ def _as_json(answerer: Answerer) -> Callable[[web.Request], Awaitable[web.Respon
             return _json({"error": refusal.words, "code": refusal.code}, status=409)
         except ValueError as error:
             return _json({"error": str(error)}, status=400)
+
     return handler
 
 

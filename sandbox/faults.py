@@ -7,8 +7,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-KINDS = ("slow", "rate_limited", "server_error", "reset_before", "reset_after", "malformed", "expired_token",
-         "business_error")
+KINDS = (
+    "slow",
+    "rate_limited",
+    "server_error",
+    "reset_before",
+    "reset_after",
+    "malformed",
+    "expired_token",
+    "business_error",
+)
 
 
 @dataclass(slots=True)

@@ -39,6 +39,9 @@ class Ledger:
 
     def select(self, *, after: int = 0, limit: int = 1000, **wanted: str) -> list[Entry]:
         """Entries younger than sequence number ``after`` whose fields equal what is wanted, oldest first."""
-        found = (entry for entry in self.entries[after:]
-                 if all(getattr(entry, name) == value for name, value in wanted.items()))
+        found = (
+            entry
+            for entry in self.entries[after:]
+            if all(getattr(entry, name) == value for name, value in wanted.items())
+        )
         return [entry for entry, _ in zip(found, range(limit), strict=False)]

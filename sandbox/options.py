@@ -45,8 +45,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--rate-limit", type=int, default=50, help="calls a second per app, shop and endpoint; 0 switches it off")
     add("--webhook-url", default="", help="receives every topic of every shop that has no webhook of its own")
     add("--start", type=int, default=None, metavar="UNIX", help="the moment the world is built around")
-    add("--switch", action="append", dest="switches", default=[], metavar="NAME=VALUE",
-        help="change how strict it is: " + ", ".join(Switches.names()))
+    add(
+        "--switch",
+        action="append",
+        dest="switches",
+        default=[],
+        metavar="NAME=VALUE",
+        help="change how strict it is: " + ", ".join(Switches.names()),
+    )
 
 
 def options_from(values: Mapping[str, Any]) -> Options:

@@ -77,27 +77,42 @@ class Page:
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             '<link rel="icon" href="/images/umbrella-dba53a.svg">'
             '<link rel="stylesheet" href="/sandbox.css"></head><body>'
-            '<header><h1>Sandbox marketplace</h1>'
+            "<header><h1>Sandbox marketplace</h1>"
             f'<p class="soft">Play the buyer. It is {_moment(now)} here.</p></header>',
             f'<main>{f"""<section class="notice" role="status">{escape(notice)}</section>""" if notice else ""}',
-            _shop_links(shops, shop, only), '<div class="columns"><div>', self._orders(shop, only, now), "</div><div>",
-            self._clock(shop, only), self._faults(shop, only), self._ledger(), "</div></div></main></body></html>"]
-        return web.Response(text="".join(parts), content_type="text/html",
-                            headers={"Content-Security-Policy": "default-src 'none'; img-src 'self' http: https:; "
-                                                                "style-src 'self'; form-action 'self'"})
+            _shop_links(shops, shop, only),
+            '<div class="columns"><div>',
+            self._orders(shop, only, now),
+            "</div><div>",
+            self._clock(shop, only),
+            self._faults(shop, only),
+            self._ledger(),
+            "</div></div></main></body></html>",
+        ]
+        return web.Response(
+            text="".join(parts),
+            content_type="text/html",
+            headers={
+                "Content-Security-Policy": "default-src 'none'; img-src 'self' http: https:; "
+                "style-src 'self'; form-action 'self'"
+            },
+        )
 
     # ---- parts -----------------------------------------------------------------------------------------------
 
     def _orders(self, shop: Shop, only: str, now: int) -> str:
         world = self.sandbox.tiktok.world
-        orders = [world.orders[order_id] for _, order_id in shop.orders_updated.walk(
-            0, len(shop.orders_updated), None, descending=True)]
+        orders = [
+            world.orders[order_id]
+            for _, order_id in shop.orders_updated.walk(0, len(shop.orders_updated), None, descending=True)
+        ]
         wanted = [order for order in orders if _fits(order, only)]
         if only == "waiting":
             wanted.sort(key=lambda order: world.cancellations[order.pending_cancel_id or ""].deadline or 0)
         tabs = " · ".join(
             f'<a href="?{urlencode({"shop": shop.id, "only": word})}"{_current(word == only)}>{text}</a>'
-            for word, text in (("can", "can be asked for"), ("waiting", "waiting for the seller"), ("all", "all")))
+            for word, text in (("can", "can be asked for"), ("waiting", "waiting for the seller"), ("all", "all"))
+        )
         rows = "".join(self._order(order, only, now) for order in wanted[:SHOWN]) or '<p class="soft">None.</p>'
         more = f'<p class="soft">{len(wanted) - SHOWN} more.</p>' if len(wanted) > SHOWN else ""
         return f"<section><h2>Orders of {escape(shop.name)}</h2><p>{tabs}</p>{rows}{more}</section>"
@@ -109,12 +124,16 @@ class Page:
         state = f'<span class="word{" good" if order.status in GOOD else ""}">{order.status}</span>'
         if cancellation is not None and cancellation.status == PENDING:
             left = max(0, (cancellation.deadline or now) - now)
-            state += (' <span class="word wait">asked to cancel, decided by silence in '
-                      f'{left // 3600} h {left % 3600 // 60} min</span>')
+            state += (
+                ' <span class="word wait">asked to cancel, decided by silence in '
+                f"{left // 3600} h {left % 3600 // 60} min</span>"
+            )
         name = escape(f"{line.sku.product_name}, {line.sku.name}{more}")
-        return (f'<div class="order"><img src="{line.sku.picture}" alt=""><div><strong>{name}</strong>'
-                f'<span class="id">{order.id}</span> {state}</div>'
-                f"{self._order_form(order, only)}</div>")
+        return (
+            f'<div class="order"><img src="{line.sku.picture}" alt=""><div><strong>{name}</strong>'
+            f'<span class="id">{order.id}</span> {state}</div>'
+            f"{self._order_form(order, only)}</div>"
+        )
 
     def _order_form(self, order: Order, only: str) -> str:
         hidden = _hidden(shop=order.shop.id, only=only, order_id=order.id)
@@ -124,15 +143,21 @@ class Page:
             return ""
         world = self.sandbox.tiktok.world
         status = "UNPAID" if order.status == "UNPAID" else "AWAITING_SHIPMENT"
-        reasons = "".join(f'<option value="{escape(code)}">{escape(world.reasons.words(code))}</option>'
-                          for code in world.reasons.buyer(order.shop.region, status))
-        return (f'{_form(hidden)}<select name="reason" aria-label="Reason for order {order.id}">{reasons}</select>'
-                f'<button class="main" name="do" value="request">Ask to cancel</button></form>')
+        reasons = "".join(
+            f'<option value="{escape(code)}">{escape(world.reasons.words(code))}</option>'
+            for code in world.reasons.buyer(order.shop.region, status)
+        )
+        return (
+            f'{_form(hidden)}<select name="reason" aria-label="Reason for order {order.id}">{reasons}</select>'
+            f'<button class="main" name="do" value="request">Ask to cancel</button></form>'
+        )
 
     def _clock(self, shop: Shop, only: str) -> str:
         hidden = _hidden(shop=shop.id, only=only, do="clock")
-        buttons = "".join(f'<button name="seconds" value="{"" if seconds is None else seconds}">{text}</button>'
-                          for text, seconds in SHIFTS)
+        buttons = "".join(
+            f'<button name="seconds" value="{"" if seconds is None else seconds}">{text}</button>'
+            for text, seconds in SHIFTS
+        )
         shift = self.sandbox.clock.shift
         words = f"{shift} seconds ahead of real time." if shift else "Real time."
         return f'<section><h2>Clock</h2><p class="soft">{words}</p>{_form(hidden)}{buttons}</form></section>'
@@ -140,25 +165,33 @@ class Page:
     def _faults(self, shop: Shop, only: str) -> str:
         slugs = "".join(f"<option>{slug}</option>" for slug in ["*", *sorted(self.sandbox.tiktok.contract.slugs)])
         kinds = "".join(f"<option>{kind}</option>" for kind in KINDS)
-        rows = "".join(f"<li>{fault.kind} on {escape(fault.endpoint)}: struck {fault.struck} times</li>"
-                       for fault in self.sandbox.faults.active)
+        rows = "".join(
+            f"<li>{fault.kind} on {escape(fault.endpoint)}: struck {fault.struck} times</li>"
+            for fault in self.sandbox.faults.active
+        )
         hidden = _hidden(shop=shop.id, only=only)
-        return (f'<section><h2>Trouble</h2><ul>{rows}</ul>{_form(hidden)}<select name="kind" aria-label="Kind">{kinds}'
-                f'</select><select name="endpoint" aria-label="Endpoint">{slugs}</select>'
-                f'<button name="do" value="fault">Strike once</button><button name="do" value="clear">Clear</button>'
-                f"</form></section>")
+        return (
+            f'<section><h2>Trouble</h2><ul>{rows}</ul>{_form(hidden)}<select name="kind" aria-label="Kind">{kinds}'
+            f'</select><select name="endpoint" aria-label="Endpoint">{slugs}</select>'
+            f'<button name="do" value="fault">Strike once</button><button name="do" value="clear">Clear</button>'
+            f"</form></section>"
+        )
 
     def _ledger(self) -> str:
         rows = "".join(
             f'<li><span class="word">{escape(entry.effect)}</span> by the {entry.actor}, {_moment(entry.at)}<br>'
             f'<span class="id">{entry.order_id or ""}</span></li>'
-            for entry in reversed(self.sandbox.ledger.entries[-15:]))
+            for entry in reversed(self.sandbox.ledger.entries[-15:])
+        )
         return f'<section><h2>Ledger</h2><ol>{rows or """<li class="soft">Nothing happened yet.</li>"""}</ol></section>'
 
 
 def _shop_links(shops: list[Shop], shop: Shop, only: str) -> str:
-    links = "".join(f'<a href="?{urlencode({"shop": each.id, "only": only})}"{_current(each is shop)}>'
-                    f"{escape(each.name)} <small>{each.region}</small></a>" for each in shops)
+    links = "".join(
+        f'<a href="?{urlencode({"shop": each.id, "only": only})}"{_current(each is shop)}>'
+        f"{escape(each.name)} <small>{each.region}</small></a>"
+        for each in shops
+    )
     return f'<nav aria-label="Shops">{links}</nav>'
 
 

@@ -29,12 +29,25 @@ class Recording:
     def __init__(self, path: Path) -> None:
         self._file = path.open("ab", buffering=0)
 
-    def write(self, *, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: Any,
-              status: int, response: bytes | None, fault: str | None) -> None:
+    def write(
+        self,
+        *,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        body: Any,
+        status: int,
+        response: bytes | None,
+        fault: str | None,
+    ) -> None:
         """``response`` is the JSON text as it was sent, or None when nothing readable was."""
         head: dict[str, Any] = {
-            "method": method, "path": path, "query": without_secrets(query, SECRET_PARAMETERS),
-            "headers": without_secrets(headers, SECRET_HEADERS), "body": body,
+            "method": method,
+            "path": path,
+            "query": without_secrets(query, SECRET_PARAMETERS),
+            "headers": without_secrets(headers, SECRET_HEADERS),
+            "body": body,
             "status": status if response is not None else 0,
         }
         if fault:

@@ -45,8 +45,9 @@ class Sandbox:
         self.options, self.switches = options, switches
         self.clock, self.schedule, self.ledger, self.calls = Clock(), Schedule(), Ledger(), Calls()
         self.faults = Faults(options.seed)
-        self.tiktok = TikTokShop(options, clock=self.clock, schedule=self.schedule, ledger=self.ledger,
-                                 faults=self.faults, switches=switches)
+        self.tiktok = TikTokShop(
+            options, clock=self.clock, schedule=self.schedule, ledger=self.ledger, faults=self.faults, switches=switches
+        )
         if self.sender is not None:
             self.start_sending()
 
@@ -79,21 +80,42 @@ class Sandbox:
             if request.transport is not None:
                 request.transport.abort()
             return web.Response(status=500)
-        return web.Response(status=exchange.status, body=exchange.body, content_type="application/json",
-                            charset="utf-8", headers=exchange.headers)
+        return web.Response(
+            status=exchange.status,
+            body=exchange.body,
+            content_type="application/json",
+            charset="utf-8",
+            headers=exchange.headers,
+        )
 
-    def _note(self, method: str, path: str, query: dict[str, str], headers: dict[str, str], exchange: Exchange,
-              started: float) -> None:
+    def _note(
+        self, method: str, path: str, query: dict[str, str], headers: dict[str, str], exchange: Exchange, started: float
+    ) -> None:
         readable = exchange.readable and not exchange.cut
-        self.calls.note(at=self.clock.now(), endpoint=exchange.endpoint, method=method, path=path,
-                        query=without_secrets(query, SECRET_PARAMETERS), shop_id=exchange.shop_id,
-                        status=0 if exchange.cut else exchange.status, code=exchange.code,
-                        request_id=exchange.request_id, fault=exchange.fault,
-                        milliseconds=round((time.perf_counter() - started) * 1000, 2))
+        self.calls.note(
+            at=self.clock.now(),
+            endpoint=exchange.endpoint,
+            method=method,
+            path=path,
+            query=without_secrets(query, SECRET_PARAMETERS),
+            shop_id=exchange.shop_id,
+            status=0 if exchange.cut else exchange.status,
+            code=exchange.code,
+            request_id=exchange.request_id,
+            fault=exchange.fault,
+            milliseconds=round((time.perf_counter() - started) * 1000, 2),
+        )
         if self.recording:
-            self.recording.write(method=method, path=path, query=query, headers=headers, body=exchange.recorded_body,
-                                 status=exchange.status, response=exchange.body if readable else None,
-                                 fault=exchange.fault)
+            self.recording.write(
+                method=method,
+                path=path,
+                query=query,
+                headers=headers,
+                body=exchange.recorded_body,
+                status=exchange.status,
+                response=exchange.body if readable else None,
+                fault=exchange.fault,
+            )
 
     async def image(self, request: web.Request) -> web.Response:
         """A product's drawing, or an image that was uploaded."""
@@ -104,8 +126,9 @@ class Sandbox:
         drawing = picture(name.removesuffix(".svg"))
         if drawing is None:
             raise web.HTTPNotFound
-        return web.Response(text=drawing, content_type="image/svg+xml",
-                            headers={"Cache-Control": "public, max-age=86400"})
+        return web.Response(
+            text=drawing, content_type="image/svg+xml", headers={"Cache-Control": "public, max-age=86400"}
+        )
 
 
 def make_app(options: Options) -> web.Application:

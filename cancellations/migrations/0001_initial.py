@@ -10,281 +10,624 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('orders', '0001_initial'),
-        ('shops', '0001_initial'),
+        ("orders", "0001_initial"),
+        ("shops", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='CancellationRequest',
+            name="CancellationRequest",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('order_marketplace_id', models.CharField(verbose_name='order id')),
-                ('marketplace_id', models.CharField(verbose_name='request id')),
-                ('state', models.CharField(choices=[('waiting', 'waiting'), ('approved', 'approved'), ('completed', 'refunded'), ('closed', 'closed'), ('unknown', 'unknown')], max_length=12, verbose_name='state')),
-                ('status', models.CharField(verbose_name="the marketplace's word for it")),
-                ('kind', models.CharField(blank=True, verbose_name='kind')),
-                ('needs_answer', models.BooleanField(default=False, verbose_name='the seller has to answer')),
-                ('initiator', models.CharField(blank=True, verbose_name='asked by')),
-                ('reason', models.CharField(blank=True, verbose_name='reason code')),
-                ('reason_text', models.CharField(blank=True, verbose_name='reason')),
-                ('deadline', models.DateTimeField(blank=True, help_text='When the marketplace decides by itself.', null=True, verbose_name='deadline')),
-                ('currency', models.CharField(blank=True, max_length=3, verbose_name='currency')),
-                ('refund_total', models.DecimalField(decimal_places=4, default=None, max_digits=19, null=True, verbose_name='refund')),
-                ('refund_subtotal', models.DecimalField(decimal_places=4, default=None, max_digits=19, null=True, verbose_name='refund of products')),
-                ('refund_shipping_fee', models.DecimalField(decimal_places=4, default=None, max_digits=19, null=True, verbose_name='refund of shipping')),
-                ('refund_tax', models.DecimalField(decimal_places=4, default=None, max_digits=19, null=True, verbose_name='refund of tax')),
-                ('refund_fees', models.DecimalField(decimal_places=4, default=None, max_digits=19, null=True, verbose_name='refund of fees')),
-                ('created_at', models.DateTimeField(verbose_name='asked')),
-                ('updated_at', models.DateTimeField(verbose_name='changed at the marketplace')),
-                ('first_seen_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='first seen')),
-                ('extra', models.JSONField(blank=True, default=dict, verbose_name='fields we do not know')),
-                ('order', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='cancellations', to='orders.order', verbose_name='order')),
-                ('shop', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='cancellations', to='shops.shop')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("order_marketplace_id", models.CharField(verbose_name="order id")),
+                ("marketplace_id", models.CharField(verbose_name="request id")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "waiting"),
+                            ("approved", "approved"),
+                            ("completed", "refunded"),
+                            ("closed", "closed"),
+                            ("unknown", "unknown"),
+                        ],
+                        max_length=12,
+                        verbose_name="state",
+                    ),
+                ),
+                ("status", models.CharField(verbose_name="the marketplace's word for it")),
+                ("kind", models.CharField(blank=True, verbose_name="kind")),
+                ("needs_answer", models.BooleanField(default=False, verbose_name="the seller has to answer")),
+                ("initiator", models.CharField(blank=True, verbose_name="asked by")),
+                ("reason", models.CharField(blank=True, verbose_name="reason code")),
+                ("reason_text", models.CharField(blank=True, verbose_name="reason")),
+                (
+                    "deadline",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When the marketplace decides by itself.",
+                        null=True,
+                        verbose_name="deadline",
+                    ),
+                ),
+                ("currency", models.CharField(blank=True, max_length=3, verbose_name="currency")),
+                (
+                    "refund_total",
+                    models.DecimalField(
+                        decimal_places=4, default=None, max_digits=19, null=True, verbose_name="refund"
+                    ),
+                ),
+                (
+                    "refund_subtotal",
+                    models.DecimalField(
+                        decimal_places=4, default=None, max_digits=19, null=True, verbose_name="refund of products"
+                    ),
+                ),
+                (
+                    "refund_shipping_fee",
+                    models.DecimalField(
+                        decimal_places=4, default=None, max_digits=19, null=True, verbose_name="refund of shipping"
+                    ),
+                ),
+                (
+                    "refund_tax",
+                    models.DecimalField(
+                        decimal_places=4, default=None, max_digits=19, null=True, verbose_name="refund of tax"
+                    ),
+                ),
+                (
+                    "refund_fees",
+                    models.DecimalField(
+                        decimal_places=4, default=None, max_digits=19, null=True, verbose_name="refund of fees"
+                    ),
+                ),
+                ("created_at", models.DateTimeField(verbose_name="asked")),
+                ("updated_at", models.DateTimeField(verbose_name="changed at the marketplace")),
+                (
+                    "first_seen_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="first seen"
+                    ),
+                ),
+                ("extra", models.JSONField(blank=True, default=dict, verbose_name="fields we do not know")),
+                (
+                    "order",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="cancellations",
+                        to="orders.order",
+                        verbose_name="order",
+                    ),
+                ),
+                (
+                    "shop",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="cancellations", to="shops.shop"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'cancellation request',
-                'verbose_name_plural': 'cancellation requests',
+                "verbose_name": "cancellation request",
+                "verbose_name_plural": "cancellation requests",
             },
         ),
         migrations.CreateModel(
-            name='CancellationLine',
+            name="CancellationLine",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('marketplace_id', models.CharField()),
-                ('line_item_marketplace_id', models.CharField(blank=True, verbose_name='line item id')),
-                ('sku_id', models.CharField(blank=True)),
-                ('sku_name', models.CharField(blank=True, verbose_name='variant')),
-                ('product_name', models.CharField(blank=True, verbose_name='product')),
-                ('seller_sku', models.CharField(blank=True, verbose_name='SKU')),
-                ('image_url', models.CharField(blank=True, verbose_name='picture')),
-                ('quantity', models.PositiveIntegerField(default=1, verbose_name='quantity')),
-                ('currency', models.CharField(blank=True, max_length=3, verbose_name='currency')),
-                ('refund_total', models.DecimalField(decimal_places=4, default=None, max_digits=19, null=True, verbose_name='refund')),
-                ('refund_subtotal', models.DecimalField(decimal_places=4, default=None, max_digits=19, null=True, verbose_name='refund of products')),
-                ('refund_shipping_fee', models.DecimalField(decimal_places=4, default=None, max_digits=19, null=True, verbose_name='refund of shipping')),
-                ('refund_tax', models.DecimalField(decimal_places=4, default=None, max_digits=19, null=True, verbose_name='refund of tax')),
-                ('refund_fees', models.DecimalField(decimal_places=4, default=None, max_digits=19, null=True, verbose_name='refund of fees')),
-                ('cancellation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='cancellations.cancellationrequest')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("marketplace_id", models.CharField()),
+                ("line_item_marketplace_id", models.CharField(blank=True, verbose_name="line item id")),
+                ("sku_id", models.CharField(blank=True)),
+                ("sku_name", models.CharField(blank=True, verbose_name="variant")),
+                ("product_name", models.CharField(blank=True, verbose_name="product")),
+                ("seller_sku", models.CharField(blank=True, verbose_name="SKU")),
+                ("image_url", models.CharField(blank=True, verbose_name="picture")),
+                ("quantity", models.PositiveIntegerField(default=1, verbose_name="quantity")),
+                ("currency", models.CharField(blank=True, max_length=3, verbose_name="currency")),
+                (
+                    "refund_total",
+                    models.DecimalField(
+                        decimal_places=4, default=None, max_digits=19, null=True, verbose_name="refund"
+                    ),
+                ),
+                (
+                    "refund_subtotal",
+                    models.DecimalField(
+                        decimal_places=4, default=None, max_digits=19, null=True, verbose_name="refund of products"
+                    ),
+                ),
+                (
+                    "refund_shipping_fee",
+                    models.DecimalField(
+                        decimal_places=4, default=None, max_digits=19, null=True, verbose_name="refund of shipping"
+                    ),
+                ),
+                (
+                    "refund_tax",
+                    models.DecimalField(
+                        decimal_places=4, default=None, max_digits=19, null=True, verbose_name="refund of tax"
+                    ),
+                ),
+                (
+                    "refund_fees",
+                    models.DecimalField(
+                        decimal_places=4, default=None, max_digits=19, null=True, verbose_name="refund of fees"
+                    ),
+                ),
+                (
+                    "cancellation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="lines",
+                        to="cancellations.cancellationrequest",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'line of a request',
-                'verbose_name_plural': 'lines of a request',
-                'ordering': ['pk'],
+                "verbose_name": "line of a request",
+                "verbose_name_plural": "lines of a request",
+                "ordering": ["pk"],
             },
         ),
         migrations.CreateModel(
-            name='Decision',
+            name="Decision",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('verdict', models.CharField(choices=[('approve', 'approve'), ('reject', 'reject'), ('ship_to_reject', 'ship to reject'), ('cancel_items', 'cancel items')], max_length=20, verbose_name='verdict')),
-                ('key', models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name='idempotency key')),
-                ('state', models.CharField(choices=[('recorded', 'recorded'), ('sending', 'sending'), ('accepted', 'accepted'), ('confirmed', 'confirmed'), ('refused', 'refused'), ('stalled', 'needs you'), ('withdrawn', 'withdrawn'), ('set_aside', 'set aside')], default='recorded', max_length=12, verbose_name='state')),
-                ('stalled_because', models.CharField(blank=True, choices=[('outcome_unknown', 'no answer came, and asking cannot tell what happened'), ('reconnect', 'the shop has to be connected again'), ('disagreement', 'the marketplace shows something else'), ('unsupported', 'the marketplace cannot do this')], max_length=20, verbose_name='needs you because')),
-                ('reason', models.CharField(blank=True, verbose_name='reason code')),
-                ('reason_text', models.CharField(blank=True, verbose_name='reason')),
-                ('comment', models.TextField(blank=True, verbose_name='comment')),
-                ('shipment', models.JSONField(blank=True, default=dict, help_text='handover_method, pickup_slot {start, end}, tracking_number, shipping_provider_id, package_ids', verbose_name='shipment')),
-                ('made_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='made')),
-                ('send_after', models.DateTimeField(help_text='Until then it can be taken back.', verbose_name='not sent before')),
-                ('due_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='needs a worker')),
-                ('claim', models.UUIDField(blank=True, editable=False, null=True)),
-                ('is_outcome_unknown', models.BooleanField(default=False, verbose_name='an answer was lost')),
-                ('failures', models.PositiveIntegerField(default=0, verbose_name='failures in a row')),
-                ('sent_at', models.DateTimeField(blank=True, null=True, verbose_name='first sent')),
-                ('accepted_at', models.DateTimeField(blank=True, null=True, verbose_name='accepted')),
-                ('settled_at', models.DateTimeField(blank=True, null=True, verbose_name='settled')),
-                ('code', models.CharField(blank=True, verbose_name="the marketplace's code")),
-                ('message', models.TextField(blank=True, verbose_name="the marketplace's words")),
-                ('request_id', models.CharField(blank=True, verbose_name="the marketplace's request id")),
-                ('note', models.TextField(blank=True, verbose_name='what we can say about it')),
-                ('result', models.JSONField(blank=True, default=dict, verbose_name='what the marketplace gave back')),
-                ('cancellation', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to='cancellations.cancellationrequest')),
-                ('made_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to=settings.AUTH_USER_MODEL, verbose_name='by')),
-                ('order', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to='orders.order')),
-                ('shop', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to='shops.shop')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "verdict",
+                    models.CharField(
+                        choices=[
+                            ("approve", "approve"),
+                            ("reject", "reject"),
+                            ("ship_to_reject", "ship to reject"),
+                            ("cancel_items", "cancel items"),
+                        ],
+                        max_length=20,
+                        verbose_name="verdict",
+                    ),
+                ),
+                (
+                    "key",
+                    models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name="idempotency key"),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("recorded", "recorded"),
+                            ("sending", "sending"),
+                            ("accepted", "accepted"),
+                            ("confirmed", "confirmed"),
+                            ("refused", "refused"),
+                            ("stalled", "needs you"),
+                            ("withdrawn", "withdrawn"),
+                            ("set_aside", "set aside"),
+                        ],
+                        default="recorded",
+                        max_length=12,
+                        verbose_name="state",
+                    ),
+                ),
+                (
+                    "stalled_because",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("outcome_unknown", "no answer came, and asking cannot tell what happened"),
+                            ("reconnect", "the shop has to be connected again"),
+                            ("disagreement", "the marketplace shows something else"),
+                            ("unsupported", "the marketplace cannot do this"),
+                        ],
+                        max_length=20,
+                        verbose_name="needs you because",
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, verbose_name="reason code")),
+                ("reason_text", models.CharField(blank=True, verbose_name="reason")),
+                ("comment", models.TextField(blank=True, verbose_name="comment")),
+                (
+                    "shipment",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        help_text="handover_method, pickup_slot {start, end}, tracking_number, shipping_provider_id, package_ids",
+                        verbose_name="shipment",
+                    ),
+                ),
+                ("made_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="made")),
+                (
+                    "send_after",
+                    models.DateTimeField(help_text="Until then it can be taken back.", verbose_name="not sent before"),
+                ),
+                ("due_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="needs a worker")),
+                ("claim", models.UUIDField(blank=True, editable=False, null=True)),
+                ("is_outcome_unknown", models.BooleanField(default=False, verbose_name="an answer was lost")),
+                ("failures", models.PositiveIntegerField(default=0, verbose_name="failures in a row")),
+                ("sent_at", models.DateTimeField(blank=True, null=True, verbose_name="first sent")),
+                ("accepted_at", models.DateTimeField(blank=True, null=True, verbose_name="accepted")),
+                ("settled_at", models.DateTimeField(blank=True, null=True, verbose_name="settled")),
+                ("code", models.CharField(blank=True, verbose_name="the marketplace's code")),
+                ("message", models.TextField(blank=True, verbose_name="the marketplace's words")),
+                ("request_id", models.CharField(blank=True, verbose_name="the marketplace's request id")),
+                ("note", models.TextField(blank=True, verbose_name="what we can say about it")),
+                ("result", models.JSONField(blank=True, default=dict, verbose_name="what the marketplace gave back")),
+                (
+                    "cancellation",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="decisions",
+                        to="cancellations.cancellationrequest",
+                    ),
+                ),
+                (
+                    "made_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="decisions",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="by",
+                    ),
+                ),
+                (
+                    "order",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="decisions",
+                        to="orders.order",
+                    ),
+                ),
+                (
+                    "shop",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="decisions", to="shops.shop"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'decision',
-                'verbose_name_plural': 'decisions',
-                'ordering': ['-pk'],
+                "verbose_name": "decision",
+                "verbose_name_plural": "decisions",
+                "ordering": ["-pk"],
             },
         ),
         migrations.CreateModel(
-            name='Attempt',
+            name="Attempt",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('purpose', models.CharField(choices=[('send', 'send'), ('upload', 'upload an image'), ('ask', 'ask what became of it'), ('read_back', 'read back')], max_length=10, verbose_name='for')),
-                ('outcome', models.CharField(blank=True, choices=[('', 'no answer written down'), ('ok', 'answered'), ('temporary', 'not now'), ('unknown', 'answer lost'), ('credentials', 'credentials rejected'), ('refused', 'refused'), ('unsupported', 'unsupported')], max_length=12, verbose_name='outcome')),
-                ('code', models.CharField(blank=True, verbose_name='code')),
-                ('message', models.TextField(blank=True, verbose_name='words')),
-                ('request_id', models.CharField(blank=True, verbose_name='request id')),
-                ('started_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='started')),
-                ('finished_at', models.DateTimeField(blank=True, null=True, verbose_name='finished')),
-                ('decision', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attempts', to='cancellations.decision')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveIntegerField()),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[
+                            ("send", "send"),
+                            ("upload", "upload an image"),
+                            ("ask", "ask what became of it"),
+                            ("read_back", "read back"),
+                        ],
+                        max_length=10,
+                        verbose_name="for",
+                    ),
+                ),
+                (
+                    "outcome",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("", "no answer written down"),
+                            ("ok", "answered"),
+                            ("temporary", "not now"),
+                            ("unknown", "answer lost"),
+                            ("credentials", "credentials rejected"),
+                            ("refused", "refused"),
+                            ("unsupported", "unsupported"),
+                        ],
+                        max_length=12,
+                        verbose_name="outcome",
+                    ),
+                ),
+                ("code", models.CharField(blank=True, verbose_name="code")),
+                ("message", models.TextField(blank=True, verbose_name="words")),
+                ("request_id", models.CharField(blank=True, verbose_name="request id")),
+                ("started_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="started")),
+                ("finished_at", models.DateTimeField(blank=True, null=True, verbose_name="finished")),
+                (
+                    "decision",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="attempts",
+                        to="cancellations.decision",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'attempt',
-                'verbose_name_plural': 'attempts',
-                'ordering': ['number'],
+                "verbose_name": "attempt",
+                "verbose_name_plural": "attempts",
+                "ordering": ["number"],
             },
         ),
         migrations.CreateModel(
-            name='DecisionLine',
+            name="DecisionLine",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('quantity', models.PositiveIntegerField(default=1, verbose_name='quantity')),
-                ('decision', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='cancellations.decision')),
-                ('line_item', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='orders.lineitem')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("quantity", models.PositiveIntegerField(default=1, verbose_name="quantity")),
+                (
+                    "decision",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="lines", to="cancellations.decision"
+                    ),
+                ),
+                (
+                    "line_item",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="orders.lineitem"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['pk'],
+                "ordering": ["pk"],
             },
         ),
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=60, verbose_name='what happened')),
-                ('detail', models.JSONField(blank=True, default=dict)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='when')),
-                ('actor', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL)),
-                ('cancellation', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='cancellations.cancellationrequest')),
-                ('decision', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='cancellations.decision')),
-                ('order', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='orders.order')),
-                ('shop', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to='shops.shop')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=60, verbose_name="what happened")),
+                ("detail", models.JSONField(blank=True, default=dict)),
+                ("at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="when")),
+                (
+                    "actor",
+                    models.ForeignKey(
+                        blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "cancellation",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="events",
+                        to="cancellations.cancellationrequest",
+                    ),
+                ),
+                (
+                    "decision",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="events",
+                        to="cancellations.decision",
+                    ),
+                ),
+                (
+                    "order",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="events",
+                        to="orders.order",
+                    ),
+                ),
+                (
+                    "shop",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="events", to="shops.shop"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'event',
-                'verbose_name_plural': 'events',
-                'ordering': ['-at', '-pk'],
+                "verbose_name": "event",
+                "verbose_name_plural": "events",
+                "ordering": ["-at", "-pk"],
             },
         ),
         migrations.CreateModel(
-            name='Evidence',
+            name="Evidence",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('image', models.ImageField(height_field='height', upload_to='evidence/%Y/%m/', verbose_name='image', width_field='width')),
-                ('width', models.PositiveIntegerField(default=0, editable=False)),
-                ('height', models.PositiveIntegerField(default=0, editable=False)),
-                ('mime_type', models.CharField(max_length=50)),
-                ('original_name', models.CharField(max_length=200, verbose_name='file')),
-                ('marketplace_image_id', models.CharField(blank=True, verbose_name='image id at the marketplace')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('decision', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='evidence', to='cancellations.decision')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "image",
+                    models.ImageField(
+                        height_field="height", upload_to="evidence/%Y/%m/", verbose_name="image", width_field="width"
+                    ),
+                ),
+                ("width", models.PositiveIntegerField(default=0, editable=False)),
+                ("height", models.PositiveIntegerField(default=0, editable=False)),
+                ("mime_type", models.CharField(max_length=50)),
+                ("original_name", models.CharField(max_length=200, verbose_name="file")),
+                ("marketplace_image_id", models.CharField(blank=True, verbose_name="image id at the marketplace")),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "decision",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="evidence",
+                        to="cancellations.decision",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'evidence',
-                'verbose_name_plural': 'evidence',
-                'ordering': ['pk'],
+                "verbose_name": "evidence",
+                "verbose_name_plural": "evidence",
+                "ordering": ["pk"],
             },
         ),
         migrations.CreateModel(
-            name='PushedNotification',
+            name="PushedNotification",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('notification_id', models.CharField(verbose_name='notification id')),
-                ('topic', models.CharField(verbose_name='topic')),
-                ('order_id', models.CharField(blank=True)),
-                ('cancellation_id', models.CharField(blank=True)),
-                ('sent_at', models.DateTimeField(verbose_name='sent')),
-                ('received_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='received')),
-                ('shop', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notifications', to='shops.shop')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("notification_id", models.CharField(verbose_name="notification id")),
+                ("topic", models.CharField(verbose_name="topic")),
+                ("order_id", models.CharField(blank=True)),
+                ("cancellation_id", models.CharField(blank=True)),
+                ("sent_at", models.DateTimeField(verbose_name="sent")),
+                ("received_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="received")),
+                (
+                    "shop",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="notifications", to="shops.shop"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'push',
-                'verbose_name_plural': 'pushes',
-                'ordering': ['-pk'],
+                "verbose_name": "push",
+                "verbose_name_plural": "pushes",
+                "ordering": ["-pk"],
             },
         ),
         migrations.AddIndex(
-            model_name='cancellationrequest',
-            index=models.Index(models.OrderBy(models.F('deadline'), nulls_last=True), models.F('created_at'), models.F('id'), condition=models.Q(('needs_answer', True)), name='queue_by_time_left'),
+            model_name="cancellationrequest",
+            index=models.Index(
+                models.OrderBy(models.F("deadline"), nulls_last=True),
+                models.F("created_at"),
+                models.F("id"),
+                condition=models.Q(("needs_answer", True)),
+                name="queue_by_time_left",
+            ),
         ),
         migrations.AddIndex(
-            model_name='cancellationrequest',
-            index=models.Index(models.F('shop'), models.OrderBy(models.F('deadline'), nulls_last=True), models.F('created_at'), models.F('id'), condition=models.Q(('needs_answer', True)), name='queue_of_a_shop_by_time_left'),
+            model_name="cancellationrequest",
+            index=models.Index(
+                models.F("shop"),
+                models.OrderBy(models.F("deadline"), nulls_last=True),
+                models.F("created_at"),
+                models.F("id"),
+                condition=models.Q(("needs_answer", True)),
+                name="queue_of_a_shop_by_time_left",
+            ),
         ),
         migrations.AddIndex(
-            model_name='cancellationrequest',
-            index=models.Index(models.OrderBy(models.F('created_at'), descending=True), models.OrderBy(models.F('id'), descending=True), name='cancellations_newest_first'),
+            model_name="cancellationrequest",
+            index=models.Index(
+                models.OrderBy(models.F("created_at"), descending=True),
+                models.OrderBy(models.F("id"), descending=True),
+                name="cancellations_newest_first",
+            ),
         ),
         migrations.AddIndex(
-            model_name='cancellationrequest',
-            index=models.Index(models.F('shop'), models.OrderBy(models.F('created_at'), descending=True), name='cancellations_of_a_shop'),
+            model_name="cancellationrequest",
+            index=models.Index(
+                models.F("shop"),
+                models.OrderBy(models.F("created_at"), descending=True),
+                name="cancellations_of_a_shop",
+            ),
         ),
         migrations.AddIndex(
-            model_name='cancellationrequest',
-            index=models.Index(fields=['marketplace_id'], name='cancel_id_starts_with', opclasses=['varchar_pattern_ops']),
+            model_name="cancellationrequest",
+            index=models.Index(
+                fields=["marketplace_id"], name="cancel_id_starts_with", opclasses=["varchar_pattern_ops"]
+            ),
         ),
         migrations.AddIndex(
-            model_name='cancellationrequest',
-            index=models.Index(fields=['order_marketplace_id'], name='cancel_order_id_starts_with', opclasses=['varchar_pattern_ops']),
+            model_name="cancellationrequest",
+            index=models.Index(
+                fields=["order_marketplace_id"], name="cancel_order_id_starts_with", opclasses=["varchar_pattern_ops"]
+            ),
         ),
         migrations.AddConstraint(
-            model_name='cancellationrequest',
-            constraint=models.UniqueConstraint(fields=('shop', 'marketplace_id'), name='one_cancellation_per_shop_and_marketplace_id'),
+            model_name="cancellationrequest",
+            constraint=models.UniqueConstraint(
+                fields=("shop", "marketplace_id"), name="one_cancellation_per_shop_and_marketplace_id"
+            ),
         ),
         migrations.AddIndex(
-            model_name='cancellationline',
-            index=models.Index(fields=['sku_id'], name='cancellation_lines_of_a_sku'),
+            model_name="cancellationline",
+            index=models.Index(fields=["sku_id"], name="cancellation_lines_of_a_sku"),
         ),
         migrations.AddConstraint(
-            model_name='cancellationline',
-            constraint=models.UniqueConstraint(fields=('cancellation', 'marketplace_id'), name='one_line_per_cancellation_and_marketplace_id'),
+            model_name="cancellationline",
+            constraint=models.UniqueConstraint(
+                fields=("cancellation", "marketplace_id"), name="one_line_per_cancellation_and_marketplace_id"
+            ),
         ),
         migrations.AddIndex(
-            model_name='decision',
-            index=models.Index(condition=models.Q(('state__in', ('recorded', 'sending', 'accepted'))), fields=['due_at'], name='decisions_due'),
+            model_name="decision",
+            index=models.Index(
+                condition=models.Q(("state__in", ("recorded", "sending", "accepted"))),
+                fields=["due_at"],
+                name="decisions_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='decision',
-            index=models.Index(models.F('shop'), models.OrderBy(models.F('id'), descending=True), name='decisions_of_a_shop'),
+            model_name="decision",
+            index=models.Index(
+                models.F("shop"), models.OrderBy(models.F("id"), descending=True), name="decisions_of_a_shop"
+            ),
         ),
         migrations.AddIndex(
-            model_name='decision',
-            index=models.Index(condition=models.Q(('state', 'stalled')), fields=['state'], name='decisions_stalled'),
+            model_name="decision",
+            index=models.Index(condition=models.Q(("state", "stalled")), fields=["state"], name="decisions_stalled"),
         ),
         migrations.AddConstraint(
-            model_name='decision',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ('recorded', 'sending', 'accepted', 'stalled'))), fields=('cancellation',), name='one_live_decision_per_cancellation'),
+            model_name="decision",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ("recorded", "sending", "accepted", "stalled"))),
+                fields=("cancellation",),
+                name="one_live_decision_per_cancellation",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='decision',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ('recorded', 'sending', 'accepted', 'stalled')), ('verdict', 'cancel_items')), fields=('order',), name='one_live_item_cancellation_per_order'),
+            model_name="decision",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(
+                    ("state__in", ("recorded", "sending", "accepted", "stalled")), ("verdict", "cancel_items")
+                ),
+                fields=("order",),
+                name="one_live_item_cancellation_per_order",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='decision',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('cancellation__isnull', True), ('order__isnull', False), ('verdict', 'cancel_items')), models.Q(models.Q(('verdict', 'cancel_items'), _negated=True), ('cancellation__isnull', False)), _connector='OR'), name='decision_is_about_a_cancellation_or_about_items'),
+            model_name="decision",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("cancellation__isnull", True), ("order__isnull", False), ("verdict", "cancel_items")),
+                    models.Q(models.Q(("verdict", "cancel_items"), _negated=True), ("cancellation__isnull", False)),
+                    _connector="OR",
+                ),
+                name="decision_is_about_a_cancellation_or_about_items",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='decision',
-            constraint=models.CheckConstraint(condition=models.Q(('state', 'stalled'), ('stalled_because', ''), _connector='XOR'), name='stalled_decisions_say_why'),
+            model_name="decision",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state", "stalled"), ("stalled_because", ""), _connector="XOR"),
+                name="stalled_decisions_say_why",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.UniqueConstraint(fields=('decision', 'number'), name='attempts_are_numbered'),
+            model_name="attempt",
+            constraint=models.UniqueConstraint(fields=("decision", "number"), name="attempts_are_numbered"),
         ),
         migrations.AddConstraint(
-            model_name='decisionline',
-            constraint=models.UniqueConstraint(fields=('decision', 'line_item'), name='one_row_per_decision_and_line_item'),
+            model_name="decisionline",
+            constraint=models.UniqueConstraint(
+                fields=("decision", "line_item"), name="one_row_per_decision_and_line_item"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='decisionline',
-            constraint=models.CheckConstraint(condition=models.Q(('quantity__gte', 1)), name='cancelled_quantity_is_positive'),
+            model_name="decisionline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("quantity__gte", 1)), name="cancelled_quantity_is_positive"
+            ),
         ),
         migrations.AddIndex(
-            model_name='event',
-            index=models.Index(fields=['cancellation', 'at'], name='events_of_a_cancellation'),
+            model_name="event",
+            index=models.Index(fields=["cancellation", "at"], name="events_of_a_cancellation"),
         ),
         migrations.AddConstraint(
-            model_name='pushednotification',
-            constraint=models.UniqueConstraint(fields=('shop', 'notification_id'), name='one_row_per_notification'),
+            model_name="pushednotification",
+            constraint=models.UniqueConstraint(fields=("shop", "notification_id"), name="one_row_per_notification"),
         ),
     ]

@@ -7,147 +7,204 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('shops', '0001_initial'),
+        ("shops", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Order',
+            name="Order",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('marketplace_id', models.CharField(verbose_name='order id')),
-                ('status', models.CharField(verbose_name='status')),
-                ('currency', models.CharField(max_length=3, verbose_name='currency')),
-                ('total', models.DecimalField(decimal_places=4, default=Decimal('0'), max_digits=19, verbose_name='total')),
-                ('subtotal', models.DecimalField(decimal_places=4, default=Decimal('0'), max_digits=19, verbose_name='products')),
-                ('shipping_fee', models.DecimalField(decimal_places=4, default=Decimal('0'), max_digits=19, verbose_name='shipping')),
-                ('tax', models.DecimalField(decimal_places=4, default=Decimal('0'), max_digits=19, verbose_name='tax')),
-                ('created_at', models.DateTimeField(verbose_name='ordered')),
-                ('updated_at', models.DateTimeField(verbose_name='changed at the marketplace')),
-                ('paid_at', models.DateTimeField(blank=True, null=True, verbose_name='paid')),
-                ('shipped_at', models.DateTimeField(blank=True, null=True, verbose_name='shipped')),
-                ('cancelled_at', models.DateTimeField(blank=True, null=True, verbose_name='cancelled')),
-                ('ship_by', models.DateTimeField(blank=True, null=True, verbose_name='ship by')),
-                ('is_cancel_requested', models.BooleanField(default=False, verbose_name='buyer asks to cancel')),
-                ('cancel_requested_at', models.DateTimeField(blank=True, null=True, verbose_name='cancellation asked for')),
-                ('is_on_hold', models.BooleanField(default=False, verbose_name='on hold')),
-                ('is_shipped', models.BooleanField(default=False, verbose_name='shipped')),
-                ('is_cancelled', models.BooleanField(default=False, verbose_name='cancelled')),
-                ('is_cash_on_delivery', models.BooleanField(default=False, verbose_name='cash on delivery')),
-                ('cancelled_by', models.CharField(blank=True, verbose_name='cancelled by')),
-                ('cancel_reason', models.CharField(blank=True, verbose_name='cancel reason')),
-                ('fulfillment_type', models.CharField(blank=True, verbose_name='fulfilled by')),
-                ('shipping_type', models.CharField(blank=True, verbose_name='shipped by')),
-                ('delivery_option_id', models.CharField(blank=True)),
-                ('delivery_option_name', models.CharField(blank=True, verbose_name='delivery')),
-                ('shipping_provider', models.CharField(blank=True, verbose_name='carrier')),
-                ('tracking_number', models.CharField(blank=True, verbose_name='tracking number')),
-                ('warehouse_id', models.CharField(blank=True)),
-                ('payment_method', models.CharField(blank=True, verbose_name='payment')),
-                ('buyer_id', models.CharField(blank=True)),
-                ('buyer_message', models.TextField(blank=True, verbose_name='message from the buyer')),
-                ('recipient_name', models.CharField(blank=True, verbose_name='recipient')),
-                ('recipient_region', models.CharField(blank=True)),
-                ('recipient_address', models.TextField(blank=True, verbose_name='address')),
-                ('extra', models.JSONField(blank=True, default=dict, verbose_name='fields we do not know')),
-                ('shop', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='shops.shop')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("marketplace_id", models.CharField(verbose_name="order id")),
+                ("status", models.CharField(verbose_name="status")),
+                ("currency", models.CharField(max_length=3, verbose_name="currency")),
+                (
+                    "total",
+                    models.DecimalField(decimal_places=4, default=Decimal("0"), max_digits=19, verbose_name="total"),
+                ),
+                (
+                    "subtotal",
+                    models.DecimalField(decimal_places=4, default=Decimal("0"), max_digits=19, verbose_name="products"),
+                ),
+                (
+                    "shipping_fee",
+                    models.DecimalField(decimal_places=4, default=Decimal("0"), max_digits=19, verbose_name="shipping"),
+                ),
+                ("tax", models.DecimalField(decimal_places=4, default=Decimal("0"), max_digits=19, verbose_name="tax")),
+                ("created_at", models.DateTimeField(verbose_name="ordered")),
+                ("updated_at", models.DateTimeField(verbose_name="changed at the marketplace")),
+                ("paid_at", models.DateTimeField(blank=True, null=True, verbose_name="paid")),
+                ("shipped_at", models.DateTimeField(blank=True, null=True, verbose_name="shipped")),
+                ("cancelled_at", models.DateTimeField(blank=True, null=True, verbose_name="cancelled")),
+                ("ship_by", models.DateTimeField(blank=True, null=True, verbose_name="ship by")),
+                ("is_cancel_requested", models.BooleanField(default=False, verbose_name="buyer asks to cancel")),
+                (
+                    "cancel_requested_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="cancellation asked for"),
+                ),
+                ("is_on_hold", models.BooleanField(default=False, verbose_name="on hold")),
+                ("is_shipped", models.BooleanField(default=False, verbose_name="shipped")),
+                ("is_cancelled", models.BooleanField(default=False, verbose_name="cancelled")),
+                ("is_cash_on_delivery", models.BooleanField(default=False, verbose_name="cash on delivery")),
+                ("cancelled_by", models.CharField(blank=True, verbose_name="cancelled by")),
+                ("cancel_reason", models.CharField(blank=True, verbose_name="cancel reason")),
+                ("fulfillment_type", models.CharField(blank=True, verbose_name="fulfilled by")),
+                ("shipping_type", models.CharField(blank=True, verbose_name="shipped by")),
+                ("delivery_option_id", models.CharField(blank=True)),
+                ("delivery_option_name", models.CharField(blank=True, verbose_name="delivery")),
+                ("shipping_provider", models.CharField(blank=True, verbose_name="carrier")),
+                ("tracking_number", models.CharField(blank=True, verbose_name="tracking number")),
+                ("warehouse_id", models.CharField(blank=True)),
+                ("payment_method", models.CharField(blank=True, verbose_name="payment")),
+                ("buyer_id", models.CharField(blank=True)),
+                ("buyer_message", models.TextField(blank=True, verbose_name="message from the buyer")),
+                ("recipient_name", models.CharField(blank=True, verbose_name="recipient")),
+                ("recipient_region", models.CharField(blank=True)),
+                ("recipient_address", models.TextField(blank=True, verbose_name="address")),
+                ("extra", models.JSONField(blank=True, default=dict, verbose_name="fields we do not know")),
+                (
+                    "shop",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="orders", to="shops.shop"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'order',
-                'verbose_name_plural': 'orders',
-                'ordering': ['-created_at', '-pk'],
+                "verbose_name": "order",
+                "verbose_name_plural": "orders",
+                "ordering": ["-created_at", "-pk"],
             },
         ),
         migrations.CreateModel(
-            name='LineItem',
+            name="LineItem",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('marketplace_id', models.CharField(verbose_name='line item id')),
-                ('status', models.CharField(verbose_name='status')),
-                ('product_id', models.CharField(blank=True)),
-                ('product_name', models.CharField(verbose_name='product')),
-                ('sku_id', models.CharField(blank=True)),
-                ('sku_name', models.CharField(blank=True, verbose_name='variant')),
-                ('seller_sku', models.CharField(blank=True, verbose_name='SKU')),
-                ('image_url', models.CharField(blank=True, verbose_name='picture')),
-                ('quantity', models.PositiveIntegerField(default=1, verbose_name='quantity')),
-                ('currency', models.CharField(max_length=3, verbose_name='currency')),
-                ('price', models.DecimalField(decimal_places=4, default=Decimal('0'), max_digits=19, verbose_name='price')),
-                ('original_price', models.DecimalField(decimal_places=4, default=Decimal('0'), max_digits=19, verbose_name='list price')),
-                ('package_id', models.CharField(blank=True, verbose_name='package')),
-                ('package_status', models.CharField(blank=True, verbose_name='package status')),
-                ('tracking_number', models.CharField(blank=True, verbose_name='tracking number')),
-                ('cancelled_by', models.CharField(blank=True, verbose_name='cancelled by')),
-                ('cancel_reason', models.CharField(blank=True, verbose_name='cancel reason')),
-                ('is_shipped', models.BooleanField(default=False, verbose_name='shipped')),
-                ('is_cancelled', models.BooleanField(default=False, verbose_name='cancelled')),
-                ('is_gift', models.BooleanField(default=False, verbose_name='gift')),
-                ('extra', models.JSONField(blank=True, default=dict, verbose_name='fields we do not know')),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='orders.order')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("marketplace_id", models.CharField(verbose_name="line item id")),
+                ("status", models.CharField(verbose_name="status")),
+                ("product_id", models.CharField(blank=True)),
+                ("product_name", models.CharField(verbose_name="product")),
+                ("sku_id", models.CharField(blank=True)),
+                ("sku_name", models.CharField(blank=True, verbose_name="variant")),
+                ("seller_sku", models.CharField(blank=True, verbose_name="SKU")),
+                ("image_url", models.CharField(blank=True, verbose_name="picture")),
+                ("quantity", models.PositiveIntegerField(default=1, verbose_name="quantity")),
+                ("currency", models.CharField(max_length=3, verbose_name="currency")),
+                (
+                    "price",
+                    models.DecimalField(decimal_places=4, default=Decimal("0"), max_digits=19, verbose_name="price"),
+                ),
+                (
+                    "original_price",
+                    models.DecimalField(
+                        decimal_places=4, default=Decimal("0"), max_digits=19, verbose_name="list price"
+                    ),
+                ),
+                ("package_id", models.CharField(blank=True, verbose_name="package")),
+                ("package_status", models.CharField(blank=True, verbose_name="package status")),
+                ("tracking_number", models.CharField(blank=True, verbose_name="tracking number")),
+                ("cancelled_by", models.CharField(blank=True, verbose_name="cancelled by")),
+                ("cancel_reason", models.CharField(blank=True, verbose_name="cancel reason")),
+                ("is_shipped", models.BooleanField(default=False, verbose_name="shipped")),
+                ("is_cancelled", models.BooleanField(default=False, verbose_name="cancelled")),
+                ("is_gift", models.BooleanField(default=False, verbose_name="gift")),
+                ("extra", models.JSONField(blank=True, default=dict, verbose_name="fields we do not know")),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="lines", to="orders.order"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'line item',
-                'verbose_name_plural': 'line items',
-                'ordering': ['pk'],
+                "verbose_name": "line item",
+                "verbose_name_plural": "line items",
+                "ordering": ["pk"],
             },
         ),
         migrations.CreateModel(
-            name='Package',
+            name="Package",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('marketplace_id', models.CharField(verbose_name='package id')),
-                ('status', models.CharField(blank=True, verbose_name='status')),
-                ('tracking_number', models.CharField(blank=True, verbose_name='tracking number')),
-                ('shipping_provider', models.CharField(blank=True, verbose_name='carrier')),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='packages', to='orders.order')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("marketplace_id", models.CharField(verbose_name="package id")),
+                ("status", models.CharField(blank=True, verbose_name="status")),
+                ("tracking_number", models.CharField(blank=True, verbose_name="tracking number")),
+                ("shipping_provider", models.CharField(blank=True, verbose_name="carrier")),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="packages", to="orders.order"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'package',
-                'verbose_name_plural': 'packages',
+                "verbose_name": "package",
+                "verbose_name_plural": "packages",
             },
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(models.F('shop'), models.OrderBy(models.F('created_at'), descending=True), models.OrderBy(models.F('id'), descending=True), name='orders_of_a_shop_newest_first'),
+            model_name="order",
+            index=models.Index(
+                models.F("shop"),
+                models.OrderBy(models.F("created_at"), descending=True),
+                models.OrderBy(models.F("id"), descending=True),
+                name="orders_of_a_shop_newest_first",
+            ),
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(models.OrderBy(models.F('created_at'), descending=True), models.OrderBy(models.F('id'), descending=True), name='orders_newest_first'),
+            model_name="order",
+            index=models.Index(
+                models.OrderBy(models.F("created_at"), descending=True),
+                models.OrderBy(models.F("id"), descending=True),
+                name="orders_newest_first",
+            ),
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['marketplace_id'], name='order_id_starts_with', opclasses=['varchar_pattern_ops']),
+            model_name="order",
+            index=models.Index(
+                fields=["marketplace_id"], name="order_id_starts_with", opclasses=["varchar_pattern_ops"]
+            ),
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(condition=models.Q(('tracking_number', ''), _negated=True), fields=['tracking_number'], name='order_by_tracking'),
+            model_name="order",
+            index=models.Index(
+                condition=models.Q(("tracking_number", ""), _negated=True),
+                fields=["tracking_number"],
+                name="order_by_tracking",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.UniqueConstraint(fields=('shop', 'marketplace_id'), name='one_order_per_shop_and_marketplace_id'),
+            model_name="order",
+            constraint=models.UniqueConstraint(
+                fields=("shop", "marketplace_id"), name="one_order_per_shop_and_marketplace_id"
+            ),
         ),
         migrations.AddIndex(
-            model_name='lineitem',
-            index=models.Index(fields=['sku_id'], name='line_items_of_a_sku'),
+            model_name="lineitem",
+            index=models.Index(fields=["sku_id"], name="line_items_of_a_sku"),
         ),
         migrations.AddIndex(
-            model_name='lineitem',
-            index=models.Index(fields=['seller_sku'], name='line_seller_sku_starts_with', opclasses=['varchar_pattern_ops']),
+            model_name="lineitem",
+            index=models.Index(
+                fields=["seller_sku"], name="line_seller_sku_starts_with", opclasses=["varchar_pattern_ops"]
+            ),
         ),
         migrations.AddConstraint(
-            model_name='lineitem',
-            constraint=models.UniqueConstraint(fields=('order', 'marketplace_id'), name='one_line_per_order_and_marketplace_id'),
+            model_name="lineitem",
+            constraint=models.UniqueConstraint(
+                fields=("order", "marketplace_id"), name="one_line_per_order_and_marketplace_id"
+            ),
         ),
         migrations.AddIndex(
-            model_name='package',
-            index=models.Index(fields=['marketplace_id'], name='package_by_id'),
+            model_name="package",
+            index=models.Index(fields=["marketplace_id"], name="package_by_id"),
         ),
         migrations.AddConstraint(
-            model_name='package',
-            constraint=models.UniqueConstraint(fields=('order', 'marketplace_id'), name='one_package_per_order_and_marketplace_id'),
+            model_name="package",
+            constraint=models.UniqueConstraint(
+                fields=("order", "marketplace_id"), name="one_package_per_order_and_marketplace_id"
+            ),
         ),
     ]

@@ -55,8 +55,11 @@ def _order(world: World, wish: Mapping[str, Any]) -> Order:
         if order_id not in world.orders:
             raise ValueError("no such order")
         return world.orders[order_id]
-    shops = {shop.id for shop in world.shops.values() if wish.get("shop_id", shop.id) == shop.id
-             and wish.get("region", shop.region) == shop.region}
+    shops = {
+        shop.id
+        for shop in world.shops.values()
+        if wish.get("shop_id", shop.id) == shop.id and wish.get("region", shop.region) == shop.region
+    }
     possible = [order for order in world.orders.values() if order.shop.id in shops and may_request(order)]
     if not possible:
         raise ValueError("no order there can be asked for")

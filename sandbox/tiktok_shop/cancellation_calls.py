@@ -34,11 +34,19 @@ def search_cancellations(world: World, call: Call) -> bytes:
     by = query.get("sort_field", "create_time")
     filters = sorted((name, value) for name, value in body.items() if name != "locale")
     page = world.pager.page(
-        either_timeline(by, shop.cancellations_created, shop.cancellations_updated), shop.version, Wanted(
-            since=body.get(by + "_ge"), until=body.get(by + "_lt"), descending=query.get("sort_order") == "DESC",
-            size=query.get("page_size", 10), token=query.get("page_token", ""),
+        either_timeline(by, shop.cancellations_created, shop.cancellations_updated),
+        shop.version,
+        Wanted(
+            since=body.get(by + "_ge"),
+            until=body.get(by + "_lt"),
+            descending=query.get("sort_order") == "DESC",
+            size=query.get("page_size", 10),
+            token=query.get("page_token", ""),
             question=f"cancellations {shop.id} {by} {query.get('sort_order')} {filters}",
-            find=world.cancellations.__getitem__, keep=_filter(body, by)))
+            find=world.cancellations.__getitem__,
+            keep=_filter(body, by),
+        ),
+    )
     records = [world.encoder.cancellation(each, locale) for each in page.records]
     return paged(b"cancellations", records, page.total, page.next_token)
 

@@ -34,11 +34,17 @@ class Field:
     def load(cls, name: str, row: dict[str, Any]) -> Self:
         values = row.get("values")
         return cls(
-            name=name, kind=row["type"], required=row.get("required", False),
-            minimum=row.get("min"), maximum=row.get("max"),
-            min_length=row.get("min_length", 0), max_length=row.get("max_length"),
-            min_count=row.get("min_count", 0), max_count=row.get("max_count"),
-            values=frozenset(values) if values is not None else None, fields=load_fields(row.get("fields", {})),
+            name=name,
+            kind=row["type"],
+            required=row.get("required", False),
+            minimum=row.get("min"),
+            maximum=row.get("max"),
+            min_length=row.get("min_length", 0),
+            max_length=row.get("max_length"),
+            min_count=row.get("min_count", 0),
+            max_count=row.get("max_count"),
+            values=frozenset(values) if values is not None else None,
+            fields=load_fields(row.get("fields", {})),
         )
 
 
@@ -67,11 +73,18 @@ class Endpoint:
     def load(cls, slug: str, row: dict[str, Any]) -> Self:
         pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(row["path"]))
         return cls(
-            slug=slug, method=row["method"], path=row["path"], versions=tuple(row.get("versions", ["202309"])),
-            scopes=tuple(row.get("scopes", [])), shop_cipher=row.get("shop_cipher", "required"),
-            media=row.get("media", "json"), invalid=row.get("invalid", INVALID_PARAMETER),
-            unsigned=row.get("unsigned", False), query=load_fields(row.get("query", {})),
-            body=load_fields(row.get("body", {})), pattern=re.compile(pattern),
+            slug=slug,
+            method=row["method"],
+            path=row["path"],
+            versions=tuple(row.get("versions", ["202309"])),
+            scopes=tuple(row.get("scopes", [])),
+            shop_cipher=row.get("shop_cipher", "required"),
+            media=row.get("media", "json"),
+            invalid=row.get("invalid", INVALID_PARAMETER),
+            unsigned=row.get("unsigned", False),
+            query=load_fields(row.get("query", {})),
+            body=load_fields(row.get("body", {})),
+            pattern=re.compile(pattern),
         )
 
 
@@ -88,8 +101,11 @@ class Contract:
 
     def find(self, method: str, path: str) -> tuple[Endpoint, dict[str, str]]:
         """The call meant and its path parameters. Refuses an unknown path, then version, then method."""
-        hits = [(endpoint, match.groupdict()) for endpoint in self.endpoints.values()
-                if (match := endpoint.pattern.fullmatch(path))]
+        hits = [
+            (endpoint, match.groupdict())
+            for endpoint in self.endpoints.values()
+            if (match := endpoint.pattern.fullmatch(path))
+        ]
         hits.sort(key=lambda hit: len(hit[1]))
         hits = [hit for hit in hits if VERSION.fullmatch(hit[1].get("version", "000000"))]
         if not hits:

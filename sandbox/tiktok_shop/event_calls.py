@@ -13,8 +13,15 @@ from sandbox.tiktok_shop.world import World
 
 
 def get_webhooks(world: World, call: Call) -> bytes:
-    webhooks = [{"event_type": event_type, "address": webhook.address, "create_time": webhook.create_time,
-                 "update_time": webhook.update_time} for event_type, webhook in call.of.webhooks.items()]
+    webhooks = [
+        {
+            "event_type": event_type,
+            "address": webhook.address,
+            "create_time": webhook.create_time,
+            "update_time": webhook.update_time,
+        }
+        for event_type, webhook in call.of.webhooks.items()
+    ]
     return dumps({"webhooks": webhooks, "total_count": len(webhooks)})
 
 
@@ -24,16 +31,28 @@ def update_webhook(world: World, call: Call) -> bytes:
     check_address(address, strict=world.switches.strict_webhook_urls)
     earlier = call.of.webhooks.get(event_type)
     call.of.webhooks[event_type] = Webhook(address, earlier.create_time if earlier else call.now, call.now)
-    world.ledger.write(call.now, "webhook.updated", shop_id=call.of.id, actor="seller", request_id=call.request_id,
-                       detail={"event_type": event_type, "address": address})
+    world.ledger.write(
+        call.now,
+        "webhook.updated",
+        shop_id=call.of.id,
+        actor="seller",
+        request_id=call.request_id,
+        detail={"event_type": event_type, "address": address},
+    )
     return b"{}"
 
 
 def delete_webhook(world: World, call: Call) -> bytes:
     """Succeeds whether or not there was one."""
     if call.of.webhooks.pop(call.body["event_type"], None) is not None:
-        world.ledger.write(call.now, "webhook.deleted", shop_id=call.of.id, actor="seller",
-                           request_id=call.request_id, detail={"event_type": call.body["event_type"]})
+        world.ledger.write(
+            call.now,
+            "webhook.deleted",
+            shop_id=call.of.id,
+            actor="seller",
+            request_id=call.request_id,
+            detail={"event_type": call.body["event_type"]},
+        )
     return b"{}"
 
 

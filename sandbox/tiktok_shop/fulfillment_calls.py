@@ -27,20 +27,34 @@ def search_package(world: World, call: Call) -> bytes:
     shop, query, body = _shop_or_only_one(world, call), call.query, call.body
     by = "update_time" if query.get("sort_field") == "update_time" else "create_time"
     page = world.pager.page(
-        either_timeline(by, shop.packages_created, shop.packages_updated), shop.version, Wanted(
-            since=body.get(by + "_ge"), until=body.get(by + "_lt"),
-            descending=query.get("sort_order", "DESC") == "DESC", size=query["page_size"],
+        either_timeline(by, shop.packages_created, shop.packages_updated),
+        shop.version,
+        Wanted(
+            since=body.get(by + "_ge"),
+            until=body.get(by + "_lt"),
+            descending=query.get("sort_order", "DESC") == "DESC",
+            size=query["page_size"],
             token=query.get("page_token", ""),
             question=f"packages {shop.id} {by} {query.get('sort_order')} {sorted(body.items())}",
-            find=world.packages.__getitem__, keep=_filter(body, by)))
+            find=world.packages.__getitem__,
+            keep=_filter(body, by),
+        ),
+    )
     return paged(b"packages", [dumps(package_summary(each)) for each in page.records], page.total, page.next_token)
 
 
 def handover_time_slots(world: World, call: Call) -> bytes:
     """Three slots on each of the next two days, the same for anybody who asks within the hour."""
     _package(world, call, call.path["package_id"], code=21001001)
-    return dumps({"can_pickup": True, "can_drop_off": True, "can_van_collection": False,
-                  "drop_off_point_url": world.base_url + "/", "pickup_slots": _slots(call.now)})
+    return dumps(
+        {
+            "can_pickup": True,
+            "can_drop_off": True,
+            "can_van_collection": False,
+            "drop_off_point_url": world.base_url + "/",
+            "pickup_slots": _slots(call.now),
+        }
+    )
 
 
 def shipping_providers(world: World, call: Call) -> bytes:
@@ -112,9 +126,15 @@ def update_shipping_info(world: World, call: Call) -> bytes:
     world.tracking_numbers.add(package.tracking_number)
     world.package_changed(package, call.now)
     world.order_changed(order, call.now)
-    world.ledger.write(call.now, "package.tracking_changed", shop_id=order.shop.id, order_id=order.id,
-                       package_id=package.id, detail={"tracking_number": package.tracking_number},
-                       **call.seller.marks())
+    world.ledger.write(
+        call.now,
+        "package.tracking_changed",
+        shop_id=order.shop.id,
+        order_id=order.id,
+        package_id=package.id,
+        detail={"tracking_number": package.tracking_number},
+        **call.seller.marks(),
+    )
     return b"{}"
 
 
@@ -173,7 +193,8 @@ def _check_tracking(world: World, order: Order, tracking: str, provider_id: str)
 
 def _check_slot(now: int, slot: dict[str, int] | None) -> None:
     if slot is not None and not any(
-            slot["start_time"] == each["start_time"] and slot["end_time"] == each["end_time"] for each in _slots(now)):
+        slot["start_time"] == each["start_time"] and slot["end_time"] == each["end_time"] for each in _slots(now)
+    ):
         raise Refusal(21011053)
 
 
@@ -205,8 +226,14 @@ def _package_for(world: World, order: Order, lines: list[Line], now: int) -> Pac
         if package.rts_time is None and set(package.line_ids) & set(line_ids):
             package.line_ids = [each for each in package.line_ids if each not in line_ids]
             world.package_changed(package, now)
-    package = Package(id=world.ids.next("package"), order_id=order.id, line_ids=line_ids, status="TO_FULFILL",
-                      create_time=now, update_time=now)
+    package = Package(
+        id=world.ids.next("package"),
+        order_id=order.id,
+        line_ids=line_ids,
+        status="TO_FULFILL",
+        create_time=now,
+        update_time=now,
+    )
     order.packages.append(package)
     world.package_added(package, order.shop)
     return package

@@ -97,8 +97,9 @@ class Gateway:
     def _check_sign(self, raw: RawCall) -> None:
         if not raw.query.get("sign"):
             raise Refusal(INVALID_PARAMETER, "Missing credentials. The 'sign' query parameter is missing")
-        expected = signing.request_signature(self.tokens.app_secret, raw.path, raw.query,
-                                             raw.headers.get("content-type", ""), raw.body)
+        expected = signing.request_signature(
+            self.tokens.app_secret, raw.path, raw.query, raw.headers.get("content-type", ""), raw.body
+        )
         if not signing.same(expected, raw.query["sign"]):
             raise Refusal(106001)
 
@@ -107,8 +108,11 @@ class Gateway:
         return self.tokens.opened(token, now)
 
     def _shop(self, raw: RawCall, endpoint: Endpoint, grant: Grant) -> Shop | None:
-        for name, words in (("shop_id", "Invalid identifier"), ("version", "Invalid API version"),
-                            ("category_asset_cipher", "Unexpected identifier")):
+        for name, words in (
+            ("shop_id", "Invalid identifier"),
+            ("version", "Invalid API version"),
+            ("category_asset_cipher", "Unexpected identifier"),
+        ):
             if name in raw.query:
                 raise Refusal(INVALID_PARAMETER, f"{words}. The '{name}' query parameter is not accepted")
         cipher = raw.query.get("shop_cipher")

@@ -11,9 +11,21 @@ import random
 class Ids:
     """A stream of ids a kind. Each walks its range in a scrambled order without ever repeating."""
 
-    PREFIX = {"order": "57", "line": "58", "package": "115", "cancel": "403", "cancel_line": "404", "product": "172",
-              "sku": "173", "user": "702", "shop": "749", "notification": "732", "open": "701", "option": "709",
-              "warehouse": "695"}
+    PREFIX = {
+        "order": "57",
+        "line": "58",
+        "package": "115",
+        "cancel": "403",
+        "cancel_line": "404",
+        "product": "172",
+        "sku": "173",
+        "user": "702",
+        "shop": "749",
+        "notification": "732",
+        "open": "701",
+        "option": "709",
+        "warehouse": "695",
+    }
 
     def __init__(self, seed: int) -> None:
         self._seed = seed

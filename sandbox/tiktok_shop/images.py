@@ -44,9 +44,20 @@ class Images:
         self.kept[uri] = Image(uri, content, mime_type, width, height)
         world.uploaded[uri] = call.grant.seller_id if call.grant else ""
         url = f"{world.base_url}/images/{uri}"
-        world.ledger.write(call.now, "image.uploaded", actor="seller", request_id=call.request_id,
-                           detail={"uri": uri, "bytes": len(content), "mime_type": mime_type, "width": width,
-                                   "height": height, "use_case": use_case})
+        world.ledger.write(
+            call.now,
+            "image.uploaded",
+            actor="seller",
+            request_id=call.request_id,
+            detail={
+                "uri": uri,
+                "bytes": len(content),
+                "mime_type": mime_type,
+                "width": width,
+                "height": height,
+                "use_case": use_case,
+            },
+        )
         return dumps({"uri": uri, "url": url, "height": height, "width": width, "use_case": use_case})
 
 
@@ -56,6 +67,7 @@ def look_at(content: bytes) -> tuple[str, int, int]:
         return _look_at_heic(content)
     from PIL import Image as Pillow
     from PIL import UnidentifiedImageError
+
     Pillow.MAX_IMAGE_PIXELS = None  # nothing is unpacked, only the header is read
     try:
         with Pillow.open(io.BytesIO(content)) as image:
@@ -76,7 +88,9 @@ def _look_at_heic(content: bytes) -> tuple[str, int, int]:
     sizes = []
     place = content.find(b"ispe")
     while place != -1 and len(content) >= place + 16:
-        sizes.append((int.from_bytes(content[place + 8:place + 12]), int.from_bytes(content[place + 12:place + 16])))
+        sizes.append(
+            (int.from_bytes(content[place + 8 : place + 12]), int.from_bytes(content[place + 12 : place + 16]))
+        )
         place = content.find(b"ispe", place + 4)
     if not sizes:
         raise Refusal(12038002)

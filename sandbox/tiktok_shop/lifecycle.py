@@ -66,8 +66,9 @@ def request_cancellation(world: World, order: Order, lines: list[Line], reason: 
     return cancellation
 
 
-def approve(world: World, cancellation: Cancellation, at: int, doer: Doer,
-            effect: str = "cancellation.approved") -> None:
+def approve(
+    world: World, cancellation: Cancellation, at: int, doer: Doer, effect: str = "cancellation.approved"
+) -> None:
     order = cancellation.order
     order.pending_cancel_id = None
     world.cancellation_changed(cancellation, at, SUCCESS)
@@ -85,13 +86,15 @@ def close(world: World, cancellation: Cancellation, at: int, doer: Doer, effect:
     _write(world, effect, cancellation, at, doer, **detail)
 
 
-def cancel_at_once(world: World, order: Order, lines: list[Line], reason: str, at: int, *, role: str,
-                   doer: Doer) -> Cancellation:
+def cancel_at_once(
+    world: World, order: Order, lines: list[Line], reason: str, at: int, *, role: str, doer: Doer
+) -> Cancellation:
     """A cancellation nobody has to answer: by the seller, the platform, or a buyer in time."""
     cancellation = _record(world, order, lines, reason, at, kind="CANCEL", role=role, status=SUCCESS)
     world.cancellation_added(cancellation)
-    _write(world, "order.cancelled", cancellation, at, doer, reason=reason,
-           whole_order=len(lines) == len(order.open_lines))
+    _write(
+        world, "order.cancelled", cancellation, at, doer, reason=reason, whole_order=len(lines) == len(order.open_lines)
+    )
     _cancel_lines(world, order, lines, reason, at, role)
     expect_refund(world, cancellation, at)
     return cancellation
@@ -99,9 +102,11 @@ def cancel_at_once(world: World, order: Order, lines: list[Line], reason: str, a
 
 def watch_deadline(world: World, cancellation: Cancellation) -> None:
     """At the deadline silence approves."""
+
     def decide(at: int) -> None:
         if cancellation.status == PENDING:
             approve(world, cancellation, at, SYSTEM, effect="cancellation.auto_approved")
+
     if cancellation.deadline is not None:
         world.schedule.at(cancellation.deadline, decide)
 
@@ -111,16 +116,26 @@ def expect_refund(world: World, cancellation: Cancellation, at: int) -> None:
         if cancellation.status == SUCCESS:
             world.cancellation_changed(cancellation, then, COMPLETE)
             _write(world, "cancellation.completed", cancellation, then, SYSTEM)
+
     if cancellation.refund_due is None:
         cancellation.refund_due = at + world.switches.refund_minutes * 60
     world.schedule.at(cancellation.refund_due, refund)
 
 
-def _record(world: World, order: Order, lines: list[Line], reason: str, at: int, *, kind: str, role: str,
-            status: str) -> Cancellation:
+def _record(
+    world: World, order: Order, lines: list[Line], reason: str, at: int, *, kind: str, role: str, status: str
+) -> Cancellation:
     return Cancellation(
-        id=world.ids.next("cancel"), order=order, kind=kind, status=status, role=role, reason=reason, create_time=at,
-        update_time=at, lines=[CancelLine(world.ids.next("cancel_line"), line) for line in lines])
+        id=world.ids.next("cancel"),
+        order=order,
+        kind=kind,
+        status=status,
+        role=role,
+        reason=reason,
+        create_time=at,
+        update_time=at,
+        lines=[CancelLine(world.ids.next("cancel_line"), line) for line in lines],
+    )
 
 
 def _cancel_lines(world: World, order: Order, lines: list[Line], reason: str, at: int, by: str) -> None:
@@ -140,8 +155,16 @@ def _cancel_lines(world: World, order: Order, lines: list[Line], reason: str, at
 
 
 def _write(world: World, effect: str, cancellation: Cancellation, at: int, doer: Doer, **detail: Any) -> None:
-    world.ledger.write(at, effect, shop_id=cancellation.order.shop.id, order_id=cancellation.order.id,
-                       cancel_id=cancellation.id, line_item_ids=cancellation.line_ids, detail=detail, **doer.marks())
+    world.ledger.write(
+        at,
+        effect,
+        shop_id=cancellation.order.shop.id,
+        order_id=cancellation.order.id,
+        cancel_id=cancellation.id,
+        line_item_ids=cancellation.line_ids,
+        detail=detail,
+        **doer.marks(),
+    )
 
 
 # ---- shipping ----------------------------------------------------------------------------------------------------
@@ -155,14 +178,27 @@ def ship(world: World, order: Order, package: Package, at: int, doer: Doer) -> N
         if line.id in package.line_ids:
             line.status, line.package_id = "AWAITING_COLLECTION", package.id
     world.package_changed(package, at, "PROCESSING")
-    world.ledger.write(at, "package.shipped", shop_id=order.shop.id, order_id=order.id, package_id=package.id,
-                       line_item_ids=list(package.line_ids), detail={"tracking_number": package.tracking_number},
-                       **doer.marks())
+    world.ledger.write(
+        at,
+        "package.shipped",
+        shop_id=order.shop.id,
+        order_id=order.id,
+        package_id=package.id,
+        line_item_ids=list(package.line_ids),
+        detail={"tracking_number": package.tracking_number},
+        **doer.marks(),
+    )
     all_shipped = all(line.status == "AWAITING_COLLECTION" for line in order.open_lines)
     world.order_changed(order, at, "AWAITING_COLLECTION" if all_shipped else "PARTIALLY_SHIPPING")
     if order.pending_cancel_id is not None:
-        close(world, world.cancellations[order.pending_cancel_id], at, doer, "cancellation.rejected_by_shipping",
-              package_id=package.id)
+        close(
+            world,
+            world.cancellations[order.pending_cancel_id],
+            at,
+            doer,
+            "cancellation.rejected_by_shipping",
+            package_id=package.id,
+        )
     if all_shipped:
         expect_progress(world, order)
 
@@ -181,6 +217,7 @@ def expect_progress(world: World, order: Order) -> None:
         if order.status == status:
             _take_step(world, order, at)
             expect_progress(world, order)
+
     world.schedule.at(due, step)
 
 
@@ -204,8 +241,15 @@ def _next_step_at(order: Order) -> int | None:
 def _take_step(world: World, order: Order, at: int) -> None:
     match order.status:
         case "UNPAID":
-            cancel_at_once(world, order, order.open_lines, system_reason(order, "system_cancel_unpaid_time_out"), at,
-                           role="SYSTEM", doer=SYSTEM)
+            cancel_at_once(
+                world,
+                order,
+                order.open_lines,
+                system_reason(order, "system_cancel_unpaid_time_out"),
+                at,
+                role="SYSTEM",
+                doer=SYSTEM,
+            )
         case "AWAITING_SHIPMENT":
             _shipping_missed(world, order, at)
         case "ON_HOLD":
@@ -224,9 +268,15 @@ def _shipping_missed(world: World, order: Order, at: int) -> None:
     if order.pending_cancel_id is not None:
         approve(world, world.cancellations[order.pending_cancel_id], at, SYSTEM, effect="cancellation.auto_approved")
     if order.open_lines:
-        cancel_at_once(world, order, order.open_lines,
-                       system_reason(order, "system_cancel_order_reason_shipping_timeout"), at, role="SYSTEM",
-                       doer=SYSTEM)
+        cancel_at_once(
+            world,
+            order,
+            order.open_lines,
+            system_reason(order, "system_cancel_order_reason_shipping_timeout"),
+            at,
+            role="SYSTEM",
+            doer=SYSTEM,
+        )
 
 
 def _advance(world: World, order: Order, at: int, status: str, package_status: str) -> None:

@@ -45,14 +45,21 @@ Answer = Callable[[World, Call], bytes]
 class TikTokShop:
     """One world and everything that speaks for it. Building another one is how the simulator is reset."""
 
-    def __init__(self, options: Options, *, clock: Clock, schedule: Schedule, ledger: Ledger, faults: Faults,
-                 switches: Switches) -> None:
+    def __init__(
+        self, options: Options, *, clock: Clock, schedule: Schedule, ledger: Ledger, faults: Faults, switches: Switches
+    ) -> None:
         scenario = SCENARIOS[options.scenario]
         self.switches, self.faults, self.ledger = switches, faults, ledger
         for name, value in scenario.switches.items():
             switches.set(name, value)
-        self.world = World(seed=options.seed, base_url=options.base_url, clock=clock, schedule=schedule,
-                           ledger=ledger, switches=switches)
+        self.world = World(
+            seed=options.seed,
+            base_url=options.base_url,
+            clock=clock,
+            schedule=schedule,
+            ledger=ledger,
+            switches=switches,
+        )
         for shop in make_shops(self.world.ids, scenario.regions):
             self.world.shops[shop.id] = shop
         start = options.start if options.start is not None else Clock.real()
@@ -63,7 +70,8 @@ class TikTokShop:
             self.world.encoder.order(order)
         self.tokens = Tokens(self.world.ids)
         self.credential_grants: dict[str, Grant] = {
-            shop.id: self.tokens.grant(shop, clock.now()) for shop in self.world.shops.values()}
+            shop.id: self.tokens.grant(shop, clock.now()) for shop in self.world.shops.values()
+        }
         self.images = Images()
         self.idempotency = Idempotency()
         self.webhooks = Webhooks(self.world, self.tokens, options.webhook_url)
@@ -73,11 +81,23 @@ class TikTokShop:
 
     def credentials(self) -> dict[str, Any]:
         """What a client needs to be pointed at this process. Each shop has an authorization of its own here."""
-        return {"app_key": self.tokens.app_key, "app_secret": self.tokens.app_secret, "shops": [
-            {"id": shop.id, "name": shop.name, "region": shop.region, "seller_type": shop.seller_type,
-             "cipher": shop.cipher, "access_token": self.credential_grants[shop.id].access_token,
-             "refresh_token": self.credential_grants[shop.id].refresh_token}
-            for shop in self.world.shops.values() if shop.authorized]}
+        return {
+            "app_key": self.tokens.app_key,
+            "app_secret": self.tokens.app_secret,
+            "shops": [
+                {
+                    "id": shop.id,
+                    "name": shop.name,
+                    "region": shop.region,
+                    "seller_type": shop.seller_type,
+                    "cipher": shop.cipher,
+                    "access_token": self.credential_grants[shop.id].access_token,
+                    "refresh_token": self.credential_grants[shop.id].refresh_token,
+                }
+                for shop in self.world.shops.values()
+                if shop.authorized
+            ],
+        }
 
     def deauthorize(self, shop_id: str) -> None:
         """The seller removes the app: tokens die, notification 6 goes out for each of his shops."""
@@ -108,8 +128,14 @@ class TikTokShop:
             for cancellation in self.world.cancellations.values():
                 cancellation.encoded.clear()
 
-    async def handle(self, method: str, path: str, query_text: str, headers: Mapping[str, str], body: bytes,
-                     ) -> tuple[Exchange, dict[str, str]]:
+    async def handle(
+        self,
+        method: str,
+        path: str,
+        query_text: str,
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> tuple[Exchange, dict[str, str]]:
         """Answer one call. Also returns the decoded query, for the recording."""
         now = self.world.settle()
         request_id = self.world.ids.request_id(now)
@@ -158,16 +184,24 @@ class TikTokShop:
     def _succeed(exchange: Exchange, data: bytes) -> None:
         word = b"success" if exchange.endpoint in ("get-access-token", "refresh-access-token") else b"Success"
         exchange.code = 0
-        exchange.body = (b'{"code":0,"message":"' + word + b'","request_id":"' + exchange.request_id.encode()
-                         + b'","data":' + data + b"}")
+        exchange.body = (
+            b'{"code":0,"message":"'
+            + word
+            + b'","request_id":"'
+            + exchange.request_id.encode()
+            + b'","data":'
+            + data
+            + b"}"
+        )
 
     def _refuse(self, exchange: Exchange, refusal: Refusal) -> None:
         exchange.status = refusal.http_status(self.switches.business_status)
         exchange.code = refusal.code
         if refusal.retry_after is not None:
             exchange.headers["Retry-After"] = str(refusal.retry_after)
-        exchange.body = dumps({"code": refusal.code, "message": refusal.words, "request_id": exchange.request_id,
-                               "data": None})
+        exchange.body = dumps(
+            {"code": refusal.code, "message": refusal.words, "request_id": exchange.request_id, "data": None}
+        )
 
     def _table(self) -> dict[str, Answer]:
         return {
@@ -221,7 +255,7 @@ def _strike_after(fault: Fault, exchange: Exchange) -> None:
     if fault.kind == "reset_after":
         exchange.cut = True
     elif fault.kind == "malformed":
-        exchange.body = exchange.body[:max(1, len(exchange.body) // 2)]
+        exchange.body = exchange.body[: max(1, len(exchange.body) // 2)]
         exchange.readable = False
 
 

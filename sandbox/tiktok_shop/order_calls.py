@@ -25,12 +25,20 @@ def order_list(world: World, call: Call) -> bytes:
     by = query.get("sort_field", "create_time")
     timeline = shop.orders_updated if by == "update_time" else shop.orders_created
     keep = _order_filter(body, by)
-    page = world.pager.page(timeline, shop.version, Wanted(
-        since=body.get(by + "_ge"), until=body.get(by + "_lt"),
-        descending=query.get("sort_order", "DESC") == "DESC", size=query["page_size"],
-        token=query.get("page_token", ""),
-        question=f"orders {shop.id} {by} {query.get('sort_order')} {sorted(body.items())}",
-        find=world.orders.__getitem__, keep=keep))
+    page = world.pager.page(
+        timeline,
+        shop.version,
+        Wanted(
+            since=body.get(by + "_ge"),
+            until=body.get(by + "_lt"),
+            descending=query.get("sort_order", "DESC") == "DESC",
+            size=query["page_size"],
+            token=query.get("page_token", ""),
+            question=f"orders {shop.id} {by} {query.get('sort_order')} {sorted(body.items())}",
+            find=world.orders.__getitem__,
+            keep=keep,
+        ),
+    )
     return paged(b"orders", [world.encoder.order(order) for order in page.records], page.total, page.next_token)
 
 
@@ -48,8 +56,17 @@ def order_detail(world: World, call: Call) -> bytes:
 
 def paged(name: bytes, records: list[bytes], total: int, token: str) -> bytes:
     """A page out of records that are JSON already."""
-    return (b'{"next_page_token":' + dumps(token) + b',"total_count":' + str(total).encode()
-            + b',"' + name + b'":[' + b",".join(records) + b"]}")
+    return (
+        b'{"next_page_token":'
+        + dumps(token)
+        + b',"total_count":'
+        + str(total).encode()
+        + b',"'
+        + name
+        + b'":['
+        + b",".join(records)
+        + b"]}"
+    )
 
 
 def within(record: Any, body: dict[str, Any], name: str) -> bool:

@@ -8,8 +8,28 @@ from typing import Any
 
 from sandbox.tiktok_shop.refusals import Refusal
 
-LOCALES = frozenset({"en", "en-GB", "en-IE", "en-PH", "en-SG", "en-US", "fr-FR", "de-DE", "id-ID", "it-IT", "ja-JP",
-                     "ms-MY", "pt-BR", "es-ES", "es-MX", "th-TH", "vi-VN", "zh-CN"})
+LOCALES = frozenset(
+    {
+        "en",
+        "en-GB",
+        "en-IE",
+        "en-PH",
+        "en-SG",
+        "en-US",
+        "fr-FR",
+        "de-DE",
+        "id-ID",
+        "it-IT",
+        "ja-JP",
+        "ms-MY",
+        "pt-BR",
+        "es-ES",
+        "es-MX",
+        "th-TH",
+        "vi-VN",
+        "zh-CN",
+    }
+)
 
 
 class Reasons:
@@ -25,8 +45,11 @@ class Reasons:
         self._by_line = self._by_market(data["by_line"])
         self._all_reject = {code for codes in self._reject.values() for code in codes}
         self._all_seller = {code for codes in self._seller.values() for code in codes}
-        self._known = self._all_reject | self._all_seller | {
-            code for kind in ("buyer", "system") for row in data[kind] for code in row["codes"]}
+        self._known = (
+            self._all_reject
+            | self._all_seller
+            | {code for kind in ("buyer", "system") for row in data[kind] for code in row["codes"]}
+        )
 
     @classmethod
     def read(cls) -> Reasons:

@@ -32,14 +32,34 @@ GRAIN = 5 * MINUTE
 
 # How the orders without a waiting request are spread, in parts.
 STORIES = {
-    "unpaid": 4, "on_hold": 5, "awaiting": 22, "partly_shipped": 1, "collection": 9, "transit": 12, "delivered": 9,
-    "completed": 13, "approved": 4, "refunded": 5, "auto_approved": 2, "rejected": 5, "withdrawn": 4,
-    "seller_cancelled": 4, "system_cancelled": 2, "buyer_free": 2, "line_cancelled": 2, "rejected_by_shipping": 1,
+    "unpaid": 4,
+    "on_hold": 5,
+    "awaiting": 22,
+    "partly_shipped": 1,
+    "collection": 9,
+    "transit": 12,
+    "delivered": 9,
+    "completed": 13,
+    "approved": 4,
+    "refunded": 5,
+    "auto_approved": 2,
+    "rejected": 5,
+    "withdrawn": 4,
+    "seller_cancelled": 4,
+    "system_cancelled": 2,
+    "buyer_free": 2,
+    "line_cancelled": 2,
+    "rejected_by_shipping": 1,
 }
 LINE_COUNTS = [1] * 50 + [2] * 28 + [3] * 14 + [4] * 6 + [6] * 2
 MESSAGES = ["", "", "", "", "Please ship asap!", "Gift wrap if possible, thank you", "Leave at the door"]
-COMMENTS = {"US": "It left with this morning's pickup.", "GB": "Already packed and labelled.",
-            "DE": "Das Paket ist bereits verpackt.", "TH": "แพ็กสินค้าเรียบร้อยแล้ว", "ID": "Barang sudah dikemas."}
+COMMENTS = {
+    "US": "It left with this morning's pickup.",
+    "GB": "Already packed and labelled.",
+    "DE": "Das Paket ist bereits verpackt.",
+    "TH": "แพ็กสินค้าเรียบร้อยแล้ว",
+    "ID": "Barang sudah dikemas.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +124,18 @@ class Seeder:
 
     def _tell(self, story: str, shop: Shop) -> None:
         tellers: dict[str, Callable[[Shop], None]] = {
-            "unpaid": self._unpaid, "on_hold": self._on_hold, "approved": self._approved,
-            "refunded": self._refunded, "auto_approved": self._refunded, "rejected": self._rejected,
-            "withdrawn": self._withdrawn, "seller_cancelled": self._seller_cancelled,
-            "system_cancelled": self._system_cancelled, "buyer_free": self._buyer_free,
-            "line_cancelled": self._line_cancelled, "rejected_by_shipping": self._rejected,
+            "unpaid": self._unpaid,
+            "on_hold": self._on_hold,
+            "approved": self._approved,
+            "refunded": self._refunded,
+            "auto_approved": self._refunded,
+            "rejected": self._rejected,
+            "withdrawn": self._withdrawn,
+            "seller_cancelled": self._seller_cancelled,
+            "system_cancelled": self._system_cancelled,
+            "buyer_free": self._buyer_free,
+            "line_cancelled": self._line_cancelled,
+            "rejected_by_shipping": self._rejected,
             "partly_shipped": self._partly_shipped,
         }
         if story in tellers:
@@ -138,8 +165,12 @@ class Seeder:
         elif story == "transit":
             collected = self.start - between(HOUR, 48 * HOUR)
         ready = self.start - between(HOUR, 16 * HOUR) if collected is None else collected - between(4 * HOUR, 17 * HOUR)
-        status = {"collection": "AWAITING_COLLECTION", "transit": "IN_TRANSIT", "delivered": "DELIVERED",
-                  "completed": "COMPLETED"}[story]
+        status = {
+            "collection": "AWAITING_COLLECTION",
+            "transit": "IN_TRANSIT",
+            "delivered": "DELIVERED",
+            "completed": "COMPLETED",
+        }[story]
         self._order(shop, ready - between(3 * HOUR, 30 * HOUR), status, Way(ready, collected, delivered))
 
     def _approved(self, shop: Shop) -> None:
@@ -193,8 +224,14 @@ class Seeder:
     def _line_cancelled(self, shop: Shop) -> None:
         """One of several lines cancelled by the seller; only where that is allowed."""
         order = self._order(shop, self.start - self.dice.randint(20 * HOUR, 50 * HOUR), "AWAITING_SHIPMENT")
-        reason = next((code for code in self.world.reasons.seller(shop.region, "AWAITING_SHIPMENT")
-                       if self.world.reasons.allows_lines(shop.region, code)), None)
+        reason = next(
+            (
+                code
+                for code in self.world.reasons.seller(shop.region, "AWAITING_SHIPMENT")
+                if self.world.reasons.allows_lines(shop.region, code)
+            ),
+            None,
+        )
         if reason is None or len(order.lines) == 1:
             return
         line, at = order.lines[-1], order.update_time + 3 * HOUR
@@ -220,13 +257,25 @@ class Seeder:
         dice, ids = self.dice, self.world.ids
         own = 0.75 if shop.region == "US" else 0.3
         order = Order(
-            id=ids.next("order"), shop=shop, status=status, user_id=ids.next("user"), create_time=created,
-            update_time=created, lines=[], shipping_type="SELLER" if dice.random() < own else "TIKTOK",
+            id=ids.next("order"),
+            shop=shop,
+            status=status,
+            user_id=ids.next("user"),
+            create_time=created,
+            update_time=created,
+            lines=[],
+            shipping_type="SELLER" if dice.random() < own else "TIKTOK",
             shipping_fee=shop.market.shipping_fee if dice.random() < 0.7 else 0,
             payment_method=dice.choice(shop.market.payment_methods),
-            recipient=(dice.randrange(1000), dice.randrange(1000), dice.randrange(1000), dice.randrange(1000),
-                       dice.randrange(1, 9999)),
-            buyer_message=dice.choice(MESSAGES))
+            recipient=(
+                dice.randrange(1000),
+                dice.randrange(1000),
+                dice.randrange(1000),
+                dice.randrange(1000),
+                dice.randrange(1, 9999),
+            ),
+            buyer_message=dice.choice(MESSAGES),
+        )
         order.lines = self._lines(shop, status)
         if status != "UNPAID":
             order.paid_time = order.update_time = created + dice.randint(5, 300)
@@ -244,9 +293,15 @@ class Seeder:
                 sku = dice.choice(shop.skus)
             seller = sku.price // 10 if dice.random() < 0.2 else 0
             platform = sku.price // 20 if dice.random() < 0.15 else 0
-            line = Line(id=self.world.ids.next("line"), sku=sku, original=sku.price, seller_discount=seller,
-                        platform_discount=platform, tax=0,
-                        status="AWAITING_SHIPMENT" if status == "ON_HOLD" else status)
+            line = Line(
+                id=self.world.ids.next("line"),
+                sku=sku,
+                original=sku.price,
+                seller_discount=seller,
+                platform_discount=platform,
+                tax=0,
+                status="AWAITING_SHIPMENT" if status == "ON_HOLD" else status,
+            )
             line.tax = line.sale * market.tax_percent // 100
             lines.append(line)
         return lines
@@ -270,8 +325,14 @@ class Seeder:
 
     def _package(self, order: Order, lines: list[Line], status: str, created: int, shipped: int | None) -> None:
         provider = self.dice.choice(order.shop.market.carriers)
-        package = Package(id=self.world.ids.next("package"), order_id=order.id, line_ids=[line.id for line in lines],
-                          status=status, create_time=created, update_time=order.update_time)
+        package = Package(
+            id=self.world.ids.next("package"),
+            order_id=order.id,
+            line_ids=[line.id for line in lines],
+            status=status,
+            create_time=created,
+            update_time=order.update_time,
+        )
         if order.shipping_type == "TIKTOK" or shipped:
             package.provider_id, package.provider_name = provider
         if shipped:
@@ -283,15 +344,31 @@ class Seeder:
         order.packages.append(package)
         self.world.packages[package.id] = package
 
-    def _request(self, order: Order, asked: int, status: str, *, ended: int | None = None, reason: str = "",
-                 role: str = "BUYER", kind: str = "", lines: list[Line] | None = None) -> Cancellation:
+    def _request(
+        self,
+        order: Order,
+        asked: int,
+        status: str,
+        *,
+        ended: int | None = None,
+        reason: str = "",
+        role: str = "BUYER",
+        kind: str = "",
+        lines: list[Line] | None = None,
+    ) -> Cancellation:
         ids = self.world.ids
         codes = self.world.reasons.buyer(order.shop.region, "AWAITING_SHIPMENT")
         request = Cancellation(
-            id=ids.next("cancel"), order=order, kind=kind or ("BUYER_CANCEL" if role == "BUYER" else "CANCEL"),
-            status=status, role=role, reason=reason or self.dice.choice(codes), create_time=asked,
-            update_time=ended or asked, lines=[CancelLine(ids.next("cancel_line"), line)
-                                               for line in (lines or order.lines)])
+            id=ids.next("cancel"),
+            order=order,
+            kind=kind or ("BUYER_CANCEL" if role == "BUYER" else "CANCEL"),
+            status=status,
+            role=role,
+            reason=reason or self.dice.choice(codes),
+            create_time=asked,
+            update_time=ended or asked,
+            lines=[CancelLine(ids.next("cancel_line"), line) for line in (lines or order.lines)],
+        )
         self.world.cancellations[request.id] = request
         return request
 

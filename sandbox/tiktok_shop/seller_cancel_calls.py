@@ -36,11 +36,21 @@ def aftersale_eligibility(world: World, call: Call) -> bytes:
     by_buyer = call.query.get("initiate_aftersale_user", "SELLER") == "BUYER"
     cancel = _buyer_may_not_cancel(order) if by_buyer else _seller_may_not_cancel(order)
     back = None if order.status in ("DELIVERED", "COMPLETED") else 25001003
-    return dumps({"sku_eligibility": [
-        {"sku_id": sku_id, "line_item_eligibility": [
-            _eligibility("CANCEL", line_ids, cancel), _eligibility("RETURN", line_ids, back),
-            _eligibility("RETURN_AND_REFUND", line_ids, back)]}
-        for sku_id, line_ids in _lines_by_sku(order).items()]})
+    return dumps(
+        {
+            "sku_eligibility": [
+                {
+                    "sku_id": sku_id,
+                    "line_item_eligibility": [
+                        _eligibility("CANCEL", line_ids, cancel),
+                        _eligibility("RETURN", line_ids, back),
+                        _eligibility("RETURN_AND_REFUND", line_ids, back),
+                    ],
+                }
+                for sku_id, line_ids in _lines_by_sku(order).items()
+            ]
+        }
+    )
 
 
 def calculate_refund(world: World, call: Call) -> bytes:

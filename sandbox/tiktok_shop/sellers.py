@@ -39,12 +39,21 @@ def _market(region: str, row: dict[str, Any]) -> Market:
 def _shop(row: dict[str, Any], seller_id: str, market: Market, catalogue: dict[str, Any], ids: Ids) -> Shop:
     shop_id = ids.next("shop")
     return Shop(
-        id=shop_id, name=row["name"], region=row["region"], seller_type=row["seller_type"], seller_id=seller_id,
-        seller_name=row["seller"], cipher=f"{row['prefix']}_{ids.secret('cipher ' + row['name'], 32)}",
-        code=f"{row['region']}LC{ids.secret('code ' + row['name'], 8).upper()}", market=market,
-        warehouse_id=ids.next("warehouse"), own_option_id=ids.next("option"), platform_option_id=ids.next("option"),
+        id=shop_id,
+        name=row["name"],
+        region=row["region"],
+        seller_type=row["seller_type"],
+        seller_id=seller_id,
+        seller_name=row["seller"],
+        cipher=f"{row['prefix']}_{ids.secret('cipher ' + row['name'], 32)}",
+        code=f"{row['region']}LC{ids.secret('code ' + row['name'], 8).upper()}",
+        market=market,
+        warehouse_id=ids.next("warehouse"),
+        own_option_id=ids.next("option"),
+        platform_option_id=ids.next("option"),
         skus=[sku for kind, product in catalogue.items() for sku in _skus(kind, product, row, market, ids)],
-        token_prefix=row["prefix"], share=row["share"],
+        token_prefix=row["prefix"],
+        share=row["share"],
     )
 
 
@@ -52,10 +61,17 @@ def _skus(kind: str, product: dict[str, Any], shop: dict[str, Any], market: Mark
     product_id = ids.next("product")
     price = _pretty_price(product["price"] * market.rate, market)
     return [
-        Sku(id=ids.next("sku"), product_id=product_id, product_name=product[shop["language"]], name=variant,
-            seller_sku=f"{kind[:4].upper()}-{place + 1:02d}-{shop['region']}", price=price,
-            picture=f"/images/{kind}-{product['tones'][place].lstrip('#')}.svg")
-        for place, variant in enumerate(product["variants"])]
+        Sku(
+            id=ids.next("sku"),
+            product_id=product_id,
+            product_name=product[shop["language"]],
+            name=variant,
+            seller_sku=f"{kind[:4].upper()}-{place + 1:02d}-{shop['region']}",
+            price=price,
+            picture=f"/images/{kind}-{product['tones'][place].lstrip('#')}.svg",
+        )
+        for place, variant in enumerate(product["variants"])
+    ]
 
 
 def _pretty_price(amount: float, market: Market) -> int:

@@ -96,7 +96,7 @@ class Pager:
                     break
         more = len(records) > wanted.size
         token = make_token(keys[wanted.size - 1], wanted.question) if more else ""
-        return Page(records[:wanted.size], self._total(timeline, version, wanted, start, end), token)
+        return Page(records[: wanted.size], self._total(timeline, version, wanted, start, end), token)
 
     def _total(self, timeline: Timeline, version: int, wanted: Wanted[T], start: int, end: int) -> int:
         if wanted.keep is None:

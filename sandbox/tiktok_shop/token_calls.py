@@ -21,10 +21,24 @@ def refresh_access_token(world: World, tokens: Tokens, call: Call) -> bytes:
 def _answer(world: World, grant: Grant, call: Call, effect: str) -> bytes:
     """The ``…_expire_in`` fields hold moments, not durations."""
     shop = next(shop for shop in world.shops.values() if shop.seller_id == grant.seller_id)
-    world.ledger.write(call.now, effect, shop_id=shop.id, actor="seller", request_id=call.request_id,
-                       detail={"open_id": grant.seller_id, "grant": grant.number})
-    return dumps({
-        "access_token": grant.access_token, "access_token_expire_in": grant.access_expires,
-        "refresh_token": grant.refresh_token, "refresh_token_expire_in": grant.refresh_expires,
-        "open_id": grant.seller_id, "seller_name": shop.seller_name, "seller_base_region": shop.region,
-        "user_type": 0, "granted_scopes": list(grant.scopes)})
+    world.ledger.write(
+        call.now,
+        effect,
+        shop_id=shop.id,
+        actor="seller",
+        request_id=call.request_id,
+        detail={"open_id": grant.seller_id, "grant": grant.number},
+    )
+    return dumps(
+        {
+            "access_token": grant.access_token,
+            "access_token_expire_in": grant.access_expires,
+            "refresh_token": grant.refresh_token,
+            "refresh_token_expire_in": grant.refresh_expires,
+            "open_id": grant.seller_id,
+            "seller_name": shop.seller_name,
+            "seller_base_region": shop.region,
+            "user_type": 0,
+            "granted_scopes": list(grant.scopes),
+        }
+    )

@@ -11,8 +11,15 @@ from sandbox.tiktok_shop.refusals import Refusal
 ACCESS_SECONDS = 7 * 86_400
 AUTH_CODE_SECONDS = 30 * 60
 REFRESH_SECONDS = 100 * 365 * 86_400
-SCOPES = ("seller.authorization.info", "seller.order.info", "seller.return_refund.basic", "seller.fulfillment.basic",
-          "seller.fulfillment.package.write", "seller.logistics", "seller.product.basic")
+SCOPES = (
+    "seller.authorization.info",
+    "seller.order.info",
+    "seller.return_refund.basic",
+    "seller.fulfillment.basic",
+    "seller.fulfillment.package.write",
+    "seller.logistics",
+    "seller.product.basic",
+)
 
 
 @dataclass(slots=True)

@@ -10,16 +10,25 @@ from sandbox.tiktok_shop.contract import INVALID_PARAMETER, Endpoint, Field
 from sandbox.tiktok_shop.refusals import Refusal
 
 COMMON_QUERY = frozenset({"app_key", "timestamp", "sign", "access_token", "shop_cipher"})
-_TYPE_WORDS = {str: "string", int: "int64", bool: "bool", dict: "object", list: "list", float: "double",
-               type(None): "null"}
+_TYPE_WORDS = {
+    str: "string",
+    int: "int64",
+    bool: "bool",
+    dict: "object",
+    list: "list",
+    float: "double",
+    type(None): "null",
+}
 _EXPECTED: dict[str, type] = {"string": str, "int": int, "bool": bool, "object": dict, "file": bytes}
 
 
 def checked_query(endpoint: Endpoint, query: Mapping[str, str]) -> dict[str, Any]:
     """The call's own parameters in their proper types. Refuses with 36009004, whatever is wrong."""
     own = {name: value for name, value in query.items() if name in endpoint.query or name not in COMMON_QUERY}
-    typed = {name: _from_text(endpoint.query[name], value) if name in endpoint.query else value
-             for name, value in own.items()}
+    typed = {
+        name: _from_text(endpoint.query[name], value) if name in endpoint.query else value
+        for name, value in own.items()
+    }
     check_fields(endpoint.query, typed, INVALID_PARAMETER)
     return typed
 
@@ -53,8 +62,9 @@ def _check_value(field: Field, value: Any, code: int, name: str) -> None:
     if not isinstance(value, list):
         raise _type_refusal(name, value, "list", code)
     if len(value) < field.min_count or (field.max_count is not None and len(value) > field.max_count):
-        raise Refusal(code, f"Parameter '{name}' has {len(value)} elements, allowed are "
-                            f"{field.min_count} to {field.max_count}")
+        raise Refusal(
+            code, f"Parameter '{name}' has {len(value)} elements, allowed are {field.min_count} to {field.max_count}"
+        )
     for index, each in enumerate(value):
         _check_one(field, field.kind[2:], each, code, f"{name}[{index}]")
 

@@ -20,8 +20,13 @@ from sandbox.tiktok_shop.signing import notification_signature
 from sandbox.tiktok_shop.tokens import Tokens
 from sandbox.tiktok_shop.world import World
 
-TOPICS = {"ORDER_STATUS_CHANGE": 1, "PACKAGE_UPDATE": 4, "SELLER_DEAUTHORIZATION": 6,
-          "UPCOMING_AUTHORIZATION_EXPIRATION": 7, "CANCELLATION_STATUS_CHANGE": 11}
+TOPICS = {
+    "ORDER_STATUS_CHANGE": 1,
+    "PACKAGE_UPDATE": 4,
+    "SELLER_DEAUTHORIZATION": 6,
+    "UPCOMING_AUTHORIZATION_EXPIRATION": 7,
+    "CANCELLATION_STATUS_CHANGE": 11,
+}
 RETRIES_AFTER = (120, 1800, 3 * 3600, 12 * 3600)
 ANSWER_SECONDS = 3.0
 SENDERS = 8
@@ -41,8 +46,15 @@ class Delivery:
     state: str = "waiting"
 
     def as_json(self) -> dict[str, Any]:
-        return {"id": self.id, "type": self.topic, "shop_id": self.shop_id, "url": self.url, "state": self.state,
-                "tries": self.tries, "body": self.body.decode()}
+        return {
+            "id": self.id,
+            "type": self.topic,
+            "shop_id": self.shop_id,
+            "url": self.url,
+            "state": self.state,
+            "tries": self.tries,
+            "body": self.body.decode(),
+        }
 
 
 class Webhooks:
@@ -92,8 +104,7 @@ class Webhooks:
         headers = {"Content-Type": "application/json", "Authorization": signature}
         attempt: dict[str, Any] = {"at": self.world.clock.now()}
         try:
-            async with session.post(delivery.url, data=delivery.body, headers=headers,
-                                    allow_redirects=False) as answer:
+            async with session.post(delivery.url, data=delivery.body, headers=headers, allow_redirects=False) as answer:
                 attempt["status"] = answer.status
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             attempt["error"] = f"{type(error).__name__}: {error}"[:200]

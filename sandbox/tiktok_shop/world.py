@@ -23,8 +23,9 @@ class World:
     """``publish`` takes (shop, event type, data, at) and is set by the webhooks; ``uploaded`` maps image uris to the
     seller they belong to."""
 
-    def __init__(self, *, seed: int, base_url: str, clock: Clock, schedule: Schedule, ledger: Ledger,
-                 switches: Switches) -> None:
+    def __init__(
+        self, *, seed: int, base_url: str, clock: Clock, schedule: Schedule, ledger: Ledger, switches: Switches
+    ) -> None:
         self.clock, self.schedule, self.ledger, self.switches = clock, schedule, ledger, switches
         self.base_url = base_url
         self.ids = Ids(seed)
@@ -96,11 +97,23 @@ class World:
     def _tell_order_status(self, order: Order, at: int) -> None:
         word = self.switches.webhook_cancelled_word if order.status == "CANCELLED" else order.status
         if order.status != "PARTIALLY_SHIPPING":
-            self.publish(order.shop, "ORDER_STATUS_CHANGE",
-                         {"order_id": order.id, "order_status": word, "is_on_hold_order": True, "update_time": at}, at)
+            self.publish(
+                order.shop,
+                "ORDER_STATUS_CHANGE",
+                {"order_id": order.id, "order_status": word, "is_on_hold_order": True, "update_time": at},
+                at,
+            )
 
     def _tell_cancellation_status(self, cancellation: Cancellation, at: int) -> None:
-        self.publish(cancellation.order.shop, "CANCELLATION_STATUS_CHANGE",
-                     {"order_id": cancellation.order.id, "cancellations_role": cancellation.role,
-                      "cancel_status": cancellation.status, "cancel_id": cancellation.id,
-                      "create_time": cancellation.create_time}, at)
+        self.publish(
+            cancellation.order.shop,
+            "CANCELLATION_STATUS_CHANGE",
+            {
+                "order_id": cancellation.order.id,
+                "cancellations_role": cancellation.role,
+                "cancel_status": cancellation.status,
+                "cancel_id": cancellation.id,
+                "create_time": cancellation.create_time,
+            },
+            at,
+        )

@@ -9,7 +9,6 @@ import shops.encryption
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -18,136 +17,270 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Connection',
+            name="Connection",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('marketplace', models.SlugField(verbose_name='marketplace')),
-                ('seller_name', models.CharField(max_length=200, verbose_name='seller')),
-                ('app_key', models.CharField(max_length=100, verbose_name='app key')),
-                ('app_secret', shops.encryption.EncryptedTextField(verbose_name='app secret')),
-                ('access_token', shops.encryption.EncryptedTextField(blank=True, verbose_name='access token')),
-                ('access_token_expires_at', models.DateTimeField(blank=True, null=True, verbose_name='access token ends')),
-                ('refresh_token', shops.encryption.EncryptedTextField(blank=True, verbose_name='refresh token')),
-                ('refresh_token_expires_at', models.DateTimeField(blank=True, null=True, verbose_name='authorization ends')),
-                ('scopes', models.JSONField(blank=True, default=list, verbose_name='scopes')),
-                ('api_url', models.URLField(blank=True, help_text="Leave empty for the marketplace's own; set it for the sandbox.", verbose_name='API address')),
-                ('auth_url', models.URLField(blank=True, help_text='As above, where tokens are renewed.', verbose_name='token address')),
-                ('state', models.CharField(choices=[('connected', 'connected'), ('reconnect', 'has to be authorized again'), ('disconnected', 'disconnected')], default='connected', max_length=20, verbose_name='state')),
-                ('problem', models.CharField(blank=True, max_length=500, verbose_name='what is wrong')),
-                ('renewing_until', models.DateTimeField(blank=True, editable=False, help_text='One worker at a time uses the refresh token.', null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("marketplace", models.SlugField(verbose_name="marketplace")),
+                ("seller_name", models.CharField(max_length=200, verbose_name="seller")),
+                ("app_key", models.CharField(max_length=100, verbose_name="app key")),
+                ("app_secret", shops.encryption.EncryptedTextField(verbose_name="app secret")),
+                ("access_token", shops.encryption.EncryptedTextField(blank=True, verbose_name="access token")),
+                (
+                    "access_token_expires_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="access token ends"),
+                ),
+                ("refresh_token", shops.encryption.EncryptedTextField(blank=True, verbose_name="refresh token")),
+                (
+                    "refresh_token_expires_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="authorization ends"),
+                ),
+                ("scopes", models.JSONField(blank=True, default=list, verbose_name="scopes")),
+                (
+                    "api_url",
+                    models.URLField(
+                        blank=True,
+                        help_text="Leave empty for the marketplace's own; set it for the sandbox.",
+                        verbose_name="API address",
+                    ),
+                ),
+                (
+                    "auth_url",
+                    models.URLField(
+                        blank=True, help_text="As above, where tokens are renewed.", verbose_name="token address"
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("connected", "connected"),
+                            ("reconnect", "has to be authorized again"),
+                            ("disconnected", "disconnected"),
+                        ],
+                        default="connected",
+                        max_length=20,
+                        verbose_name="state",
+                    ),
+                ),
+                ("problem", models.CharField(blank=True, max_length=500, verbose_name="what is wrong")),
+                (
+                    "renewing_until",
+                    models.DateTimeField(
+                        blank=True, editable=False, help_text="One worker at a time uses the refresh token.", null=True
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'verbose_name': 'connection',
-                'verbose_name_plural': 'connections',
+                "verbose_name": "connection",
+                "verbose_name_plural": "connections",
             },
         ),
         migrations.CreateModel(
-            name='Membership',
+            name="Membership",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[('viewer', 'viewer: reads'), ('agent', 'agent: decides'), ('manager', 'manager: decides and looks after the shop')], default='viewer', max_length=10, verbose_name='role')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("viewer", "viewer: reads"),
+                            ("agent", "agent: decides"),
+                            ("manager", "manager: decides and looks after the shop"),
+                        ],
+                        default="viewer",
+                        max_length=10,
+                        verbose_name="role",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'membership',
-                'verbose_name_plural': 'memberships',
+                "verbose_name": "membership",
+                "verbose_name_plural": "memberships",
             },
         ),
         migrations.CreateModel(
-            name='Shop',
+            name="Shop",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('marketplace', models.SlugField(verbose_name='marketplace')),
-                ('marketplace_id', models.CharField(max_length=64, verbose_name='id at the marketplace')),
-                ('name', models.CharField(max_length=200, verbose_name='name')),
-                ('code', models.CharField(blank=True, max_length=64, verbose_name='shop code')),
-                ('region', models.CharField(help_text='ISO 3166 code of the market: US, GB, DE, …', max_length=8, verbose_name='market')),
-                ('seller_type', models.CharField(blank=True, max_length=32, verbose_name='seller type')),
-                ('cipher', shops.encryption.EncryptedTextField(blank=True, verbose_name='shop cipher')),
-                ('time_zone', models.CharField(default='UTC', max_length=64, verbose_name='time zone')),
-                ('is_active', models.BooleanField(default=True, help_text='Inactive shops are not synced.', verbose_name='active')),
-                ('allows_reject', models.BooleanField(default=False, help_text="In the US, shipping a package rejects the buyer's request, and TikTok Shop asked apps to stop using the Reject Cancellation endpoint before March 31, 2024. Tick this only if TikTok Shop told you that it still works for this shop.", verbose_name='allow reject where the market has ended it')),
-                ('next_pull_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='next pull')),
-                ('wants_full_pull', models.BooleanField(default=False, help_text='Reads the whole history again, not only changes.', verbose_name='pull everything next time')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('connection', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='shops', to='shops.connection')),
-                ('members', models.ManyToManyField(related_name='shops', through='shops.Membership', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("marketplace", models.SlugField(verbose_name="marketplace")),
+                ("marketplace_id", models.CharField(max_length=64, verbose_name="id at the marketplace")),
+                ("name", models.CharField(max_length=200, verbose_name="name")),
+                ("code", models.CharField(blank=True, max_length=64, verbose_name="shop code")),
+                (
+                    "region",
+                    models.CharField(
+                        help_text="ISO 3166 code of the market: US, GB, DE, …", max_length=8, verbose_name="market"
+                    ),
+                ),
+                ("seller_type", models.CharField(blank=True, max_length=32, verbose_name="seller type")),
+                ("cipher", shops.encryption.EncryptedTextField(blank=True, verbose_name="shop cipher")),
+                ("time_zone", models.CharField(default="UTC", max_length=64, verbose_name="time zone")),
+                (
+                    "is_active",
+                    models.BooleanField(
+                        default=True, help_text="Inactive shops are not synced.", verbose_name="active"
+                    ),
+                ),
+                (
+                    "allows_reject",
+                    models.BooleanField(
+                        default=False,
+                        help_text="In the US, shipping a package rejects the buyer's request, and TikTok Shop asked apps to stop using the Reject Cancellation endpoint before March 31, 2024. Tick this only if TikTok Shop told you that it still works for this shop.",
+                        verbose_name="allow reject where the market has ended it",
+                    ),
+                ),
+                ("next_pull_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="next pull")),
+                (
+                    "wants_full_pull",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Reads the whole history again, not only changes.",
+                        verbose_name="pull everything next time",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "connection",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="shops", to="shops.connection"
+                    ),
+                ),
+                (
+                    "members",
+                    models.ManyToManyField(
+                        related_name="shops", through="shops.Membership", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'shop',
-                'verbose_name_plural': 'shops',
-                'ordering': ['name'],
+                "verbose_name": "shop",
+                "verbose_name_plural": "shops",
+                "ordering": ["name"],
             },
         ),
         migrations.AddField(
-            model_name='membership',
-            name='shop',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='shops.shop'),
+            model_name="membership",
+            name="shop",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="memberships", to="shops.shop"
+            ),
         ),
         migrations.CreateModel(
-            name='SyncCursor',
+            name="SyncCursor",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('shops', 'shops'), ('orders', 'orders'), ('cancellations', 'cancellation requests')], max_length=20)),
-                ('synced_until', models.DateTimeField(blank=True, null=True)),
-                ('window_since', models.DateTimeField(blank=True, null=True)),
-                ('window_until', models.DateTimeField(blank=True, null=True)),
-                ('page_token', models.TextField(blank=True)),
-                ('shop', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='cursors', to='shops.shop')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("shops", "shops"), ("orders", "orders"), ("cancellations", "cancellation requests")],
+                        max_length=20,
+                    ),
+                ),
+                ("synced_until", models.DateTimeField(blank=True, null=True)),
+                ("window_since", models.DateTimeField(blank=True, null=True)),
+                ("window_until", models.DateTimeField(blank=True, null=True)),
+                ("page_token", models.TextField(blank=True)),
+                (
+                    "shop",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="cursors", to="shops.shop"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='SyncRun',
+            name="SyncRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('shops', 'shops'), ('orders', 'orders'), ('cancellations', 'cancellation requests')], max_length=20, verbose_name='kind')),
-                ('state', models.CharField(choices=[('running', 'running'), ('succeeded', 'succeeded'), ('failed', 'failed')], default='running', max_length=10, verbose_name='state')),
-                ('is_full', models.BooleanField(default=False, verbose_name='full')),
-                ('window_since', models.DateTimeField(blank=True, null=True)),
-                ('window_until', models.DateTimeField(blank=True, null=True)),
-                ('pages', models.PositiveIntegerField(default=0, verbose_name='pages')),
-                ('expected', models.PositiveIntegerField(blank=True, null=True, verbose_name='expected')),
-                ('seen', models.PositiveIntegerField(default=0, verbose_name='seen')),
-                ('written', models.PositiveIntegerField(default=0, verbose_name='written')),
-                ('set_aside', models.JSONField(blank=True, default=list, verbose_name='set aside')),
-                ('drift', models.JSONField(blank=True, default=list, verbose_name='unknown words and fields')),
-                ('error', models.TextField(blank=True, verbose_name='error')),
-                ('error_code', models.CharField(blank=True, max_length=40, verbose_name='code')),
-                ('request_id', models.CharField(blank=True, max_length=100, verbose_name='request id at the marketplace')),
-                ('started_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='started')),
-                ('heard_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='last sign of life')),
-                ('finished_at', models.DateTimeField(blank=True, null=True, verbose_name='finished')),
-                ('shop', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sync_runs', to='shops.shop')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("shops", "shops"), ("orders", "orders"), ("cancellations", "cancellation requests")],
+                        max_length=20,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("running", "running"), ("succeeded", "succeeded"), ("failed", "failed")],
+                        default="running",
+                        max_length=10,
+                        verbose_name="state",
+                    ),
+                ),
+                ("is_full", models.BooleanField(default=False, verbose_name="full")),
+                ("window_since", models.DateTimeField(blank=True, null=True)),
+                ("window_until", models.DateTimeField(blank=True, null=True)),
+                ("pages", models.PositiveIntegerField(default=0, verbose_name="pages")),
+                ("expected", models.PositiveIntegerField(blank=True, null=True, verbose_name="expected")),
+                ("seen", models.PositiveIntegerField(default=0, verbose_name="seen")),
+                ("written", models.PositiveIntegerField(default=0, verbose_name="written")),
+                ("set_aside", models.JSONField(blank=True, default=list, verbose_name="set aside")),
+                ("drift", models.JSONField(blank=True, default=list, verbose_name="unknown words and fields")),
+                ("error", models.TextField(blank=True, verbose_name="error")),
+                ("error_code", models.CharField(blank=True, max_length=40, verbose_name="code")),
+                (
+                    "request_id",
+                    models.CharField(blank=True, max_length=100, verbose_name="request id at the marketplace"),
+                ),
+                ("started_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="started")),
+                ("heard_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="last sign of life")),
+                ("finished_at", models.DateTimeField(blank=True, null=True, verbose_name="finished")),
+                (
+                    "shop",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="sync_runs", to="shops.shop"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'sync run',
-                'verbose_name_plural': 'sync runs',
-                'ordering': ['-started_at'],
+                "verbose_name": "sync run",
+                "verbose_name_plural": "sync runs",
+                "ordering": ["-started_at"],
             },
         ),
         migrations.AddIndex(
-            model_name='shop',
-            index=models.Index(condition=models.Q(('is_active', True)), fields=['next_pull_at'], name='shop_due_for_pull'),
+            model_name="shop",
+            index=models.Index(
+                condition=models.Q(("is_active", True)), fields=["next_pull_at"], name="shop_due_for_pull"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='shop',
-            constraint=models.UniqueConstraint(fields=('marketplace', 'marketplace_id'), name='one_shop_per_marketplace_id'),
+            model_name="shop",
+            constraint=models.UniqueConstraint(
+                fields=("marketplace", "marketplace_id"), name="one_shop_per_marketplace_id"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.UniqueConstraint(fields=('user', 'shop'), name='one_membership_per_user_and_shop'),
+            model_name="membership",
+            constraint=models.UniqueConstraint(fields=("user", "shop"), name="one_membership_per_user_and_shop"),
         ),
         migrations.AddConstraint(
-            model_name='synccursor',
-            constraint=models.UniqueConstraint(fields=('shop', 'kind'), name='one_cursor_per_shop_and_kind'),
+            model_name="synccursor",
+            constraint=models.UniqueConstraint(fields=("shop", "kind"), name="one_cursor_per_shop_and_kind"),
         ),
         migrations.AddIndex(
-            model_name='syncrun',
-            index=models.Index(models.F('shop'), models.OrderBy(models.F('started_at'), descending=True), name='sync_runs_of_a_shop'),
+            model_name="syncrun",
+            index=models.Index(
+                models.F("shop"), models.OrderBy(models.F("started_at"), descending=True), name="sync_runs_of_a_shop"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='syncrun',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'running')), fields=('shop', 'kind'), name='one_running_sync_per_shop_and_kind'),
+            model_name="syncrun",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "running")),
+                fields=("shop", "kind"),
+                name="one_running_sync_per_shop_and_kind",
+            ),
         ),
     ]

@@ -76,6 +76,7 @@ class TestDeciding:
     @pytest.mark.parametrize("state", [State.REFUSED, State.WITHDRAWN, State.SET_ASIDE])
     def test_after_one_that_came_to_nothing_another_can_follow(self, state: State) -> None:
         past = DecisionFactory(state=state)
+        assert past.cancellation
         assert decisions.decide(past.cancellation, Verdict.APPROVE, member(Role.AGENT, past.shop))
 
     def test_a_settled_request_cannot_be_decided(self) -> None:

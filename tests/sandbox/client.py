@@ -60,8 +60,10 @@ class Shop:
         raw = changes.get("raw", b"" if body is None else json.dumps(body, ensure_ascii=False).encode())
         content_type = changes.get("content_type", "application/json")
         cipher = changes.get("cipher", self.cipher)
-        values = {"app_key": changes.get("app_key", self.app_key),
-                  "timestamp": str(changes.get("timestamp", int(time.time())))}
+        values = {
+            "app_key": changes.get("app_key", self.app_key),
+            "timestamp": str(changes.get("timestamp", int(time.time()))),
+        }
         if cipher is not None:
             values["shop_cipher"] = cipher
         values |= {name: str(value) for name, value in (query or {}).items()}
@@ -72,9 +74,13 @@ class Shop:
         headers = {"x-tts-access-token": changes.get("token", self.access_token)}
         if content_type:
             headers["content-type"] = content_type
-        response = self.session.request(method, f"{self.base_url}{path}?{urlencode(values)}", data=raw or None,
-                                        headers={name: value for name, value in headers.items() if value is not None},
-                                        timeout=30)
+        response = self.session.request(
+            method,
+            f"{self.base_url}{path}?{urlencode(values)}",
+            data=raw or None,
+            headers={name: value for name, value in headers.items() if value is not None},
+            timeout=30,
+        )
         return Answer(response.status_code, response.headers, response.json())
 
     # ---- the calls the tests make most ----
@@ -102,12 +108,14 @@ class Shop:
 
     def reject(self, cancel_id: str, reason: str, key: str | None = None, **body: Any) -> Answer:
         query = {"idempotency_key": key} if key else {}
-        return self.call("POST", f"/return_refund/202309/cancellations/{cancel_id}/reject", query,
-                         {"reject_reason": reason, **body})
+        return self.call(
+            "POST", f"/return_refund/202309/cancellations/{cancel_id}/reject", query, {"reject_reason": reason, **body}
+        )
 
     def cancel_order(self, order_id: str, reason: str, **body: Any) -> Answer:
-        return self.call("POST", "/return_refund/202309/cancellations", None,
-                         {"order_id": order_id, "cancel_reason": reason, **body})
+        return self.call(
+            "POST", "/return_refund/202309/cancellations", None, {"order_id": order_id, "cancel_reason": reason, **body}
+        )
 
     def reject_reasons(self, cancel_id: str) -> list[str]:
         data = self.call("GET", "/return_refund/202309/reject_reasons", {"return_or_cancel_id": cancel_id}).data
@@ -115,9 +123,15 @@ class Shop:
 
     def upload(self, content: bytes, use_case: str = "DESCRIPTION_IMAGE", **changes: Any) -> Answer:
         boundary = "XBOUNDARYX"
-        raw = (f'--{boundary}\r\nContent-Disposition: form-data; name="use_case"\r\n\r\n{use_case}\r\n'
-               f'--{boundary}\r\nContent-Disposition: form-data; name="data"; filename="proof.png"\r\n'
-               "Content-Type: image/png\r\n\r\n").encode() + content + f"\r\n--{boundary}--\r\n".encode()
+        raw = (
+            (
+                f'--{boundary}\r\nContent-Disposition: form-data; name="use_case"\r\n\r\n{use_case}\r\n'
+                f'--{boundary}\r\nContent-Disposition: form-data; name="data"; filename="proof.png"\r\n'
+                "Content-Type: image/png\r\n\r\n"
+            ).encode()
+            + content
+            + f"\r\n--{boundary}--\r\n".encode()
+        )
         changes = {"cipher": None, "raw": raw, "content_type": f"multipart/form-data; boundary={boundary}", **changes}
         return self.call("POST", "/product/202309/images/upload", **changes)
 
@@ -140,8 +154,19 @@ class Control:
 
     def shops(self) -> list[Shop]:
         found = self.get("credentials")
-        return [Shop(self.base_url, found["app_key"], found["app_secret"], shop["id"], shop["region"], shop["cipher"],
-                     shop["access_token"], shop["refresh_token"]) for shop in found["shops"]]
+        return [
+            Shop(
+                self.base_url,
+                found["app_key"],
+                found["app_secret"],
+                shop["id"],
+                shop["region"],
+                shop["cipher"],
+                shop["access_token"],
+                shop["refresh_token"],
+            )
+            for shop in found["shops"]
+        ]
 
     def shop(self, region: str) -> Shop:
         return next(shop for shop in self.shops() if shop.region == region)

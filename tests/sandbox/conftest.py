@@ -31,8 +31,9 @@ class Running:
 
     def __init__(self, *options: str) -> None:
         self.base_url = f"http://127.0.0.1:{(port := free_port())}"
-        self.process = subprocess.Popen([sys.executable, "-m", "sandbox", "--port", str(port), *options], cwd=ROOT,
-                                        stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "sandbox", "--port", str(port), *options], cwd=ROOT, stdout=subprocess.DEVNULL
+        )
         self.control = Control(self.base_url)
         for _ in range(600):
             try:

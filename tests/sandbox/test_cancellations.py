@@ -66,14 +66,20 @@ def test_approving_cancels_order_and_lines_and_says_nothing_more(control: Contro
     assert (answer.code, answer.json["data"]) == (0, {})
     order = gb.order(asked["order_id"])
     assert (order["status"], order["cancellation_initiator"], order["is_buyer_request_cancel"]) == (
-        "CANCELLED", "BUYER", False)
+        "CANCELLED",
+        "BUYER",
+        False,
+    )
     assert {(line["display_status"], line["cancel_user"]) for line in order["line_items"]} == {("CANCELLED", "BUYER")}
     record = gb.cancellation(asked["cancel_id"])
     assert record["cancel_status"] == SUCCESS
     assert "seller_next_action_response" not in record
     [entry] = control.effects("cancellation.approved", cancel_id=asked["cancel_id"])
     assert (entry["actor"], entry["idempotency_key"], entry["request_id"]) == (
-        "seller", "key-1", answer.json["request_id"])
+        "seller",
+        "key-1",
+        answer.json["request_id"],
+    )
 
 
 def test_rejecting_closes_the_request_and_keeps_what_was_said(control: Control, th: Shop) -> None:
@@ -96,8 +102,10 @@ def test_a_rejected_buyer_may_ask_again(control: Control, gb: Shop) -> None:
     assert gb.approve(again["cancel_id"]).code == 0
 
 
-@pytest.mark.parametrize(("first", "approve", "reject"), [
-    ("approve", 25011012, 25020010), ("reject", 25020009, 25011011), ("withdraw", 25020009, 25011011)])
+@pytest.mark.parametrize(
+    ("first", "approve", "reject"),
+    [("approve", 25011012, 25020010), ("reject", 25020009, 25011011), ("withdraw", 25020009, 25011011)],
+)
 def test_a_settled_request_is_settled(control: Control, gb: Shop, first: str, approve: int, reject: int) -> None:
     cancel_id = ask(control, gb)["cancel_id"]
     reason = gb.reject_reasons(cancel_id)[0]
@@ -109,8 +117,11 @@ def test_a_settled_request_is_settled(control: Control, gb: Shop, first: str, ap
         control.post("buyer", action="withdraw", cancel_id=cancel_id)
     assert gb.approve(cancel_id).code == approve
     assert gb.reject(cancel_id, reason).code == reject
-    settled = [entry for entry in control.get("ledger", cancel_id=cancel_id)["entries"]
-               if entry["effect"] in ("cancellation.approved", "cancellation.rejected", "cancellation.withdrawn")]
+    settled = [
+        entry
+        for entry in control.get("ledger", cancel_id=cancel_id)["entries"]
+        if entry["effect"] in ("cancellation.approved", "cancellation.rejected", "cancellation.withdrawn")
+    ]
     assert len(settled) == 1
 
 
@@ -123,19 +134,22 @@ def test_unknown_foreign_and_direct_records_cannot_be_answered(gb: Shop, de: Sho
     assert (gb.approve(direct).code, gb.reject(direct, PACKED).code) == (25020004, 25020004)
 
 
-@pytest.mark.parametrize(("region", "reason", "code"), [
-    ("GB", "no_such_reason", 25001014),
-    ("GB", "seller_cancel_reason_out_of_stock_uk", 25001057),
-    ("GB", "ecom_order_to_ship_canceled_reason_better_price_uk", 25001057),
-    ("GB", "order_manage_list_action_respond_popup_reject_reason_delivered", 25001016),
-    ("GB", "order_manage_list_action_respond_popup_reject_reason_delivered_uk", 0),
-    ("DE", PACKED, 25001016),
-    ("DE", "ecom_reverse_reject_cancel_reason_product_packed", 0),
-    ("ID", "system_cancel_failed_due_to_tts", 0),
-    ("TH", "system_cancel_failed_due_to_tts", 25001016),
-    ("US", "order_manage_list_action_respond_popup_reject_reason_buyer_agree", 0),
-    ("US", "ecom_reverse_reject_cancel_reason_product_packed", 25001016),
-])
+@pytest.mark.parametrize(
+    ("region", "reason", "code"),
+    [
+        ("GB", "no_such_reason", 25001014),
+        ("GB", "seller_cancel_reason_out_of_stock_uk", 25001057),
+        ("GB", "ecom_order_to_ship_canceled_reason_better_price_uk", 25001057),
+        ("GB", "order_manage_list_action_respond_popup_reject_reason_delivered", 25001016),
+        ("GB", "order_manage_list_action_respond_popup_reject_reason_delivered_uk", 0),
+        ("DE", PACKED, 25001016),
+        ("DE", "ecom_reverse_reject_cancel_reason_product_packed", 0),
+        ("ID", "system_cancel_failed_due_to_tts", 0),
+        ("TH", "system_cancel_failed_due_to_tts", 25001016),
+        ("US", "order_manage_list_action_respond_popup_reject_reason_buyer_agree", 0),
+        ("US", "ecom_reverse_reject_cancel_reason_product_packed", 25001016),
+    ],
+)
 def test_a_reject_reason_has_to_fit_the_market(control: Control, region: str, reason: str, code: int) -> None:
     shop = control.shop(region)
     assert shop.reject(shop.pending()[0]["cancel_id"], reason).code == code
@@ -158,13 +172,20 @@ def test_the_other_us_list_can_be_switched_on(control: Control, us: Shop) -> Non
     assert us.reject(cancel_id, PACKED).code == 25001016
 
 
-@pytest.mark.parametrize("body", [
-    {}, {"reject_reason": ""}, {"reject_reason": 5}, {"reject_reason": PACKED, "comment": 5},
-    {"reject_reason": PACKED, "comment": "x" * 501}, {"reject_reason": PACKED, "images": "one"},
-    {"reject_reason": PACKED, "images": [{"mime_type": "image/png"}]},
-    {"reject_reason": PACKED, "images": [{"image_id": "tos-never-uploaded"}]},
-    {"reject_reason": PACKED, "colour": "red"},
-])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"reject_reason": ""},
+        {"reject_reason": 5},
+        {"reject_reason": PACKED, "comment": 5},
+        {"reject_reason": PACKED, "comment": "x" * 501},
+        {"reject_reason": PACKED, "images": "one"},
+        {"reject_reason": PACKED, "images": [{"mime_type": "image/png"}]},
+        {"reject_reason": PACKED, "images": [{"image_id": "tos-never-uploaded"}]},
+        {"reject_reason": PACKED, "colour": "red"},
+    ],
+)
 def test_an_ill_formed_rejection_is_refused_and_changes_nothing(gb: Shop, body: Json) -> None:
     cancel_id = gb.pending()[0]["cancel_id"]
     assert gb.call("POST", f"/return_refund/202309/cancellations/{cancel_id}/reject", None, body).code == 25001001

@@ -22,13 +22,30 @@ def test_the_ledger_is_numbered_and_filtered(control: Control, gb: Shop) -> None
     gb.approve(one["cancel_id"])
     entries = control.get("ledger")["entries"]
     assert [(entry["seq"], entry["effect"]) for entry in entries] == [
-        (1, "cancellation.requested"), (2, "cancellation.requested"), (3, "cancellation.approved")]
-    assert set(entries[0]) == {"seq", "at", "effect", "shop_id", "order_id", "cancel_id", "line_item_ids", "package_id",
-                               "actor", "idempotency_key", "request_id", "detail"}
+        (1, "cancellation.requested"),
+        (2, "cancellation.requested"),
+        (3, "cancellation.approved"),
+    ]
+    assert set(entries[0]) == {
+        "seq",
+        "at",
+        "effect",
+        "shop_id",
+        "order_id",
+        "cancel_id",
+        "line_item_ids",
+        "package_id",
+        "actor",
+        "idempotency_key",
+        "request_id",
+        "detail",
+    }
     assert [entry["seq"] for entry in control.get("ledger", after=1)["entries"]] == [2, 3]
     assert [entry["seq"] for entry in control.get("ledger", order_id=two["order_id"])["entries"]] == [2]
-    assert [entry["seq"] for entry in control.get("ledger", cancel_id=one["cancel_id"],
-                                                  effect="cancellation.approved")["entries"]] == [3]
+    assert [
+        entry["seq"]
+        for entry in control.get("ledger", cancel_id=one["cancel_id"], effect="cancellation.approved")["entries"]
+    ] == [3]
 
 
 def test_calls_are_counted_and_shown_without_secrets(control: Control, gb: Shop) -> None:
@@ -57,6 +74,7 @@ def test_raw_state_can_be_looked_at(control: Control, gb: Shop) -> None:
 def test_the_buyer_asks_for_what_may_be_asked_for(control: Control, gb: Shop) -> None:
     def buyer(**wish: object) -> int:
         return requests.post(f"{control.base_url}/__sandbox__/buyer", json=wish, timeout=10).status_code
+
     asked = control.post("buyer", action="request", region="GB")
     assert asked["shop_id"] == gb.id
     assert buyer(action="request", order_id=asked["order_id"]) == 409
@@ -81,8 +99,15 @@ def test_a_buyer_may_ask_for_single_lines(control: Control, gb: Shop) -> None:
 
 
 def test_unknown_wishes_are_refused(control: Control) -> None:
-    for path, wish in (("clock", {"shift": "1"}), ("clock", {}), ("switches", {"gravity": 0}), ("reset", {"seed": "1"}),
-                       ("reset", {"scenario": "mars"}), ("auth_code", {"shop_id": "1"}), ("webhooks", {"x": 1})):
+    for path, wish in (
+        ("clock", {"shift": "1"}),
+        ("clock", {}),
+        ("switches", {"gravity": 0}),
+        ("reset", {"seed": "1"}),
+        ("reset", {"scenario": "mars"}),
+        ("auth_code", {"shop_id": "1"}),
+        ("webhooks", {"x": 1}),
+    ):
         assert requests.post(f"{control.base_url}/__sandbox__/{path}", json=wish, timeout=10).status_code in (400, 409)
     assert control.get("health")["ok"] is True
 
@@ -95,9 +120,16 @@ def test_a_recording_has_a_line_for_each_exchange_and_no_secret(tmp_path: Path) 
         us.orders(page_size=3)
         us.approve(us.pending()[0]["cancel_id"], "key")
         us.upload(png())
-        requests.get(f"{us.base_url}/api/v2/token/refresh", timeout=10, params={
-            "app_key": us.app_key, "app_secret": us.app_secret, "refresh_token": us.refresh_token,
-            "grant_type": "refresh_token"})
+        requests.get(
+            f"{us.base_url}/api/v2/token/refresh",
+            timeout=10,
+            params={
+                "app_key": us.app_key,
+                "app_secret": us.app_secret,
+                "refresh_token": us.refresh_token,
+                "grant_type": "refresh_token",
+            },
+        )
         sandbox.control.post("faults", kind="reset_after", endpoint="get-order-list")
         with pytest.raises(requests.ConnectionError):
             us.orders(page_size=3)
@@ -123,8 +155,13 @@ def test_a_recording_has_a_line_for_each_exchange_and_no_secret(tmp_path: Path) 
 def test_it_runs_as_a_management_command_too() -> None:
     """Without looking for a database: an address where there is none is given to it."""
     answer = subprocess.run(
-        [sys.executable, "manage.py", "sandbox", "--scenario", "mars"], cwd=ROOT, capture_output=True, text=True,
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}, timeout=60)
+        [sys.executable, "manage.py", "sandbox", "--scenario", "mars"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
+        timeout=60,
+    )
     assert "scenario is one of" in answer.stderr
 
 

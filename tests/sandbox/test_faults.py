@@ -88,9 +88,16 @@ def test_faults_spare_calls_that_would_be_refused_anyway(control: Control, gb: S
     assert gb.orders().status == 500
 
 
-@pytest.mark.parametrize("wish", [{"kind": "earthquake"}, {"kind": "slow", "endpoint": "nowhere"},
-                                  {"kind": "slow", "count": "many"}, {"kind": "slow", "rate": 2},
-                                  {"kind": "slow", "x": 1}])
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"kind": "earthquake"},
+        {"kind": "slow", "endpoint": "nowhere"},
+        {"kind": "slow", "count": "many"},
+        {"kind": "slow", "rate": 2},
+        {"kind": "slow", "x": 1},
+    ],
+)
 def test_a_fault_that_makes_no_sense_is_refused(control: Control, wish: dict[str, object]) -> None:
     answer = requests.post(f"{control.base_url}/__sandbox__/faults", json=wish, timeout=10)
     assert (answer.status_code, bool(answer.json()["error"])) == (400, True)

@@ -17,8 +17,9 @@ def png(width: int = 200, height: int = 200, kind: str = "PNG") -> bytes:
     return stream.getvalue()
 
 
-@pytest.mark.parametrize(("kind", "mime_type"), [("PNG", "image/png"), ("JPEG", "image/jpeg"), ("WEBP", "image/webp"),
-                                                 ("BMP", "image/bmp")])
+@pytest.mark.parametrize(
+    ("kind", "mime_type"), [("PNG", "image/png"), ("JPEG", "image/jpeg"), ("WEBP", "image/webp"), ("BMP", "image/bmp")]
+)
 def test_an_image_is_kept_and_served_as_it_was(control: Control, us: Shop, kind: str, mime_type: str) -> None:
     content = png(kind=kind)
     answer = us.upload(content)
@@ -31,17 +32,25 @@ def test_an_image_is_kept_and_served_as_it_was(control: Control, us: Shop, kind:
 
 
 def test_a_heic_image_is_known_by_its_boxes(us: Shop) -> None:
-    content = (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0\0\0\x14ispe\0\0\0\0"
-               + (640).to_bytes(4) + (480).to_bytes(4))
+    content = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0\0\0\x14ispe\0\0\0\0" + (640).to_bytes(4) + (480).to_bytes(4)
     answer = us.upload(content)
     assert (answer.data["width"], answer.data["height"]) == (640, 480)
 
 
-@pytest.mark.parametrize(("content", "code"), [
-    (b"", 12038004), (b"hello", 12038004), (png(kind="GIF"), 12038004), (png(99, 200), 12038014),
-    (png(100, 100), 0), (png(20_000, 100), 0), (png(20_001, 100), 12038014),
-    (png()[:60], 12038002), (png() + b"\0" * (10 * 1024 * 1024), 12038005),
-])
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"", 12038004),
+        (b"hello", 12038004),
+        (png(kind="GIF"), 12038004),
+        (png(99, 200), 12038014),
+        (png(100, 100), 0),
+        (png(20_000, 100), 0),
+        (png(20_001, 100), 12038014),
+        (png()[:60], 12038002),
+        (png() + b"\0" * (10 * 1024 * 1024), 12038005),
+    ],
+)
 def test_what_tiktok_does_not_take_is_refused(us: Shop, content: bytes, code: int) -> None:
     assert us.upload(content).code == code
 

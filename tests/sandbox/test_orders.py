@@ -46,7 +46,10 @@ def test_filters_are_joined_with_and(us: Shop) -> None:
     assert answer.data["orders"]
     for order in answer.data["orders"]:
         assert (order["status"], order["is_buyer_request_cancel"], order["shipping_type"]) == (
-            "AWAITING_SHIPMENT", True, "SELLER")
+            "AWAITING_SHIPMENT",
+            True,
+            "SELLER",
+        )
     buyer = answer.data["orders"][0]["user_id"]
     assert us.orders(buyer_user_id=buyer).data["total_count"] == 1
 
@@ -96,7 +99,8 @@ def test_money_adds_up_and_ids_are_long_text(control: Control) -> None:
             lines = order["line_items"]
             assert round(payment["sub_total"], 2) == round(sum(float(line["sale_price"]) for line in lines), 2)
             assert round(payment["total_amount"], 2) == round(
-                payment["sub_total"] + payment["shipping_fee"] + payment["tax"], 2)
+                payment["sub_total"] + payment["shipping_fee"] + payment["tax"], 2
+            )
             assert all(18 <= len(each) <= 19 for each in [order["id"], *(line["id"] for line in lines)])
             if shop.region == "ID":
                 assert "." not in order["payment"]["total_amount"]
@@ -110,8 +114,9 @@ def test_a_unit_is_a_line_item_of_its_own(us: Shop) -> None:
 
 
 def test_personal_data_is_empty_until_the_order_may_be_fulfilled(us: Shop, gb: Shop) -> None:
-    held = [order for shop in (us, gb) for order in shop.orders().data["orders"]
-            if order["status"] in ("UNPAID", "ON_HOLD")]
+    held = [
+        order for shop in (us, gb) for order in shop.orders().data["orders"] if order["status"] in ("UNPAID", "ON_HOLD")
+    ]
     assert held
     assert all(order["recipient_address"] == {} for order in held)
 

@@ -28,8 +28,11 @@ def waiting(shop: Shop, shipping_type: str) -> tuple[Json, Json]:
 
 def idle(shop: Shop, shipping_type: str, status: str = "AWAITING_SHIPMENT") -> Json:
     found = shop.orders(order_status=status, shipping_type=shipping_type, is_buyer_request_cancel=False)
-    return next(order for order in found.data["orders"]
-                if all(line["display_status"] != "CANCELLED" for line in order["line_items"]))
+    return next(
+        order
+        for order in found.data["orders"]
+        if all(line["display_status"] != "CANCELLED" for line in order["line_items"])
+    )
 
 
 def carrier(shop: Shop, order: Json) -> str:
@@ -38,8 +41,12 @@ def carrier(shop: Shop, order: Json) -> str:
 
 
 def mark(shop: Shop, order: Json, tracking: str = "JX123456789", provider: str = "", **body: Any) -> Answer:
-    return shop.call("POST", f"/fulfillment/202309/orders/{order['id']}/packages", None, {
-        "tracking_number": tracking, "shipping_provider_id": provider or carrier(shop, order), **body})
+    return shop.call(
+        "POST",
+        f"/fulfillment/202309/orders/{order['id']}/packages",
+        None,
+        {"tracking_number": tracking, "shipping_provider_id": provider or carrier(shop, order), **body},
+    )
 
 
 def ship(shop: Shop, order: Json, **body: Any) -> Answer:

@@ -15,14 +15,16 @@ from sandbox.tiktok_shop.signing import notification_signature, request_signatur
 from tests.sandbox.client import Shop, sign
 
 VECTORS: dict[str, Any] = json.loads(
-    (Path(__file__).parents[1] / "vectors" / "tiktok_shop_signatures.json").read_text())
+    (Path(__file__).parents[1] / "vectors" / "tiktok_shop_signatures.json").read_text()
+)
 BY_NAME = {vector["name"]: vector for vector in VECTORS["vectors"]}
 HOOKS = {vector["name"]: vector for vector in VECTORS["webhook_vectors"]}
 
 
 def signature_of(vector: dict[str, Any]) -> str:
-    return request_signature(vector["app_secret"], vector["path"], vector["query"], vector["content_type"],
-                             vector["body"].encode())
+    return request_signature(
+        vector["app_secret"], vector["path"], vector["query"], vector["content_type"], vector["body"].encode()
+    )
 
 
 @pytest.mark.parametrize("name", BY_NAME)
@@ -73,10 +75,19 @@ def test_query_values_are_decoded_once_and_a_plus_is_a_space(gb: Shop) -> None:
     path, cursor = "/order/202309/orders/search", "a+b/c=="
     prepared = gb.call("POST", path, {"page_size": 1, "page_token": cursor}, {})
     assert (prepared.code, "page_token" in prepared.json["message"]) == (36009004, True)
-    values = {"app_key": gb.app_key, "timestamp": str(int(time.time())), "shop_cipher": gb.cipher, "page_size": "1",
-              "page_token": cursor}
+    values = {
+        "app_key": gb.app_key,
+        "timestamp": str(int(time.time())),
+        "shop_cipher": gb.cipher,
+        "page_size": "1",
+        "page_token": cursor,
+    }
     values["sign"] = sign(gb.app_secret, path, values, b"{}", "application/json")
     bare = "&".join(f"{name}={quote(value, safe='+/=')}" for name, value in values.items())
-    answer = requests.post(f"{gb.base_url}{path}?{bare}", data=b"{}", timeout=10, headers={
-        "content-type": "application/json", "x-tts-access-token": gb.access_token})
+    answer = requests.post(
+        f"{gb.base_url}{path}?{bare}",
+        data=b"{}",
+        timeout=10,
+        headers={"content-type": "application/json", "x-tts-access-token": gb.access_token},
+    )
     assert answer.json()["code"] == 106001

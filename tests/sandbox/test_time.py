@@ -50,8 +50,12 @@ def test_the_deadline_can_be_another(control: Control, gb: Shop) -> None:
 
 
 def test_orders_move_on_by_themselves(control: Control) -> None:
-    shop, held = next((each, order) for each in control.shops() if each.region != "US"
-                      for order in each.orders(order_status="ON_HOLD", shipping_type="TIKTOK").data["orders"])
+    shop, held = next(
+        (each, order)
+        for each in control.shops()
+        if each.region != "US"
+        for order in each.orders(order_status="ON_HOLD", shipping_type="TIKTOK").data["orders"]
+    )
     unpaid = [order["id"] for order in shop.orders(order_status="UNPAID").data["orders"]]
     control.shift(HOUR)
     assert shop.order(held["id"])["status"] == "AWAITING_SHIPMENT"

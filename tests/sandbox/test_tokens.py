@@ -13,8 +13,11 @@ WEEK = 7 * 86_400
 
 
 def ask(shop: Shop, what: str, **query: str) -> dict[str, Any]:
-    answer = requests.get(f"{shop.base_url}/api/v2/token/{what}", timeout=10,
-                          params={"app_key": shop.app_key, "app_secret": shop.app_secret, **query})
+    answer = requests.get(
+        f"{shop.base_url}/api/v2/token/{what}",
+        timeout=10,
+        params={"app_key": shop.app_key, "app_secret": shop.app_secret, **query},
+    )
     assert answer.status_code == 200 or answer.json()["code"] == 36009004
     return dict(answer.json())
 

@@ -28,13 +28,18 @@ def test_a_request_and_its_approval_are_told_with_signature(control: Control, gb
     assert headers["authorization"] == expected
     note = json.loads(body)
     assert (note["type"], note["shop_id"]) == (11, gb.id)
-    assert note["data"] == {"order_id": asked["order_id"], "cancellations_role": "BUYER",
-                            "cancel_id": asked["cancel_id"], "cancel_status": "CANCELLATION_REQUEST_PENDING",
-                            "create_time": gb.cancellation(asked["cancel_id"])["create_time"]}
+    assert note["data"] == {
+        "order_id": asked["order_id"],
+        "cancellations_role": "BUYER",
+        "cancel_id": asked["cancel_id"],
+        "cancel_status": "CANCELLATION_REQUEST_PENDING",
+        "create_time": gb.cancellation(asked["cancel_id"])["create_time"],
+    }
     gb.approve(asked["cancel_id"])
     later = read(inbox, 3)[1:]
-    assert sorted((each["type"], each["data"].get("cancel_status") or each["data"]["order_status"])
-                  for each in later) == [(1, "CANCEL"), (11, "CANCELLATION_REQUEST_SUCCESS")]
+    assert sorted(
+        (each["type"], each["data"].get("cancel_status") or each["data"]["order_status"]) for each in later
+    ) == [(1, "CANCEL"), (11, "CANCELLATION_REQUEST_SUCCESS")]
     assert len({each["tts_notification_id"] for each in read(inbox, 3)}) == 3
 
 
@@ -65,18 +70,25 @@ def test_a_shop_says_which_topic_goes_where(control: Control, gb: Shop, inbox: I
     assert len(inbox.received) == 2
 
 
-@pytest.mark.parametrize("body", [
-    {"address": "ftp://x.example/", "event_type": "ORDER_STATUS_CHANGE"}, {"address": "https://x.example/"},
-    {"address": "https://x.example/", "event_type": "WEATHER"},
-    {"address": "https://x.example/" + "x" * 255, "event_type": "ORDER_STATUS_CHANGE"}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"address": "ftp://x.example/", "event_type": "ORDER_STATUS_CHANGE"},
+        {"address": "https://x.example/"},
+        {"address": "https://x.example/", "event_type": "WEATHER"},
+        {"address": "https://x.example/" + "x" * 255, "event_type": "ORDER_STATUS_CHANGE"},
+    ],
+)
 def test_an_ill_formed_webhook_is_refused(gb: Shop, body: dict[str, Any]) -> None:
     assert gb.call("PUT", PATH, None, body).code == 36009004
 
 
 def test_strictly_only_https_with_a_domain_and_no_port_will_do(control: Control, gb: Shop) -> None:
     control.post("switches", strict_webhook_urls=True)
-    codes = [gb.call("PUT", PATH, None, {"address": address, "event_type": "ORDER_STATUS_CHANGE"}).code
-             for address in ("http://x.example/", "https://127.0.0.1/", "https://x.example:8443/", "https://x.example/h")]
+    codes = [
+        gb.call("PUT", PATH, None, {"address": address, "event_type": "ORDER_STATUS_CHANGE"}).code
+        for address in ("http://x.example/", "https://127.0.0.1/", "https://x.example:8443/", "https://x.example/h")
+    ]
     assert codes == [36009004, 36009004, 36009004, 0]
 
 

@@ -23,16 +23,20 @@ START = 1_795_230_000
 
 def world(seed: int = 1, orders: int | None = None, start: int | None = START) -> TikTokShop:
     options = Options(seed=seed, orders=orders, start=start)
-    return TikTokShop(options, clock=Clock(), schedule=Schedule(), ledger=Ledger(), faults=Faults(1),
-                      switches=Switches())
+    return TikTokShop(
+        options, clock=Clock(), schedule=Schedule(), ledger=Ledger(), faults=Faults(1), switches=Switches()
+    )
 
 
 def everything(tiktok: TikTokShop) -> str:
     held = tiktok.world
-    return json.dumps([
-        tiktok.credentials(),
-        [held.encoder.order_json(order) for order in held.orders.values()],
-        [held.encoder.cancellation_json(each, "en-US") for each in held.cancellations.values()]])
+    return json.dumps(
+        [
+            tiktok.credentials(),
+            [held.encoder.order_json(order) for order in held.orders.values()],
+            [held.encoder.cancellation_json(each, "en-US") for each in held.cancellations.values()],
+        ]
+    )
 
 
 def test_the_same_seed_gives_the_same_world_and_another_another() -> None:
@@ -59,16 +63,25 @@ def test_the_default_world_has_sixty_waiting_requests_and_settled_ones_of_every_
     assert len(held.orders) == 240
     kinds = Counter((each.kind, each.status, each.role) for each in held.cancellations.values())
     assert kinds["BUYER_CANCEL", "CANCELLATION_REQUEST_PENDING", "BUYER"] == 60
-    for kind in (("BUYER_CANCEL", "CANCELLATION_REQUEST_SUCCESS", "BUYER"),
-                 ("BUYER_CANCEL", "CANCELLATION_REQUEST_CANCELLED", "BUYER"),
-                 ("BUYER_CANCEL", "CANCELLATION_REQUEST_COMPLETE", "BUYER"),
-                 ("CANCEL", "CANCELLATION_REQUEST_COMPLETE", "SELLER"),
-                 ("CANCEL", "CANCELLATION_REQUEST_COMPLETE", "SYSTEM"),
-                 ("CANCEL", "CANCELLATION_REQUEST_COMPLETE", "BUYER")):
+    for kind in (
+        ("BUYER_CANCEL", "CANCELLATION_REQUEST_SUCCESS", "BUYER"),
+        ("BUYER_CANCEL", "CANCELLATION_REQUEST_CANCELLED", "BUYER"),
+        ("BUYER_CANCEL", "CANCELLATION_REQUEST_COMPLETE", "BUYER"),
+        ("CANCEL", "CANCELLATION_REQUEST_COMPLETE", "SELLER"),
+        ("CANCEL", "CANCELLATION_REQUEST_COMPLETE", "SYSTEM"),
+        ("CANCEL", "CANCELLATION_REQUEST_COMPLETE", "BUYER"),
+    ):
         assert kinds[kind] >= 1
     assert {order.status for order in held.orders.values()} >= {
-        "UNPAID", "ON_HOLD", "AWAITING_SHIPMENT", "AWAITING_COLLECTION", "IN_TRANSIT", "DELIVERED", "COMPLETED",
-        "CANCELLED"}
+        "UNPAID",
+        "ON_HOLD",
+        "AWAITING_SHIPMENT",
+        "AWAITING_COLLECTION",
+        "IN_TRANSIT",
+        "DELIVERED",
+        "COMPLETED",
+        "CANCELLED",
+    }
 
 
 def test_deadlines_lie_between_twenty_minutes_and_two_days_ahead() -> None:
@@ -80,8 +93,16 @@ def test_deadlines_lie_between_twenty_minutes_and_two_days_ahead() -> None:
 def test_nothing_happened_in_the_future() -> None:
     held = world(orders=2000).world
     for order in held.orders.values():
-        moments = [order.create_time, order.paid_time, order.rts_time, order.collection_time, order.delivery_time,
-                   order.update_time, order.cancel_time, order.request_cancel_time]
+        moments = [
+            order.create_time,
+            order.paid_time,
+            order.rts_time,
+            order.collection_time,
+            order.delivery_time,
+            order.update_time,
+            order.cancel_time,
+            order.request_cancel_time,
+        ]
         known = [moment for moment in moments if moment is not None]
         assert max(known) <= START
         assert min(known) == order.create_time
@@ -116,8 +137,9 @@ def test_scenarios_differ_in_what_they_are_for(control: Control) -> None:
     us = control.shop("US")
     assert us.approve(us.pending()[0]["cancel_id"]).data["success"] is True
     control.post("reset", scenario="busy", orders=100)
-    due = [record["seller_next_action_response"][0]["deadline"]
-           for shop in control.shops() for record in shop.pending()]
+    due = [
+        record["seller_next_action_response"][0]["deadline"] for shop in control.shops() for record in shop.pending()
+    ]
     assert len(due) == 70
     assert max(due) < time.time() + 8 * 3600
 
