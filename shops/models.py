@@ -202,6 +202,10 @@ class SyncRunQuerySet(models.QuerySet["SyncRun"]):
     def running(self) -> Self:
         return self.filter(state=SyncRun.State.RUNNING)
 
+    def uneventful(self) -> Self:
+        """Runs that went well and wrote nothing, as most do."""
+        return self.filter(state=SyncRun.State.SUCCEEDED, written=0, set_aside=[], drift=[])
+
     def latest_of_each_shop(self) -> Self:
         return self.order_by("shop_id", "-started_at").distinct("shop_id")
 

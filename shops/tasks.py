@@ -1,8 +1,20 @@
+from datetime import timedelta
+
 from celery import shared_task
+from django.utils import timezone
 
 from shops import tokens
+from shops.models import SyncRun
+
+# A shop that is pulled every minute makes three thousand runs a day, nearly all of which say nothing.
+KEEP_UNEVENTFUL_RUNS = timedelta(days=1)
 
 
 @shared_task
 def renew_tokens() -> None:
     tokens.renew_due_tokens()
+
+
+@shared_task
+def forget_uneventful_runs() -> None:
+    SyncRun.objects.uneventful().filter(started_at__lt=timezone.now() - KEEP_UNEVENTFUL_RUNS).delete()

@@ -12,9 +12,9 @@ pytestmark = pytest.mark.django_db
 
 
 def test_the_command_prints_a_token_that_works_and_stores_none(client: Client) -> None:
-    person = UserFactory(email="Robot@example.test")
+    person = UserFactory(email="robot@example.test")
     out = io.StringIO()
-    call_command("api_token", "robot@example.test", "--days", "30", stdout=out)
+    call_command("api_token", "Robot@example.test", "--days", "30", stdout=out)
     token = out.getvalue().strip()
     assert client.get("/api/v1/shops/", headers={"Authorization": f"Token {token}"}).status_code == 200
     row = AuthToken.objects.get()

@@ -76,3 +76,9 @@ def test_a_time_zone_is_one_that_exists(zone: str, valid: bool) -> None:
 def test_a_person_is_called_by_name_and_else_by_address() -> None:
     assert str(User(email="ada@example.test", first_name="Ada", last_name="King")) == "Ada King"
     assert str(User(email="ada@example.test")) == "ada@example.test"
+
+
+@pytest.mark.django_db
+def test_the_database_keeps_addresses_in_lower_case_whoever_writes_them() -> None:
+    with pytest.raises(IntegrityError, match="email_is_in_lower_case"):
+        User(email="Ada@example.test").save()
