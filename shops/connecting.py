@@ -5,10 +5,12 @@ from collections.abc import Iterable
 from django.db import transaction
 from django.utils import timezone
 
-from marketplaces.records import Credentials, ShopRecord, Tokens
+from marketplaces.base import Adapter
+from marketplaces.records import Credentials, Page, ShopRecord, Tokens
 from marketplaces.registry import marketplace
-from shops.models import Connection, Shop
-from shops.tokens import call_for, store_tokens
+from shops import pulling
+from shops.models import Connection, Shop, SyncKind, SyncRun
+from shops.tokens import store_tokens
 
 
 def connect_with_code(
@@ -41,27 +43,49 @@ def connect(
     return connection
 
 
-def refresh_shops(shop: Shop) -> None:
-    """Read names and ciphers of all the shops of this shop's connection again. Raises marketplaces.errors."""
-    records = call_for(shop, lambda adapter: adapter.authorized_shops())
-    with transaction.atomic():
-        store_shops(shop.connection, records)
+def pull_shops(shop: Shop) -> SyncRun | None:
+    """Read the names and ciphers of all the shops behind this shop's connection again, and find new ones.
+
+    The run is this shop's; see `shops.pulling.pull`.
+    """
+    return pulling.pull(shop, SHOPS)
 
 
-def store_shops(connection: Connection, records: Iterable[ShopRecord]) -> None:
-    for record in records:
-        told = {
-            "connection": connection,
-            "name": record.name,
-            "code": record.code,
-            "region": record.region,
-            "seller_type": record.seller_type,
-            "cipher": record.cipher,
-        }
-        market = marketplace(connection.marketplace).capabilities(record.region, timezone.now().date())
-        Shop.objects.update_or_create(
-            marketplace=connection.marketplace,
-            marketplace_id=record.marketplace_id,
-            defaults=told,
-            create_defaults={**told, "time_zone": market.time_zone},
-        )
+def store_shops(connection: Connection, records: Iterable[ShopRecord]) -> int:
+    """Store shops in the surrounding transaction; returns how many were new or changed."""
+    return sum(store_shop(connection, record) for record in records)
+
+
+def store_shop(connection: Connection, record: ShopRecord) -> bool:
+    """The time zone is only set for a new shop: staff may have put it right since."""
+    told = {
+        "connection": connection,
+        "name": record.name,
+        "code": record.code,
+        "region": record.region,
+        "seller_type": record.seller_type,
+        "cipher": record.cipher,
+    }
+    known = Shop.objects.filter(marketplace=connection.marketplace, marketplace_id=record.marketplace_id).first()
+    if known and all(getattr(known, name) == value for name, value in told.items()):
+        return False
+    market = marketplace(connection.marketplace).capabilities(record.region, timezone.now().date())
+    Shop.objects.update_or_create(
+        marketplace=connection.marketplace,
+        marketplace_id=record.marketplace_id,
+        defaults=told,
+        create_defaults={**told, "time_zone": market.time_zone},
+    )
+    return True
+
+
+def all_at_once(adapter: Adapter) -> Page[ShopRecord]:
+    records = adapter.authorized_shops()
+    return Page(records, total=len(records))
+
+
+SHOPS = pulling.Kind(
+    kind=SyncKind.SHOPS,
+    fetch=lambda adapter, since, until, cursor: all_at_once(adapter),
+    store=lambda shop, records: store_shops(shop.connection, records),
+)

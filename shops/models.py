@@ -98,6 +98,11 @@ class ShopQuerySet(models.QuerySet["Shop"]):
     def active(self) -> Self:
         return self.filter(is_active=True)
 
+    def one_of_each_connection(self) -> Self:
+        """An active shop of every connection that works: enough to ask for all the shops behind it."""
+        working = self.active().filter(connection__state=Connection.State.CONNECTED)
+        return working.select_related("connection").order_by("connection", "pk").distinct("connection")
+
     def due_for_pull(self, now: datetime) -> Self:
         return self.active().filter(next_pull_at__lte=now, connection__state=Connection.State.CONNECTED)
 

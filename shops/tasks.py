@@ -3,8 +3,8 @@ from datetime import timedelta
 from celery import shared_task
 from django.utils import timezone
 
-from shops import tokens
-from shops.models import SyncRun
+from shops import connecting, tokens
+from shops.models import Shop, SyncRun
 
 # A shop that is pulled every minute makes three thousand runs a day, nearly all of which say nothing.
 KEEP_UNEVENTFUL_RUNS = timedelta(days=1)
@@ -13,6 +13,12 @@ KEEP_UNEVENTFUL_RUNS = timedelta(days=1)
 @shared_task
 def renew_tokens() -> None:
     tokens.renew_due_tokens()
+
+
+@shared_task
+def pull_shops() -> None:
+    for shop in Shop.objects.one_of_each_connection():
+        connecting.pull_shops(shop)
 
 
 @shared_task

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from marketplaces.errors import CredentialsRejected, MarketplaceError
 from marketplaces.records import Tokens
-from shops.connecting import connect, connect_with_code, refresh_shops
+from shops.connecting import connect, connect_with_code, pull_shops
 from shops.models import Connection, Shop, SyncCursor, SyncKind
 from shops.tokens import call_for
 from tests.sandbox_process import SandboxProcess
@@ -159,6 +159,10 @@ def test_names_and_ciphers_are_read_again_for_all_shops_of_the_connection(world:
     right = dict(Shop.objects.values_list("pk", "name"))
     ciphers = {one.pk: one.cipher for one in Shop.objects.all()}
     Shop.objects.filter(connection=shop.connection).update(name="old name", cipher="old cipher")
-    refresh_shops(shop)
+    run = pull_shops(shop)
+    assert run and (run.state, run.kind, run.seen) == ("succeeded", "shops", 2)
+    assert run.written == 2
+    again = pull_shops(shop)
+    assert again and again.written == 0
     assert dict(Shop.objects.values_list("pk", "name")) == right
     assert {one.pk: one.cipher for one in Shop.objects.all()} == ciphers

@@ -1,14 +1,16 @@
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from cancellations import sync
-from shops.models import Shop, SyncRun
+from shops import connecting
+from shops.models import Shop, ShopQuerySet, SyncRun
 
 
 class Command(BaseCommand):
-    help = "Pull orders and cancellation requests now, in this process, shop by shop."
+    help = "Pull shops, orders and cancellation requests now, in this process."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--shop", action="append", default=[], metavar="ID", help="the marketplace's id of a shop")
@@ -21,12 +23,19 @@ class Command(BaseCommand):
             if unknown := set(shop).difference(shops.values_list("marketplace_id", flat=True)):
                 raise CommandError(f"No active shop has this id: {', '.join(sorted(unknown))}")
         failed = 0
-        for one in shops:
-            for run in sync.pull(one, full=full):
-                failed += run.state == SyncRun.State.FAILED
-                self.stdout.write(self.line(one, run))
+        for run in self.runs(shops, full):
+            failed += run.state == SyncRun.State.FAILED
+            self.stdout.write(self.line(run.shop, run))
         if failed:
             raise CommandError(f"{failed} pulls failed.")
+
+    def runs(self, shops: ShopQuerySet, full: bool) -> Iterator[SyncRun]:
+        """Each run as it ends: the sellers' shops first, then every shop's orders and requests."""
+        for one in shops.one_of_each_connection():
+            if run := connecting.pull_shops(one):
+                yield run
+        for one in shops.order_by("name"):
+            yield from sync.pull(one, full=full)
 
     def line(self, shop: Shop, run: SyncRun) -> str:
         counts = f"{run.seen} seen, {run.written} written, {len(run.set_aside)} set aside"
