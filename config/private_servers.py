@@ -96,6 +96,10 @@ def ensure() -> None:
         VALKEY.borrow()
 
 
+def is_database_private() -> bool:
+    return _is_ours("DATABASE_URL")
+
+
 def choose(database: str, number: int) -> None:
     """Name other databases of the private servers to `ensure` and to child processes: `number` is 0 to 31."""
     environ.Env.read_env(CHECKOUT / ".env")

@@ -35,6 +35,10 @@ class TestSync:
         assert all(line.endswith("0 set aside") and "succeeded" in line for line in told)
         assert not [line for line in told if "(TH)" in line]
 
+    @pytest.mark.django_db
+    def test_without_a_shop_it_says_what_to_do(self) -> None:
+        assert "./run connect" in run("sync")
+
     def test_one_shop_is_pulled_by_its_id(self, world: World) -> None:
         shop = world.shop("DE")
         asked = world.sandbox.ask_to_cancel(shop_id=shop.marketplace_id)

@@ -22,6 +22,8 @@ class Command(BaseCommand):
             shops = shops.filter(marketplace_id__in=shop)
             if unknown := set(shop).difference(shops.values_list("marketplace_id", flat=True)):
                 raise CommandError(f"No active shop has this id: {', '.join(sorted(unknown))}")
+        if not shops.exists():
+            self.stdout.write("No shop is connected here yet: ./run connect. The demo keeps to a database of its own.")
         failed = 0
         for run in self.runs(shops, full):
             failed += run.state == SyncRun.State.FAILED
