@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from marketplaces.records import Money
-from orders.models import LineItem, Order, amount
+from orders.models import LineItem, Order, amount, is_long_number
 from shops.models import Shop
 
 if TYPE_CHECKING:
@@ -68,11 +68,24 @@ class CancellationQuerySet(models.QuerySet["CancellationRequest"]):
 
     def search(self, text: str) -> Self:
         """Requests whose id, order, product or SKU begins with or holds this text."""
+        if is_long_number(text):
+            # One by one, because each has an index that it would lose inside an OR.
+            return self.filter(
+                pk__in=CancellationRequest.objects.filter(marketplace_id__startswith=text)
+                .values("pk")
+                .union(
+                    CancellationRequest.objects.filter(order_marketplace_id__startswith=text).values("pk"),
+                    CancellationLine.objects.filter(sku_id=text).values("cancellation"),
+                    CancellationLine.objects.filter(seller_sku__startswith=text).values("cancellation"),
+                )
+            )
+        # Asked of each request, so that only the lines of those that wait are read, however many have been answered.
         lines = CancellationLine.objects.filter(
-            Q(product_name__icontains=text) | Q(seller_sku__istartswith=text) | Q(sku_id=text)
-        ).values("cancellation")
+            Q(product_name__icontains=text) | Q(seller_sku__istartswith=text) | Q(sku_id=text),
+            cancellation=OuterRef("pk"),
+        )
         return self.filter(
-            Q(marketplace_id__startswith=text) | Q(order_marketplace_id__startswith=text) | Q(pk__in=lines)
+            Q(marketplace_id__startswith=text) | Q(order_marketplace_id__startswith=text) | Exists(lines)
         )
 
     def with_queue_columns(self) -> Self:
@@ -95,7 +108,8 @@ class CancellationRequest(models.Model):
         CLOSED = "closed", _("closed")
         UNKNOWN = "unknown", _("unknown")
 
-    shop = models.ForeignKey(Shop, on_delete=models.PROTECT, related_name="cancellations")
+    # Without an index of its own: others begin with it, here as elsewhere where it says so.
+    shop = models.ForeignKey(Shop, on_delete=models.PROTECT, related_name="cancellations", db_index=False)
     order = models.ForeignKey(
         Order, on_delete=models.PROTECT, null=True, blank=True, related_name="cancellations", verbose_name=_("order")
     )
@@ -150,7 +164,8 @@ class CancellationRequest(models.Model):
                 condition=Q(needs_answer=True),
             ),
             models.Index(F("created_at").desc(), F("id").desc(), name="cancellations_newest_first"),
-            models.Index(F("shop"), F("created_at").desc(), name="cancellations_of_a_shop"),
+            models.Index(F("shop"), F("created_at").desc(), F("id").desc(), name="cancellations_of_a_shop"),
+            models.Index(F("state"), F("created_at").desc(), F("id").desc(), name="cancellations_of_a_state"),
             models.Index(fields=["marketplace_id"], name="cancel_id_starts_with", opclasses=["varchar_pattern_ops"]),
             models.Index(
                 fields=["order_marketplace_id"], name="cancel_order_id_starts_with", opclasses=["varchar_pattern_ops"]
@@ -183,7 +198,9 @@ class CancellationRequest(models.Model):
 class CancellationLine(models.Model):
     """A line item that the request is about, with the part of the refund that belongs to it."""
 
-    cancellation = models.ForeignKey(CancellationRequest, on_delete=models.CASCADE, related_name="lines")
+    cancellation = models.ForeignKey(
+        CancellationRequest, on_delete=models.CASCADE, related_name="lines", db_index=False
+    )
     marketplace_id = models.CharField()
     line_item_marketplace_id = models.CharField(_("line item id"), blank=True)
     sku_id = models.CharField(blank=True)
@@ -208,7 +225,12 @@ class CancellationLine(models.Model):
                 fields=["cancellation", "marketplace_id"], name="one_line_per_cancellation_and_marketplace_id"
             )
         ]
-        indexes = [models.Index(fields=["sku_id"], name="cancellation_lines_of_a_sku")]
+        indexes = [
+            models.Index(fields=["sku_id"], name="cancellation_lines_of_a_sku"),
+            models.Index(
+                fields=["seller_sku"], name="cancel_seller_sku_starts_with", opclasses=["varchar_pattern_ops"]
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.product_name} {self.sku_name}".strip()
@@ -260,7 +282,7 @@ class Decision(models.Model):
     MOVING: ClassVar = (State.RECORDED, State.SENDING, State.ACCEPTED)
     LIVE: ClassVar = (*MOVING, State.STALLED)
 
-    shop = models.ForeignKey(Shop, on_delete=models.PROTECT, related_name="decisions")
+    shop = models.ForeignKey(Shop, on_delete=models.PROTECT, related_name="decisions", db_index=False)
     order = models.ForeignKey(Order, on_delete=models.PROTECT, null=True, blank=True, related_name="decisions")
     cancellation = models.ForeignKey(
         CancellationRequest, on_delete=models.PROTECT, null=True, blank=True, related_name="decisions"
@@ -371,7 +393,7 @@ class Decision(models.Model):
 class DecisionLine(models.Model):
     """A line item to cancel, and how many of it."""
 
-    decision = models.ForeignKey(Decision, on_delete=models.CASCADE, related_name="lines")
+    decision = models.ForeignKey(Decision, on_delete=models.CASCADE, related_name="lines", db_index=False)
     line_item = models.ForeignKey(LineItem, on_delete=models.PROTECT, related_name="+")
     quantity = models.PositiveIntegerField(_("quantity"), default=1)
 
@@ -404,7 +426,7 @@ class Attempt(models.Model):
         REFUSED = "refused", _("refused")
         UNSUPPORTED = "unsupported", _("unsupported")
 
-    decision = models.ForeignKey(Decision, on_delete=models.CASCADE, related_name="attempts")
+    decision = models.ForeignKey(Decision, on_delete=models.CASCADE, related_name="attempts", db_index=False)
     number = models.PositiveIntegerField()
     purpose = models.CharField(_("for"), max_length=10, choices=Purpose)
     outcome = models.CharField(_("outcome"), max_length=12, choices=Outcome, blank=True)
@@ -448,7 +470,7 @@ class Evidence(models.Model):
 class PushedNotification(models.Model):
     """A verified push, stored once. It has only ever made a pull happen sooner."""
 
-    shop = models.ForeignKey(Shop, on_delete=models.CASCADE, related_name="notifications")
+    shop = models.ForeignKey(Shop, on_delete=models.CASCADE, related_name="notifications", db_index=False)
     notification_id = models.CharField(_("notification id"))
     topic = models.CharField(_("topic"))
     order_id = models.CharField(blank=True)
@@ -472,7 +494,7 @@ class Event(models.Model):
     shop = models.ForeignKey(Shop, on_delete=models.PROTECT, related_name="events")
     order = models.ForeignKey(Order, on_delete=models.PROTECT, null=True, blank=True, related_name="events")
     cancellation = models.ForeignKey(
-        CancellationRequest, on_delete=models.PROTECT, null=True, blank=True, related_name="events"
+        CancellationRequest, on_delete=models.PROTECT, null=True, blank=True, related_name="events", db_index=False
     )
     decision = models.ForeignKey(Decision, on_delete=models.PROTECT, null=True, blank=True, related_name="events")
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True)

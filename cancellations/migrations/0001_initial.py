@@ -108,7 +108,10 @@ class Migration(migrations.Migration):
                 (
                     "shop",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="cancellations", to="shops.shop"
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="cancellations",
+                        to="shops.shop",
                     ),
                 ),
             ],
@@ -163,6 +166,7 @@ class Migration(migrations.Migration):
                 (
                     "cancellation",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="lines",
                         to="cancellations.cancellationrequest",
@@ -290,7 +294,10 @@ class Migration(migrations.Migration):
                 (
                     "shop",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="decisions", to="shops.shop"
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="decisions",
+                        to="shops.shop",
                     ),
                 ),
             ],
@@ -343,6 +350,7 @@ class Migration(migrations.Migration):
                 (
                     "decision",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="attempts",
                         to="cancellations.decision",
@@ -363,7 +371,10 @@ class Migration(migrations.Migration):
                 (
                     "decision",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="lines", to="cancellations.decision"
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="lines",
+                        to="cancellations.decision",
                     ),
                 ),
                 (
@@ -395,6 +406,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         blank=True,
                         null=True,
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="events",
                         to="cancellations.cancellationrequest",
@@ -477,7 +489,10 @@ class Migration(migrations.Migration):
                 (
                     "shop",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="notifications", to="shops.shop"
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="notifications",
+                        to="shops.shop",
                     ),
                 ),
             ],
@@ -521,7 +536,17 @@ class Migration(migrations.Migration):
             index=models.Index(
                 models.F("shop"),
                 models.OrderBy(models.F("created_at"), descending=True),
+                models.OrderBy(models.F("id"), descending=True),
                 name="cancellations_of_a_shop",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="cancellationrequest",
+            index=models.Index(
+                models.F("state"),
+                models.OrderBy(models.F("created_at"), descending=True),
+                models.OrderBy(models.F("id"), descending=True),
+                name="cancellations_of_a_state",
             ),
         ),
         migrations.AddIndex(
@@ -545,6 +570,12 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="cancellationline",
             index=models.Index(fields=["sku_id"], name="cancellation_lines_of_a_sku"),
+        ),
+        migrations.AddIndex(
+            model_name="cancellationline",
+            index=models.Index(
+                fields=["seller_sku"], name="cancel_seller_sku_starts_with", opclasses=["varchar_pattern_ops"]
+            ),
         ),
         migrations.AddConstraint(
             model_name="cancellationline",

@@ -68,7 +68,10 @@ class Migration(migrations.Migration):
                 (
                     "shop",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="orders", to="shops.shop"
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="orders",
+                        to="shops.shop",
                     ),
                 ),
             ],
@@ -114,7 +117,10 @@ class Migration(migrations.Migration):
                 (
                     "order",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="lines", to="orders.order"
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="lines",
+                        to="orders.order",
                     ),
                 ),
             ],
@@ -135,7 +141,10 @@ class Migration(migrations.Migration):
                 (
                     "order",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="packages", to="orders.order"
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="packages",
+                        to="orders.order",
                     ),
                 ),
             ],
@@ -165,6 +174,15 @@ class Migration(migrations.Migration):
             model_name="order",
             index=models.Index(
                 fields=["marketplace_id"], name="order_id_starts_with", opclasses=["varchar_pattern_ops"]
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="order",
+            index=models.Index(
+                models.OrderBy(models.F("created_at"), descending=True),
+                models.OrderBy(models.F("id"), descending=True),
+                condition=models.Q(("is_cancel_requested", True)),
+                name="orders_asked_to_cancel",
             ),
         ),
         migrations.AddIndex(

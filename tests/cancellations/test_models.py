@@ -107,10 +107,19 @@ class TestTheQueue:
             ("SKU", False),
             ("0353", False),
             ("%", False),
+            ("4035318504", True),
+            ("57708761441", True),
+            ("4006381333931", True),
+            ("40063813", True),
+            ("17293864160", True),
+            ("0353185040", False),
+            ("1729386416", False),
         ],
     )
     def test_it_is_searched_by_id_order_product_and_sku(self, text: str, found: bool) -> None:
-        CancellationLineFactory(sku_id="SKU-1")
+        asked = CancellationFactory()
+        CancellationLineFactory(cancellation=asked, sku_id="SKU-1")
+        CancellationLineFactory(cancellation=asked, sku_id="17293864160", seller_sku="4006381333931")
         assert CancellationRequest.objects.search(text).exists() == found
 
     def test_a_request_whose_lines_match_twice_is_found_once(self) -> None:
