@@ -33,6 +33,10 @@ class WholePageSignInMiddleware:
         login = resolve_url(settings.LOGIN_URL)
         htmx = getattr(request, "htmx", None)
         if htmx and response.status_code == 302 and response.headers["Location"].startswith(login):
-            back = htmx.current_url_abs_path or resolve_url(settings.LOGIN_REDIRECT_URL)
+            try:
+                back = htmx.current_url_abs_path
+            except ValueError:  # what the header holds is no address
+                back = None
+            back = back or resolve_url(settings.LOGIN_REDIRECT_URL)
             return HttpResponseClientRedirect(f"{login}?{urlencode({'next': back})}")
         return response

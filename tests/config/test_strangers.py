@@ -123,6 +123,13 @@ def test_nobody_gets_in_without_signing_in(client: Client, addresses: dict[str, 
         assert answer["Location"].startswith(reverse("account_login"))
 
 
+def test_a_page_that_is_no_address_is_not_come_back_to(client: Client, addresses: dict[str, str]) -> None:
+    answer = client.get(
+        addresses["cancellations:decision"], headers={"HX-Request": "true", "HX-Current-URL": "http://["}
+    )
+    assert answer["HX-Redirect"] == f"{reverse('account_login')}?next=%2F"
+
+
 def test_somebody_signed_out_signs_in_on_a_whole_page(client: Client, addresses: dict[str, str]) -> None:
     answer = client.get(
         addresses["cancellations:decision"],
