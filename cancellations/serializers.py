@@ -271,11 +271,13 @@ class DecisionRequest(Strict):
 
     verdict = serializers.ChoiceField(choices=Verdict.choices, help_text=VERDICTS)
     cancellation = serializers.PrimaryKeyRelatedField(
-        queryset=CancellationRequest.objects.none(), required=False, help_text="For all but `cancel_items`."
-    )
+        queryset=CancellationRequest.objects.none(), pk_field=serializers.IntegerField(), required=False,
+        help_text="For all but `cancel_items`.",
+    )  # fmt: skip
     order = serializers.PrimaryKeyRelatedField(
-        queryset=Order.objects.none(), required=False, help_text="For `cancel_items`."
-    )
+        queryset=Order.objects.none(), pk_field=serializers.IntegerField(), required=False,
+        help_text="For `cancel_items`.",
+    )  # fmt: skip
     reason = serializers.CharField(
         required=False, allow_blank=True, max_length=200,
         help_text="For `reject` one of the request's `reject-reasons`; for `cancel_items` one of `cancel-options`.",

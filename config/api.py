@@ -1,5 +1,6 @@
 """What every API view shares: pages, problems (RFC 9457), money and time on the wire."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,8 +12,9 @@ from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import models
 from django.db.models import QuerySet
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
 from django.utils.translation import gettext as _
+from django.views import defaults
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema_field
 from rest_framework import exceptions, serializers
 from rest_framework.pagination import BasePagination
@@ -45,6 +47,7 @@ TITLES: Mapping[str, tuple[int, str]] = {
     "unsupported-media-type": (415, "No such content type"),
     "not-allowed": (422, "The market or the request's state does not allow this"),
     "marketplace-refused": (422, "The marketplace refused"),
+    "broken": (500, "Something broke on our side"),
     "reconnect": (503, "The shop has to be connected again"),
     "marketplace-unavailable": (503, "The marketplace does not answer"),
 }
@@ -131,6 +134,26 @@ def from_marketplace(error: MarketplaceError) -> Problem:
     )
 
 
+def broken(request: HttpRequest) -> HttpResponseBase:
+    """Django's answer to an exception that nobody expected, once it is logged: a problem below /api/, else a page."""
+    words = _("It has been written to the log. Look at what is there before you send anything again.")
+    return outside_rest_framework(request, "broken", words) or defaults.server_error(request)
+
+
+def not_understood(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Django's answer to a request that it does not even pass on, such as one for a host that is not ours."""
+    words = _("The request's address or headers cannot be taken as they are.")
+    return outside_rest_framework(request, "malformed", words) or defaults.bad_request(request, exception)
+
+
+def outside_rest_framework(request: HttpRequest, kind: str, words: str) -> JsonResponse | None:
+    if not request.path_info.startswith("/api/"):
+        return None
+    code, title = TITLES[kind]
+    body = {"type": f"/problems/{kind}", "title": title, "status": code, "detail": words}
+    return JsonResponse(body, status=code, content_type=PROBLEM_JSON)
+
+
 def invalid(errors: Mapping[str, Sequence[str]]) -> Problem:
     return Problem("invalid", _("Nothing was stored: see `errors` for each field."), errors)
 
@@ -148,9 +171,14 @@ def paths(detail: Any, path: str = "") -> Iterator[tuple[str, list[str]]]:
         for number, inner in enumerate(detail):
             yield from paths(inner, f"{path}[{number}]")
     elif isinstance(detail, list):
-        yield path or api_settings.NON_FIELD_ERRORS_KEY, [str(words) for words in detail]
+        yield printable(path) or api_settings.NON_FIELD_ERRORS_KEY, [printable(str(words)) for words in detail]
     elif detail:
-        yield path or api_settings.NON_FIELD_ERRORS_KEY, [str(detail)]
+        yield printable(path) or api_settings.NON_FIELD_ERRORS_KEY, [printable(str(detail))]
+
+
+def printable(words: str) -> str:
+    """Errors repeat what was sent; half a surrogate pair, which JSON can hold and UTF-8 can't, as a question mark."""
+    return words.encode("utf-8", "replace").decode()
 
 
 class NowhereView(APIView):
@@ -321,10 +349,12 @@ class Strict(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         values = super().to_internal_value(data)
-        if isinstance(data, Mapping) and not hasattr(data, "getlist"):
-            unknown = [name for name in data if name not in self.fields]
-            if unknown:
-                raise serializers.ValidationError({str(name): [_("There is no such field.")] for name in unknown})
+        # A form writes what is inside of a field as `shipping.tracking_number` or `images[0]`.
+        is_form = hasattr(data, "getlist")
+        known = {*self.fields, "csrfmiddlewaretoken"} if is_form else {*self.fields}
+        unknown = [name for name in data if (re.split(r"[.\[]", name)[0] if is_form else name) not in known]
+        if unknown:
+            raise serializers.ValidationError({str(name): [_("There is no such field.")] for name in unknown})
         return values
 
 

@@ -110,6 +110,25 @@ def test_a_rejection_needs_no_images_and_may_be_json(cancellation: CancellationR
     assert post(agent(cancellation), body).status_code == 201
 
 
+@pytest.mark.parametrize("name", ["coment", "image", "shiping.tracking_number", "items[0].lineitem"])
+def test_a_name_that_nobody_knows_is_refused_in_a_form_as_in_json(cancellation: CancellationRequest, name: str) -> None:
+    body = {"verdict": "reject", "cancellation": cancellation.pk, "reason": "already_sent", "images": [picture()]}
+    answer = agent(cancellation).post(DECISIONS, {**body, name: "It left yesterday."})
+    assert answer.status_code == 400
+    assert not Decision.objects.exists()
+
+
+def test_a_form_of_a_browser_brings_its_csrf_token_along(cancellation: CancellationRequest) -> None:
+    body = {"verdict": "approve", "cancellation": cancellation.pk, "csrfmiddlewaretoken": "x"}
+    assert agent(cancellation).post(DECISIONS, body).status_code == 201
+
+
+def test_a_shipment_may_come_as_a_form(cancellation: CancellationRequest) -> None:
+    body = {"verdict": "ship_to_reject", "cancellation": cancellation.pk, "shipping.tracking_number": "1"}
+    answer = agent(cancellation).post(DECISIONS, body)
+    assert answer.json()["type"] == "/problems/not-allowed"  # read, and not the way of this market
+
+
 def test_items_are_cancelled_by_our_ids(cancellation: CancellationRequest) -> None:
     order = OrderFactory(shop=cancellation.shop, is_cancel_requested=False)
     line, _other = LineItemFactory(order=order), LineItemFactory(order=order)

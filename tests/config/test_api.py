@@ -297,6 +297,64 @@ def test_a_format_we_do_not_have_is_a_406_problem(staff: Client) -> None:
     assert (answer.status_code, answer.json()["type"]) == (406, "/problems/not-acceptable")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"verdict": "\\ud800", "cancellation": 1}',
+        '{"verdict": "ship_to_reject", "cancellation": 1, "shipping": {"handover_method": "\\udfff"}}',
+        '{"verdict": "approve", "\\ud800": 1}',
+    ],
+)
+def test_text_that_no_encoding_can_hold_is_told_back_all_the_same(
+    cancellation: CancellationRequest, staff: Client, body: str
+) -> None:
+    answer = staff.post("/api/v1/decisions/", body.replace(": 1}", f": {cancellation.pk}}}"), "application/json")
+    assert (answer.status_code, answer.json()["type"]) == (400, "/problems/invalid")
+
+
+@pytest.mark.parametrize("field", ["cancellation", "order"])
+@pytest.mark.parametrize("number", ["1e999", "1.5", "true", '"٣x"', "9" * 40, "-1", '"' + "9" * 5000 + '"', "[]", "{}"])
+def test_an_id_that_is_none_is_told_at_its_field(staff: Client, field: str, number: str) -> None:
+    verdict = "approve" if field == "cancellation" else "cancel_items"
+    answer = staff.post("/api/v1/decisions/", f'{{"verdict": "{verdict}", "{field}": {number}}}', "application/json")
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, [field])
+
+
+def test_a_fault_of_ours_is_a_problem_too_and_tells_nothing_of_our_insides(
+    staff: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def breaks(*_: Any, **__: Any) -> None:
+        raise RuntimeError("planted-inside")
+
+    monkeypatch.setattr("orders.api.OrderViewSet.get_queryset", breaks)
+    staff.raise_request_exception = False
+    answer = staff.get("/api/v1/orders/")
+    assert (answer.status_code, answer.json()["type"]) == (500, "/problems/broken")
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert "planted-inside" not in answer.content.decode()
+    assert "planted-inside" in caplog.text
+
+
+def test_a_fault_of_ours_on_a_screen_is_a_page(staff: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(*_: Any, **__: Any) -> None:
+        raise RuntimeError("planted-inside")
+
+    monkeypatch.setattr("orders.views.key_page", breaks)
+    staff.raise_request_exception = False
+    answer = staff.get("/orders/")
+    assert answer.status_code == 500
+    assert "Something broke on our side" in answer.content.decode()
+    assert "planted-inside" not in answer.content.decode()
+
+
+def test_a_host_that_is_not_ours_gets_a_problem_from_the_api_and_a_page_elsewhere(staff: Client) -> None:
+    answer = staff.get("/api/v1/orders/", headers={"Host": "evil.example"})
+    assert (answer.status_code, answer.json()["type"]) == (400, "/problems/malformed")
+    page = staff.get("/orders/", headers={"Host": "evil.example"})
+    assert (page.status_code, page.headers["Content-Type"]) == (400, "text/html; charset=utf-8")
+    assert "evil.example" not in page.content.decode() + answer.content.decode()
+
+
 # --- pages ----------------------------------------------------------------------------------------------------------
 
 
