@@ -10,6 +10,7 @@ import random
 import re
 import ssl
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,10 +26,12 @@ from requests.adapters import HTTPAdapter
 from urllib3.connectionpool import ConnectionPool
 from urllib3.exceptions import (
     ConnectTimeoutError,
+    DecodeError,
     HTTPError,
     MaxRetryError,
     NameResolutionError,
     NewConnectionError,
+    ProtocolError,
     ReadTimeoutError,
 )
 from urllib3.response import BaseHTTPResponse
@@ -40,6 +43,9 @@ CONNECT_TIMEOUT = 5.0  # seconds
 READ_TIMEOUT = 10.0  # seconds between two pieces of the answer
 READ_TRIES = 3
 LONGEST_WAIT = 5.0  # seconds; a marketplace that asks for more is left to the caller's schedule
+LONGEST_RETRY_AFTER = 3600.0  # seconds; whoever asks for more is asked again after so long
+LONGEST_ANSWER = 30.0  # seconds for a body that comes in drops
+LARGEST_ANSWER = 20_000_000  # bytes when unpacked; a page of a hundred orders has less than one million
 
 
 class Effect(Enum):
@@ -76,8 +82,10 @@ class Http:
         read_tries: int = READ_TRIES,
         backoff: float = 0.3,
         longest_wait: float = LONGEST_WAIT,
+        longest_answer: float = LONGEST_ANSWER,
     ) -> None:
         self._timeouts = (connect_timeout, read_timeout)
+        self._longest_answer = longest_answer
         self._retry = _ReadRetry(
             total=read_tries - 1,
             allowed_methods=None,  # searches are POSTs that read
@@ -108,12 +116,29 @@ class Http:
                 timeout=self._timeouts,
                 allow_redirects=False,  # a signed request with its token goes to nobody else
                 auth=_as_it_is,
+                stream=True,
             )
-            return HttpAnswer(response.status_code, response.content, _retry_after(response.headers))
+            return HttpAnswer(response.status_code, self._body(response), _retry_after(response.headers))
         except (requests.RequestException, HTTPError, HTTPException, OSError, UnicodeError) as error:
             failure = _failure(error, effect, _host(url), self._timeouts)
         # Raised out here, so that the library's exception and the URL in it are not in the chain.
         raise failure
+
+    def _body(self, response: requests.Response) -> bytes:
+        """The whole body, unless it never ends: what the other side sends must not fill our memory or our day."""
+        ends, pieces, size = time.monotonic() + self._longest_answer, [], 0
+        try:
+            while piece := response.raw.read1(65536, decode_content=True):
+                pieces.append(piece)
+                size += len(piece)
+                if size > LARGEST_ANSWER:
+                    raise _Endless(f"is larger than {LARGEST_ANSWER // 1_000_000} MB")
+                if time.monotonic() > ends:
+                    raise _Endless(f"was not complete after {self._longest_answer:g} seconds")
+        except BaseException:
+            response.close()  # the rest of it must not be taken for the next answer
+            raise
+        return b"".join(pieces)
 
     def _session(self, *, retrying: bool) -> requests.Session:
         local = self._local
@@ -123,6 +148,10 @@ class Http:
             local.changing = _new_session(Retry(total=0, read=False))
         session: requests.Session = local.reading if retrying else local.changing
         return session
+
+
+class _Endless(OSError):
+    """An answer that is more than anybody should send; says in which way."""
 
 
 class _ReadRetry(Retry):
@@ -176,13 +205,13 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     value = (headers.get("Retry-After") or "").strip()
     if value.isascii() and value.isdigit():
-        return float(value)
+        return min(float(value), LONGEST_RETRY_AFTER)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return min(max(0.0, (moment - datetime.now(UTC)).total_seconds()), LONGEST_RETRY_AFTER)
+    except (ValueError, OverflowError):
         return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 def _host(url: str) -> str:
@@ -198,7 +227,9 @@ def _failure(error: Exception, effect: Effect, host: str, timeouts: tuple[float,
         return TemporaryFailure(f"No connection to {host}: {problem}.")
     if isinstance(error, requests.ReadTimeout | ReadTimeoutError):
         return unclear(effect, f"{host} did not answer within {timeouts[1]:g} seconds.")
-    if isinstance(error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError):
+    if isinstance(error, _Endless):
+        return unclear(effect, f"The answer of {host} {error}.")
+    if isinstance(error, ProtocolError | DecodeError):  # while the body was read
         return unclear(effect, f"The answer of {host} was cut off.")
     return unclear(effect, f"The connection to {host} broke before an answer came.")
 

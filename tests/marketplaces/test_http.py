@@ -1,10 +1,15 @@
 """What is known about a call whose answer did not come: nothing sent, or perhaps done."""
 
+import gzip
 import logging
 import socket
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -12,6 +17,7 @@ import pytest
 from marketplaces.errors import MarketplaceError, OutcomeUnknown, TemporaryFailure
 from marketplaces.http import Effect, Http
 from tests.marketplaces.scripted_server import (
+    Step,
     answer,
     cut_chunks,
     false_gzip,
@@ -215,11 +221,69 @@ def test_a_change_that_is_too_many_is_not_sent_again(http: Http) -> None:
 
 
 def test_a_date_to_retry_after_becomes_seconds(http: Http) -> None:
-    header = "Retry-After: Sat, 21 Nov 2099 07:28:00 GMT"
+    header = f"Retry-After: {format_datetime(datetime.now(UTC) + timedelta(minutes=10), usegmt=True)}"
     with scripted(answer(b"", "429 Too Many Requests", None, header)) as server:
         found = call(http, server.url, Effect.CHANGE).retry_after
         assert found is not None
-        assert found > 10**9
+        assert 590 < found <= 600
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [
+        ("86400", 3600.0),
+        ("9" * 400, 3600.0),
+        ("Sat, 21 Nov 2099 07:28:00 GMT", 3600.0),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", 3600.0),
+        ("Mon, 01 Jan 0001 00:00:00 +2359", 0.0),
+        (f"Sat, 21 Nov {'9' * 30} 07:28:00 GMT", None),
+        ("Sat, 21 Nov 2026 07:28:00 +99999999999999999999", None),
+    ],
+)
+def test_no_wait_is_longer_than_an_hour_and_none_breaks_us(http: Http, asked: str, seconds: float | None) -> None:
+    with scripted(answer(b"", "429 Too Many Requests", None, f"Retry-After: {asked}")) as server:
+        assert call(http, server.url, Effect.CHANGE).retry_after == seconds
+
+
+def packed(size: int) -> Step:
+    return answer(gzip.compress(b"0" * size), "200 OK", None, "Content-Encoding: gzip")
+
+
+def without_end(piece: bytes, pause: float) -> Step:
+    def step(connection: socket.socket) -> bool:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        with suppress(OSError):
+            while True:
+                connection.sendall(b"%x\r\n%s\r\n" % (len(piece), piece))
+                time.sleep(pause)
+        return False
+
+    return step
+
+
+@pytest.mark.parametrize("endless", [packed(60_000_000), without_end(b"0" * 1_000_000, 0)], ids=["packed", "plain"])
+def test_an_answer_that_would_fill_our_memory_is_left_unread(http: Http, endless: Step) -> None:
+    with scripted(endless, answer(b"next")) as server:
+        tracemalloc.start()
+        try:
+            with pytest.raises(OutcomeUnknown, match="is larger than 20 MB"):
+                call(http, server.url, Effect.CHANGE)
+            assert tracemalloc.get_traced_memory()[1] < 50_000_000
+        finally:
+            tracemalloc.stop()
+        assert call(http, server.url, Effect.CHANGE).body == b"next"
+
+
+def test_an_answer_in_drops_is_not_waited_for_without_end() -> None:
+    http = Http(read_timeout=5, longest_answer=0.3)
+    told = r"was not complete after 0\.3 seconds"
+    with scripted(without_end(b" ", 0.05)) as server, pytest.raises(TemporaryFailure, match=told):
+        call(http, server.url, Effect.REPEATABLE)
+
+
+def test_what_was_packed_is_unpacked(http: Http) -> None:
+    with scripted(packed(1000)) as server:
+        assert call(http, server.url, Effect.READ).body == b"0" * 1000
 
 
 def test_a_redirect_is_never_followed(http: Http) -> None:
