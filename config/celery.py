@@ -33,9 +33,12 @@ app.conf.update(
         "timezone": "UTC",
     }
 )
+# What comes every few seconds is thrown away when it has waited for long: while all workers are busy, sweeps would pile
+# up, and each would send for the same decisions again.
+STALE = {"expires": 30}
 app.conf.beat_schedule = {
-    "sweep decisions": {"task": "cancellations.tasks.sweep_decisions", "schedule": 3.0},
-    "pull due shops": {"task": "cancellations.tasks.pull_due_shops", "schedule": 3.0},
+    "sweep decisions": {"task": "cancellations.tasks.sweep_decisions", "schedule": 3.0, "options": STALE},
+    "pull due shops": {"task": "cancellations.tasks.pull_due_shops", "schedule": 3.0, "options": STALE},
     "forget uneventful runs": {"task": "shops.tasks.forget_uneventful_runs", "schedule": 3600.0},
     "pull shops": {"task": "shops.tasks.pull_shops", "schedule": 3600.0},
     "renew tokens": {"task": "shops.tasks.renew_tokens", "schedule": 300.0},

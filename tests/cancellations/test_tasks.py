@@ -119,6 +119,11 @@ class TestTasks:
         app.loader.import_default_modules()
         assert {entry["task"] for entry in app.conf.beat_schedule.values()} <= set(app.tasks)
 
+    def test_sweeps_that_have_waited_for_long_are_thrown_away(self) -> None:
+        frequent = [entry for entry in app.conf.beat_schedule.values() if entry["schedule"] < 60]
+        assert len(frequent) == 2
+        assert all(entry["options"]["expires"] <= 60 for entry in frequent)
+
 
 class TestNudging:
     def test_the_message_waits_for_as_long_as_the_undo_window(self, monkeypatch: pytest.MonkeyPatch) -> None:
