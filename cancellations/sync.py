@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from operator import attrgetter
 
 import structlog
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Subquery
 from django.utils import timezone
 
 from cancellations.models import CancellationLine, CancellationRequest, Event
-from marketplaces.errors import MarketplaceError
-from marketplaces.records import CancellationRecord
+from marketplaces.base import Adapter
+from marketplaces.errors import MarketplaceError, Refused
+from marketplaces.records import CancellationRecord, OrderRecord, Page
 from orders import sync as orders_sync
 from orders.models import Order
 from orders.sync import Read, row, same
@@ -51,28 +54,53 @@ def pull(shop: Shop, *, full: bool = False) -> list[SyncRun]:
     A failure of one does not keep the other from being read.
     """
     runs = [orders_sync.pull(shop, full=full), pulling.pull(shop, KIND, full=full)]
+    link_orders(shop)
     find_what_the_search_missed(shop)
+    if full and None in runs:
+        # Another run was in the way. It reads changes alone, so everything is still to be read.
+        Shop.objects.filter(pk=shop.pk).update(wants_full_pull=True)
     return [run for run in runs if run]
+
+
+def link_orders(shop: Shop) -> None:
+    """Tie requests whose order could not be read when they came to it, once it is here."""
+    order = Order.objects.filter(shop=shop, marketplace_id=OuterRef("order_marketplace_id"))
+    CancellationRequest.objects.filter(Exists(order), shop=shop, order=None).update(
+        order_id=Subquery(order.values("pk")[:1])
+    )
 
 
 def find_what_the_search_missed(shop: Shop) -> None:
     """The net below the net: orders that say a request is pending which we do not have, and requests overdue here."""
     try:
-        flagged = call_for(shop, lambda adapter: adapter.orders_with_cancel_requested()).records
-        known = set(
-            CancellationRequest.objects.filter(
-                shop=shop, order_marketplace_id__in=[order.marketplace_id for order in flagged]
-            ).waiting().values_list("order_marketplace_id", flat=True)
-        )  # fmt: skip
-        for order in flagged:
-            if order.marketplace_id not in known:
-                read_requests_of_order(shop, order.marketplace_id)
+        flagged = orders_with_cancel_requested(shop)
+        asked = CancellationRequest.objects.filter(shop=shop, order_marketplace_id__in=flagged).waiting()
+        known = set(asked.values_list("order_marketplace_id", flat=True))
+        for order_id in flagged:
+            if order_id not in known:
+                read_requests_of_order(shop, order_id)
         overdue = CancellationRequest.objects.filter(shop=shop, deadline__lt=timezone.now()).waiting()
         ids = list(overdue.values_list("marketplace_id", flat=True)[:50])
         if ids:
             read_again(shop, ids)
     except MarketplaceError as error:
         logger.warning("sync.net_failed", shop=shop.pk, code=error.code, error=error.message)
+
+
+def orders_with_cancel_requested(shop: Shop) -> list[str]:
+    """Ids, from all pages: the newest orders, which are the likeliest to be missing here, come last."""
+    ids: list[str] = []
+    cursor = ""
+    while True:
+        page = call_for(shop, partial(ask_for_flagged, cursor=cursor))
+        ids += [order.marketplace_id for order in page.records]
+        cursor = page.next_cursor
+        if not cursor:
+            return ids
+
+
+def ask_for_flagged(adapter: Adapter, cursor: str) -> Page[OrderRecord]:
+    return adapter.orders_with_cancel_requested(cursor)
 
 
 def read_requests_of_order(shop: Shop, order_id: str) -> None:
@@ -93,8 +121,14 @@ def read_again(shop: Shop, cancellation_ids: Sequence[str]) -> Sequence[Cancella
 
 
 def prepare(shop: Shop, records: Sequence[CancellationRecord]) -> None:
-    """Orders that are not here yet are fetched first, so that a request never stands alone."""
-    orders_sync.fetch_missing(shop, [record.order_id for record in records])
+    """Orders that are not here yet are fetched first, so that a request never stands alone.
+
+    Where the marketplace refuses that, the requests come without: an order nobody may read must not hold up the rest.
+    """
+    try:
+        orders_sync.fetch_missing(shop, [record.order_id for record in records])
+    except Refused as error:
+        logger.warning("sync.orders_refused", shop=shop.pk, code=error.code, error=error.message)
 
 
 def store(shop: Shop, records: Sequence[CancellationRecord]) -> int:

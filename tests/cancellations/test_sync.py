@@ -11,7 +11,9 @@ from django.utils import timezone
 
 from cancellations import sync
 from cancellations.models import CancellationRequest, Event
+from marketplaces.errors import Refused
 from marketplaces.records import CancellationRecord, Money, RefundParts
+from marketplaces.tiktok_shop import adapter
 from orders.models import Order
 from shops import pulling
 from shops.models import Shop, SyncCursor, SyncKind, SyncRun
@@ -232,6 +234,56 @@ def test_a_request_that_the_search_has_not_shown_is_found_by_its_orders_flag(wor
     CancellationRequest.objects.filter(pk=asked.pk).delete()
     sync.find_what_the_search_missed(world.shop("US"))
     assert CancellationRequest.objects.filter(marketplace_id=asked.marketplace_id).waiting().exists()
+
+
+def test_so_it_is_on_whichever_page_the_order_is(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = [world.asked("US"), world.asked("US")]
+    for one in asked:
+        one.events.all().delete()
+        one.lines.all().delete()
+        one.delete()
+    monkeypatch.setattr(adapter, "ORDERS_PER_PAGE", 1)
+    sync.find_what_the_search_missed(world.shop("US"))
+    ids = [one.marketplace_id for one in asked]
+    assert CancellationRequest.objects.filter(marketplace_id__in=ids).count() == 2
+
+
+def test_an_order_that_may_not_be_read_does_not_hold_up_requests(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = world.shop("DE")
+    asked = world.asked("DE")
+    order = asked.order
+    assert order
+    asked.events.all().delete()
+    asked.lines.all().delete()
+    asked.delete()
+    order.events.all().delete()
+    order.delete()
+
+    def refused(*_: object) -> None:
+        raise Refused("not an order of this shop", code="36009004")
+
+    with monkeypatch.context() as without:
+        without.setattr(adapter.TikTokAdapter, "orders_by_id", refused)
+        sync.read_requests_of_order(shop, asked.order_marketplace_id)
+    alone = CancellationRequest.objects.get(marketplace_id=asked.marketplace_id)
+    assert alone.order is None
+
+    world.sync("DE")
+    alone.refresh_from_db()
+    assert alone.order and alone.order.marketplace_id == asked.order_marketplace_id
+
+
+def test_a_full_pull_that_another_run_was_in_the_way_of_is_still_wanted(world: World) -> None:
+    shop = world.shop("DE")
+    SyncRun.objects.create(shop=shop, kind=SyncKind.CANCELLATIONS)
+    sync.pull(shop, full=True)
+    shop.refresh_from_db()
+    assert shop.wants_full_pull
+    SyncRun.objects.running().update(state="failed")
+    Shop.objects.update(wants_full_pull=False)
+    sync.pull(shop, full=True)
+    shop.refresh_from_db()
+    assert not shop.wants_full_pull
 
 
 def test_nothing_is_fetched_inside_a_transaction(world: World) -> None:
