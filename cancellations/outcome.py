@@ -41,16 +41,38 @@ def by_state(decision: Decision, done: set[State], otherwise: set[State]) -> Sho
 
 
 def by_shipping(decision: Decision) -> Shows:
-    """Shipped and closed is done; still waiting and not shipped is not; shipped alone may only need time."""
-    assert decision.cancellation and decision.order
-    state, shipped = State(decision.cancellation.state), decision.order.is_shipped
-    if state == State.CLOSED and shipped:
+    """Shipped and closed is done; still waiting and not shipped is not; one without the other may only need time."""
+    assert decision.cancellation
+    state, left = State(decision.cancellation.state), what_left(decision)
+    if state == State.UNKNOWN or (state in (State.WAITING, State.CLOSED) and left == Left.A_PART):
+        return Shows.CANNOT_TELL
+    if state == State.WAITING:
+        return Shows.NOT_DONE if decision.accepted_at or left == Left.NOTHING else Shows.CANNOT_TELL
+    if state == State.CLOSED and left == Left.ALL:
         return Shows.DONE
-    if state == State.WAITING and not shipped:
-        return Shows.NOT_DONE
-    if state == State.WAITING and shipped:
-        return Shows.NOT_DONE if decision.accepted_at else Shows.CANNOT_TELL
-    return Shows.CANNOT_TELL if state == State.UNKNOWN else Shows.SOMETHING_ELSE
+    # Nothing has left: withdrawn by the buyer, or, once accepted, an order that is slow to show it.
+    return Shows.NOT_DONE if state == State.CLOSED and decision.accepted_at else Shows.SOMETHING_ELSE
+
+
+class Left(Enum):
+    NOTHING = auto()
+    A_PART = auto()
+    ALL = auto()
+
+
+def what_left(decision: Decision) -> Left:
+    """How much of what was to be shipped has been: of the chosen packages, or of the whole order."""
+    assert decision.order
+    if decision.order.is_shipped:
+        return Left.ALL
+    chosen = decision.shipment.get("package_ids")
+    lines = decision.order.lines.filter(is_cancelled=False)
+    if chosen and lines.filter(package_id__in=chosen).exists():
+        lines = lines.filter(package_id__in=chosen)
+    shipped = set(lines.values_list("is_shipped", flat=True))
+    if shipped == {True}:
+        return Left.ALL
+    return Left.A_PART if True in shipped else Left.NOTHING
 
 
 def by_items(decision: Decision) -> Shows:
@@ -79,6 +101,12 @@ def settled_otherwise(decision: Decision) -> str:
 
 def cannot_tell(decision: Decision) -> str:
     return _("The answer to our call was lost, and what the marketplace shows does not tell: %(state)s.") % {
+        "state": what_is_there(decision)
+    }
+
+
+def refused_and_cannot_tell(decision: Decision) -> str:
+    return _("Refused, and what the marketplace shows does not tell what became of it: %(state)s.") % {
         "state": what_is_there(decision)
     }
 

@@ -13,6 +13,7 @@ from cancellations.outcome import (
     cannot_tell,
     disagreement,
     found_done,
+    refused_and_cannot_tell,
     settled_otherwise,
     shown,
     what_is_there,
@@ -26,7 +27,7 @@ DONE, NOT_DONE, SOMETHING_ELSE, CANNOT_TELL = Shows.DONE, Shows.NOT_DONE, Shows.
 
 def decision(verdict: Verdict, state: str, *, shipped: bool = False, accepted: bool = False) -> Decision:
     """Built of rows that were just read and are in no database."""
-    order = Order(status="IN_TRANSIT" if shipped else "AWAITING_SHIPMENT", is_shipped=shipped)
+    order = Order(pk=0, status="IN_TRANSIT" if shipped else "AWAITING_SHIPMENT", is_shipped=shipped)
     return Decision(
         verdict=verdict,
         cancellation=CancellationRequest(state=state, status=f"WORD_FOR_{state.upper()}"),
@@ -62,7 +63,7 @@ BY_SHIPPING = [
     (States.COMPLETED, True, False, SOMETHING_ELSE),
     (States.COMPLETED, True, True, SOMETHING_ELSE),
     (States.CLOSED, False, False, SOMETHING_ELSE),  # withdrawn, and nothing has left
-    (States.CLOSED, False, True, SOMETHING_ELSE),
+    (States.CLOSED, False, True, NOT_DONE),  # the order may be slower to show it than the request
     (States.CLOSED, True, False, DONE),
     (States.CLOSED, True, True, DONE),
     (States.UNKNOWN, False, False, CANNOT_TELL),
@@ -91,10 +92,40 @@ def test_approve_and_reject_are_judged_by_the_requests_state_alone(
 
 
 @pytest.mark.parametrize(("state", "shipped", "accepted", "shows"), BY_SHIPPING)
+@pytest.mark.django_db
 def test_shipping_to_reject_is_judged_by_the_request_and_the_order(
     state: str, shipped: bool, accepted: bool, shows: Shows
 ) -> None:
     assert shown(decision(Verdict.SHIP_TO_REJECT, state, shipped=shipped, accepted=accepted)) == shows
+
+
+@pytest.mark.parametrize("state", [States.WAITING, States.CLOSED])
+@pytest.mark.parametrize("accepted", [False, True])
+@pytest.mark.django_db
+def test_a_part_of_the_packages_tells_nothing(state: str, accepted: bool) -> None:
+    made = shipping(state, accepted=accepted, left={"a": True, "b": False})
+    assert shown(made) == CANNOT_TELL
+
+
+@pytest.mark.parametrize(
+    ("chosen", "shows"), [(["a"], DONE), (["b"], SOMETHING_ELSE), (["a", "b"], CANNOT_TELL), (["split"], CANNOT_TELL)]
+)
+@pytest.mark.django_db
+def test_packages_that_were_chosen_are_judged_and_no_others(chosen: list[str], shows: Shows) -> None:
+    made = shipping(States.CLOSED, left={"a": True, "b": False})
+    made.shipment = {"package_ids": chosen}
+    assert shown(made) == shows
+
+
+def shipping(state: str, *, accepted: bool = False, left: dict[str, bool]) -> Decision:
+    """About an order with these packages, of which some have been shipped."""
+    order = OrderFactory(status="PARTIALLY_SHIPPING", is_shipped=False)
+    for package_id, shipped in left.items():
+        LineItemFactory(order=order, package_id=package_id, is_shipped=shipped)
+    LineItemFactory(order=order, is_cancelled=True)
+    made = decision(Verdict.SHIP_TO_REJECT, state, accepted=accepted)
+    made.order = order
+    return made
 
 
 @pytest.mark.parametrize(
@@ -136,7 +167,7 @@ class TestWords:
     def test_an_approval_that_was_lost_and_is_there_says_so(self) -> None:
         assert "shows it as done" in found_done(decision(Verdict.APPROVE, "approved"))
 
-    @pytest.mark.parametrize("say", [settled_otherwise, cannot_tell, disagreement])
+    @pytest.mark.parametrize("say", [settled_otherwise, cannot_tell, disagreement, refused_and_cannot_tell])
     def test_the_marketplaces_own_word_is_in_the_sentence(self, say: Any) -> None:
         assert "WORD_FOR_CLOSED" in say(decision(Verdict.APPROVE, "closed"))
 
