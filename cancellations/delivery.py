@@ -43,6 +43,8 @@ ASK_AFTER = timedelta(seconds=5)
 # How long an accepted decision may go unconfirmed before people are told that the marketplace shows something else.
 READ_BACK_FOR = timedelta(minutes=10)
 LONGEST_WAIT = 60.0  # seconds between two tries
+# However long the marketplace asks us to wait, the request's deadline comes nearer.
+LONGEST_WAIT_ASKED_FOR = 900.0
 
 State: TypeAlias = Decision.State
 Stalled: TypeAlias = Decision.Stalled
@@ -104,7 +106,7 @@ def take_next_step(decision: Decision) -> None:
 def settled_meanwhile(decision: Decision) -> str:
     """Why there is nothing left to send, when the request was settled while the decision waited."""
     cancellation = decision.cancellation
-    if cancellation is None or cancellation.needs_answer:
+    if cancellation is None or cancellation.needs_answer or cancellation.state == cancellation.State.UNKNOWN:
         return ""
     return _("Not sent: the request was settled meanwhile (%(state)s).") % {"state": cancellation.get_state_display()}
 
@@ -112,7 +114,7 @@ def settled_meanwhile(decision: Decision) -> str:
 # --- sending --------------------------------------------------------------------------------------------------------
 
 
-def send(decision: Decision) -> None:
+def send(decision: Decision, *, with_new_token: bool = False) -> None:
     adapter = tokens.adapter_for(decision.shop)
     used_token = decision.shop.connection.access_token
     try:
@@ -125,12 +127,15 @@ def send(decision: Decision) -> None:
     except TemporaryFailure as error:
         try_later(decision, error)
     except CredentialsRejected as error:
-        renew_or_stall(decision, used_token, error)
+        if with_new_token:
+            wait_for_reconnection(decision, used_token, error)
+        else:
+            renew_and_send(decision, used_token, error)
     except Refused as error:
         look_after_refusal(decision, error)
     except Unsupported as error:
         logger.error("delivery.unsupported", error=str(error))
-        stall(decision, Stalled.UNSUPPORTED, error, is_outcome_unknown=False)
+        stall(decision, Stalled.UNSUPPORTED, error, is_outcome_unknown=may_have_happened(decision))
     else:
         accept(decision, receipt)
 
@@ -167,8 +172,8 @@ def ask(decision: Decision) -> None:
     if shows == Shows.DONE:
         finish(decision, State.CONFIRMED, note=outcome.found_done(decision))
     elif shows == Shows.NOT_DONE:
-        # Definitely not done, so the way is free to send it, with the same key.
-        move(decision, is_outcome_unknown=False)
+        # Not done, so the way is free to send it, with the same key. Should the first call arrive late after all, the
+        # flag, which stays, has it found.
         send(decision)
     elif shows == Shows.SOMETHING_ELSE:
         finish(decision, State.REFUSED, note=outcome.settled_otherwise(decision))
@@ -194,14 +199,20 @@ def read_back(decision: Decision) -> None:
 def look(decision: Decision, purpose: Attempt.Purpose) -> Shows:
     """Read what the decision is about again, store it, and say what it shows. Raises marketplaces.errors."""
     attempt = begin(decision, purpose)
+    came: list[bool] = []
     with completing(attempt):
         if decision.order and decision.verdict in (Verdict.SHIP_TO_REJECT, Verdict.CANCEL_ITEMS):
-            orders_sync.read_again(decision.shop, [decision.order.marketplace_id])
+            order_id = decision.order.marketplace_id
+            records = orders_sync.read_again(decision.shop, [order_id])
+            came.append(any(record.marketplace_id == order_id for record in records))
             decision.order.refresh_from_db()
         if decision.cancellation:
-            sync.read_again(decision.shop, [decision.cancellation.marketplace_id])
+            cancel_id = decision.cancellation.marketplace_id
+            told = sync.read_again(decision.shop, [cancel_id])
+            came.append(any(record.marketplace_id == cancel_id for record in told))
             decision.cancellation.refresh_from_db()
-    return outcome.shown(decision)
+    # Where nothing came, our rows are as they were before the call and prove nothing.
+    return outcome.shown(decision) if all(came) else Shows.CANNOT_TELL
 
 
 def look_after_refusal(decision: Decision, error: Refused) -> None:
@@ -210,15 +221,23 @@ def look_after_refusal(decision: Decision, error: Refused) -> None:
         shows = look(decision, Attempt.Purpose.READ_BACK)
     except MarketplaceError:
         shows = Shows.CANNOT_TELL
-    earlier_try_was_lost = decision.attempts.filter(
-        purpose=Attempt.Purpose.SEND, outcome__in=(Attempt.Outcome.UNKNOWN, Attempt.Outcome.UNFINISHED)
-    ).exists()
-    if shows == Shows.DONE and earlier_try_was_lost:
+    tried_before = may_have_happened(decision)
+    # "Already done" about something that does not show yet may well be our own earlier try.
+    contradicted = error.already_processed and shows == Shows.NOT_DONE
+    if shows == Shows.DONE and tried_before:
         finish(decision, State.CONFIRMED, error, note=outcome.found_done(decision))
-    elif shows == Shows.CANNOT_TELL and earlier_try_was_lost:
-        stall(decision, Stalled.OUTCOME_UNKNOWN, error)
+    elif tried_before and (shows == Shows.CANNOT_TELL or contradicted):
+        stall(decision, Stalled.OUTCOME_UNKNOWN, error, note=outcome.cannot_tell(decision))
+    elif shows == Shows.CANNOT_TELL and error.already_processed:
+        stall(decision, Stalled.OUTCOME_UNKNOWN, error, note=outcome.refused_and_cannot_tell(decision))
     else:
         finish(decision, State.REFUSED, error, note=outcome.after_refusal(decision, shows))
+
+
+def may_have_happened(decision: Decision) -> bool:
+    """Whether an earlier try may have had its effect: the answer was lost, or the worker that held it died."""
+    may = (Attempt.Outcome.UNKNOWN, Attempt.Outcome.UNFINISHED, Attempt.Outcome.OK)
+    return decision.attempts.filter(purpose=Attempt.Purpose.SEND, outcome__in=may).exists()
 
 
 # --- writing down ---------------------------------------------------------------------------------------------------
@@ -228,10 +247,12 @@ def begin(decision: Decision, purpose: Attempt.Purpose) -> Attempt:
     """Write down that a call is about to be made; raises ClaimLost when the decision is no longer ours."""
     now = timezone.now()
     with transaction.atomic():
+        # Each call gets a whole lease: uploads may have used up the one that the claim began with.
+        lease = now + timedelta(seconds=settings.CLAIM_SECONDS)
         if purpose == Attempt.Purpose.SEND:
-            move(decision, is_outcome_unknown=True, sent_at=decision.sent_at or now)
+            move(decision, due_at=lease, is_outcome_unknown=True, sent_at=decision.sent_at or now)
         else:
-            move(decision, due_at=now + timedelta(seconds=settings.CLAIM_SECONDS))
+            move(decision, due_at=lease)
         last = decision.attempts.aggregate(last=Max("number"))["last"] or 0
         return Attempt.objects.create(decision=decision, number=last + 1, purpose=purpose, started_at=now)
 
@@ -295,9 +316,11 @@ def stall(decision: Decision, why: Stalled, error: MarketplaceError | None = Non
 
 
 def wait_and_ask(decision: Decision, error: OutcomeUnknown) -> None:
+    wait = max(ASK_AFTER, timedelta(seconds=backoff(decision)))
     move(
-        decision, due_at=timezone.now() + ASK_AFTER, code=error.code, message=error.message, request_id=error.request_id
-    )
+        decision, due_at=timezone.now() + wait, failures=F("failures") + 1,
+        code=error.code, message=error.message, request_id=error.request_id,
+    )  # fmt: skip
 
 
 def ask_later(decision: Decision, error: MarketplaceError) -> None:
@@ -309,32 +332,43 @@ def ask_later(decision: Decision, error: MarketplaceError) -> None:
 
 
 def try_later(decision: Decision, error: TemporaryFailure) -> None:
-    """Nothing happened over there, so the decision waits its turn again and can still be taken back."""
+    """This try did nothing over there, so the decision waits its turn again and can still be taken back.
+
+    Not so after an earlier try whose answer was lost: that one may yet have its effect, so it is asked about again.
+    """
+    lost = may_have_happened(decision)
     move(
-        decision, state=State.RECORDED, is_outcome_unknown=False, due_at=after(backoff(decision, error)),
+        decision, state=State.SENDING if lost else State.RECORDED, is_outcome_unknown=lost,
+        due_at=after(backoff(decision, error)),
         failures=F("failures") + 1, code=error.code, message=error.message, request_id=error.request_id,
     )  # fmt: skip
 
 
-def renew_or_stall(decision: Decision, used_token: str, error: CredentialsRejected) -> None:
-    """A token that died is renewed and the decision is due again at once; anything else needs a person."""
+def renew_and_send(decision: Decision, used_token: str, error: CredentialsRejected) -> None:
+    """A token that died is renewed and the call repeated, which is safe since it was a definite no."""
     connection = decision.shop.connection
     try:
-        renewed = error.expired and decision.failures < 3 and tokens.renew(connection, used_token)
+        renewed = error.expired and tokens.renew(connection, used_token)
     except MarketplaceError as failure:
         try_later(decision, TemporaryFailure(failure.message, code=failure.code, request_id=failure.request_id))
         return
     if renewed:
-        try_later(decision, TemporaryFailure(error.message, code=error.code, retry_after=0))
+        connection.refresh_from_db()
+        send(decision, with_new_token=True)
     else:
-        tokens.mark_for_reconnection(connection, error)
-        stall(decision, Stalled.RECONNECT, error, is_outcome_unknown=False)
+        wait_for_reconnection(decision, used_token, error)
+
+
+def wait_for_reconnection(decision: Decision, used_token: str, error: CredentialsRejected) -> None:
+    tokens.mark_for_reconnection(decision.shop.connection, error, used_token)
+    stall(decision, Stalled.RECONNECT, error, is_outcome_unknown=may_have_happened(decision))
 
 
 def backoff(decision: Decision, error: MarketplaceError | None = None) -> float:
     """Seconds until the next try: what the marketplace asked for, else doubling from one second, with jitter."""
     asked_for = getattr(error, "retry_after", None)
-    wait = min(LONGEST_WAIT, 2.0 ** min(decision.failures, 6)) if asked_for is None else asked_for
+    own = min(LONGEST_WAIT, 2.0 ** min(decision.failures, 6))
+    wait = own if asked_for is None else min(asked_for, LONGEST_WAIT_ASKED_FOR)
     return float(wait) + (random.uniform(0, 0.5) if wait else 0)  # noqa: S311
 
 

@@ -36,13 +36,14 @@ def call_for(shop: Shop, call: Callable[[Adapter], Answer]) -> Answer:
         return call(adapter_for(shop))
     except CredentialsRejected as rejected:
         if not (rejected.expired and renew(shop.connection, used_token)):
-            mark_for_reconnection(shop.connection, rejected)
+            mark_for_reconnection(shop.connection, rejected, used_token)
             raise
     shop.connection.refresh_from_db()
+    used_token = shop.connection.access_token
     try:
         return call(adapter_for(shop))
     except CredentialsRejected as rejected:
-        mark_for_reconnection(shop.connection, rejected)
+        mark_for_reconnection(shop.connection, rejected, used_token)
         raise
 
 
@@ -102,8 +103,14 @@ def store_tokens(connection: Connection, tokens: Tokens) -> None:
     connection.save()
 
 
-def mark_for_reconnection(connection: Connection, why: CredentialsRejected) -> None:
-    Connection.objects.filter(pk=connection.pk).update(state=Connection.State.RECONNECT, problem=str(why)[:500])
+def mark_for_reconnection(connection: Connection, why: CredentialsRejected, used_token: str) -> None:
+    """Have a person authorize again, unless somebody just did: a no to `used_token` says nothing about another one."""
+    with transaction.atomic():
+        current = Connection.objects.select_for_update().get(pk=connection.pk)
+        if current.access_token != used_token:
+            return
+        current.state, current.problem = Connection.State.RECONNECT, str(why)[:500]
+        current.save(update_fields=["state", "problem"])
     logger.warning("connection.rejected", connection=connection.pk, code=why.code, request_id=why.request_id)
 
 

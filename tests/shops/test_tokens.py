@@ -172,6 +172,19 @@ class TestATokenThatIsDeadForGood:
         assert renewals(world) == 1
         assert fresh(shop.connection).state == Connection.State.RECONNECT
 
+    def test_not_where_the_seller_connected_again_while_the_call_was_under_way(self, world: World) -> None:
+        shop = world.shop("DE")
+
+        def rejected(adapter: Adapter) -> None:
+            connected = fresh(shop.connection)
+            connected.access_token = "ROW_new"
+            connected.save()
+            raise CredentialsRejected("the seller has ended the authorization", code="105002")
+
+        with pytest.raises(CredentialsRejected):
+            call_for(shop, rejected)
+        assert fresh(shop.connection).state == Connection.State.CONNECTED
+
     def test_only_the_connection_that_it_is_about_is_marked(self, world: World) -> None:
         shop = world.shop("DE")
         world.sandbox.post("deauthorize", shop_id=shop.marketplace_id)

@@ -1,0 +1,242 @@
+"""Decisions where two things go wrong at once, or where the error is ours."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from cancellations import calls, delivery
+from cancellations.decisions import TooLate, ask_again, withdraw
+from cancellations.models import Attempt, CancellationRequest, Decision, Verdict
+from marketplaces.errors import Refused, TemporaryFailure
+from marketplaces.records import Page
+from marketplaces.tiktok_shop.adapter import TikTokAdapter
+from shops import tokens
+from shops.models import Connection
+from tests.cancellations.test_delivery import EFFECTS, WRITES, State, carrier, carry_out, decided, effects
+from tests.world import World
+
+Stalled = Decision.Stalled
+Outcome = Attempt.Outcome
+verdicts = pytest.mark.parametrize("verdict", list(WRITES))
+
+
+def visit(world: World, decision: Decision) -> Decision:
+    """Let one worker come by, as if the wait before it were over."""
+    world.skip_waiting(decision)
+    delivery.deliver(decision.pk)
+    decision.refresh_from_db()
+    return decision
+
+
+def sends(decision: Decision) -> list[str]:
+    return [attempt.outcome for attempt in decision.attempts.filter(purpose=Attempt.Purpose.SEND)]
+
+
+def seconds_until_due(decision: Decision) -> float:
+    return (decision.due_at - timezone.now()).total_seconds()
+
+
+@contextmanager
+def the_marketplace_is_slow_to_show(decision: Decision, *, reads: int) -> Iterator[None]:
+    """So many times the order is read as it is now, as from a copy that lags behind; then as it is."""
+    assert decision.order
+    as_it_is = TikTokAdapter.orders_by_id
+    before = tokens.adapter_for(decision.shop).orders_by_id([decision.order.marketplace_id])
+    stale = [before] * reads
+    with pytest.MonkeyPatch.context() as slow:
+        slow.setattr(TikTokAdapter, "orders_by_id", lambda *args: stale.pop() if stale else as_it_is(*args))
+        yield
+
+
+class TestAfterALostAnswer:
+    @verdicts
+    def test_a_later_no_not_now_does_not_make_it_undoable(self, world: World, verdict: Verdict) -> None:
+        decision = decided(world, verdict)
+        world.sandbox.fault(WRITES[verdict], "reset_before", count=1)
+        visit(world, decision)
+        world.sandbox.fault(WRITES[verdict], "rate_limited", count=1)
+        visit(world, decision)
+        assert sends(decision) == [Outcome.UNKNOWN, Outcome.TEMPORARY]
+        assert (decision.state, decision.is_outcome_unknown) == (State.SENDING, True)
+        with pytest.raises(TooLate):
+            withdraw(decision, world.agent)
+        carry_out(world, decision)
+        assert decision.state == State.CONFIRMED
+        assert effects(world, decision) == EFFECTS[verdict]
+
+    def test_a_first_call_that_arrives_late_is_found_and_not_told_as_somebody_elses(self, world: World) -> None:
+        decision = decided(world, Verdict.APPROVE)
+        assert decision.cancellation
+        world.sandbox.fault(WRITES[Verdict.APPROVE], "reset_before", count=1)
+        visit(world, decision)
+        world.sandbox.fault(WRITES[Verdict.APPROVE], "rate_limited", count=1)
+        visit(world, decision)
+        tokens.adapter_for(decision.shop).approve(decision.cancellation.marketplace_id, str(decision.key))
+        world.sync("DE")
+        carry_out(world, decision)
+        assert decision.state == State.CONFIRMED, decision.note
+        assert "Not sent" not in decision.note
+
+    @verdicts
+    def test_nothing_is_sent_again_when_nothing_can_be_read(
+        self, world: World, verdict: Verdict, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        decision = decided(world, verdict)
+        world.sandbox.fault(WRITES[verdict], "reset_after", count=1)
+        visit(world, decision)
+        with monkeypatch.context() as nothing:
+            for name in ("cancellations_by_id", "orders_by_id"):
+                nothing.setattr(TikTokAdapter, name, lambda *_: Page([]))
+            visit(world, decision)
+        assert (decision.state, decision.stalled_because) == (State.STALLED, Stalled.OUTCOME_UNKNOWN)
+        assert len(sends(decision)) == 1
+        ask_again(decision, world.agent)
+        carry_out(world, decision)
+        assert decision.state == State.CONFIRMED
+        assert effects(world, decision) == EFFECTS[verdict]
+
+    def test_a_refusal_that_what_is_shown_contradicts_needs_a_person(self, world: World) -> None:
+        decision = decided(world, Verdict.CANCEL_ITEMS)
+        world.sandbox.fault(WRITES[Verdict.CANCEL_ITEMS], "reset_after", count=1)
+        with the_marketplace_is_slow_to_show(decision, reads=2):
+            visit(world, decision)
+            visit(world, decision)
+        assert sends(decision) == [Outcome.UNKNOWN, Outcome.REFUSED]
+        assert (decision.state, decision.stalled_because) == (State.STALLED, Stalled.OUTCOME_UNKNOWN)
+        ask_again(decision, world.agent)
+        carry_out(world, decision)
+        assert decision.state == State.CONFIRMED
+        assert effects(world, decision) == EFFECTS[Verdict.CANCEL_ITEMS]
+
+    def test_an_answer_that_died_with_its_worker_counts_as_lost(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        decision = decided(world, Verdict.CANCEL_ITEMS)
+        with the_marketplace_is_slow_to_show(decision, reads=1):
+            with monkeypatch.context() as dying:
+                dying.setattr(delivery, "accept", dies)
+                with pytest.raises(SystemExit):
+                    visit(world, decision)
+            visit(world, decision)
+        assert sends(decision) == [Outcome.OK, Outcome.REFUSED]
+        assert decision.state == State.CONFIRMED, decision.note
+
+    def test_the_waits_grow_while_answers_go_on_being_lost(self, world: World) -> None:
+        decision = decided(world, Verdict.APPROVE)
+        world.sandbox.fault(WRITES[Verdict.APPROVE], "reset_before", rate=1)
+        waits = []
+        for _ in range(7):
+            visit(world, decision)
+            waits.append(seconds_until_due(decision))
+        assert all(4 < wait < 6 for wait in waits[:3])
+        assert all(wait > 6 for wait in waits[3:])
+        assert waits[-1] > 30
+
+    def test_credentials_that_are_rejected_then_do_not_have_it_forgotten(self, world: World) -> None:
+        decision = decided(world, Verdict.APPROVE)
+        world.sandbox.fault(WRITES[Verdict.APPROVE], "reset_before", count=1)
+        visit(world, decision)
+        world.sandbox.fault(WRITES[Verdict.APPROVE], "expired_token", count=2)
+        visit(world, decision)
+        assert (decision.state, decision.stalled_because) == (State.STALLED, Stalled.RECONNECT)
+        assert decision.is_outcome_unknown
+
+
+def dies(*_: object, **__: object) -> None:
+    raise SystemExit
+
+
+class TestTokens:
+    @verdicts
+    def test_one_that_dies_after_a_long_outage_is_renewed_all_the_same(self, world: World, verdict: Verdict) -> None:
+        decision = decided(world, verdict)
+        world.sandbox.fault(WRITES[verdict], "rate_limited", retry_after=1, count=4)
+        for _ in range(4):
+            visit(world, decision)
+        assert decision.failures == 4
+        world.sandbox.fault(WRITES[verdict], "expired_token", count=1)
+        carry_out(world, decision)
+        assert decision.state == State.CONFIRMED, decision.message
+        assert connection_of(decision).state == Connection.State.CONNECTED
+        assert effects(world, decision) == EFFECTS[verdict]
+
+    def test_one_that_is_rejected_when_renewed_too_needs_a_person(self, world: World) -> None:
+        decision = decided(world, Verdict.APPROVE)
+        world.sandbox.fault(WRITES[Verdict.APPROVE], "expired_token", rate=1)
+        visit(world, decision)
+        assert (decision.state, decision.stalled_because) == (State.STALLED, Stalled.RECONNECT)
+        assert sends(decision) == [Outcome.CREDENTIALS, Outcome.CREDENTIALS]
+        assert connection_of(decision).state == Connection.State.RECONNECT
+        assert not decision.is_outcome_unknown
+
+    def test_one_that_cannot_be_renewed_just_now_is_tried_later(self, world: World) -> None:
+        decision = decided(world, Verdict.APPROVE)
+        for _ in range(5):
+            world.sandbox.fault(WRITES[Verdict.APPROVE], "expired_token", count=1)
+            world.sandbox.fault("refresh-access-token", "server_error", count=1)
+            visit(world, decision)
+            assert decision.state == State.RECORDED
+        carry_out(world, decision)
+        assert decision.state == State.CONFIRMED
+        assert connection_of(decision).state == Connection.State.CONNECTED
+
+
+def connection_of(decision: Decision) -> Connection:
+    return Connection.objects.get(shops=decision.shop)
+
+
+class TestLeasesAndWaits:
+    def test_a_call_gets_a_whole_lease_however_long_the_uploads_took(self, world: World) -> None:
+        mine = delivery.claim(decided(world, Verdict.APPROVE).pk)
+        assert mine
+        Decision.objects.filter(pk=mine.pk).update(due_at=timezone.now() + timedelta(seconds=1))
+        delivery.begin(mine, Attempt.Purpose.SEND)
+        mine.refresh_from_db()
+        assert seconds_until_due(mine) > 100
+
+    @pytest.mark.parametrize("asked_for", [10.0**6, 10.0**12, float("inf")])
+    def test_a_wait_beyond_all_reason_is_cut_short(self, world: World, asked_for: float) -> None:
+        mine = delivery.claim(decided(world, Verdict.APPROVE).pk)
+        assert mine
+        delivery.try_later(mine, TemporaryFailure("busy", retry_after=asked_for))
+        mine.refresh_from_db()
+        assert 60 < seconds_until_due(mine) <= 901
+
+
+def test_a_word_that_we_do_not_know_is_no_settlement(world: World) -> None:
+    decision = decided(world, Verdict.APPROVE)
+    assert decision.cancellation
+    CancellationRequest.objects.filter(pk=decision.cancellation.pk).update(state="unknown", needs_answer=False)
+    carry_out(world, decision)
+    assert decision.state == State.CONFIRMED
+
+
+def test_packages_of_which_some_have_left_are_told_as_they_are(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of two packages shipped, and by that the request rejected: neither done nor settled by somebody else."""
+    order = next(
+        order for order in world.orders("US", shipping_type="seller", packages=None) if order.lines.count() > 1
+    )
+    asked = world.asked("US", order_id=order.marketplace_id)
+    decision = world.ship(asked, tracking_number="1Z999AA10123456784", shipping_provider_id=carrier(asked))
+    world.now()
+    send = calls.shipment_of
+
+    def one_of_two(decision: Decision, adapter: Any, images: Any) -> None:
+        adapter._client.mark_as_shipped(
+            order.marketplace_id,
+            tracking_number="1Z999AA10123456784",
+            shipping_provider_id=send(decision).shipping_provider_id,
+            line_item_ids=send(decision).line_item_ids[:1],
+        )
+        raise Refused("1 of 2 packages were not shipped", already_processed=True)
+
+    monkeypatch.setattr(calls, "make_the_call", one_of_two)
+    visit(world, decision)
+    assert (decision.state, decision.stalled_because) == (State.STALLED, Stalled.OUTCOME_UNKNOWN)
+    assert "1 of 2" in decision.message
+    assert "PARTIALLY_SHIPPING" in decision.note
+    assert "before our call" not in decision.note
