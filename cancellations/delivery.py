@@ -45,6 +45,8 @@ READ_BACK_FOR = timedelta(minutes=10)
 LONGEST_WAIT = 60.0  # seconds between two tries
 # However long the marketplace asks us to wait, the request's deadline comes nearer.
 LONGEST_WAIT_ASKED_FOR = 900.0
+# So many failures in a row make a person look at an error of ours; a database that restarts is back before that.
+PATIENCE_WITH_OURSELVES = 5
 
 State: TypeAlias = Decision.State
 Stalled: TypeAlias = Decision.Stalled
@@ -71,6 +73,20 @@ def deliver(decision_id: int) -> None:
             take_next_step(decision)
         except ClaimLost:
             logger.warning("delivery.claim_lost")
+        except Exception:
+            break_off(decision)
+            raise
+
+
+def break_off(decision: Decision) -> None:
+    """After an error of ours: again soon, asking first where something was sent; in the end a person has to look."""
+    try:
+        if decision.failures < PATIENCE_WITH_OURSELVES:
+            move(decision, due_at=after(backoff(decision)), failures=F("failures") + 1)
+        else:
+            stall(decision, Stalled.BROKEN)
+    except ClaimLost:
+        logger.warning("delivery.claim_lost")
 
 
 def claim(decision_id: int) -> Decision | None:

@@ -278,6 +278,7 @@ class Decision(models.Model):
         RECONNECT = "reconnect", _("the shop has to be connected again")
         DISAGREEMENT = "disagreement", _("the marketplace shows something else")
         UNSUPPORTED = "unsupported", _("the marketplace cannot do this")
+        BROKEN = "broken", _("an error of ours keeps it from going on")
 
     MOVING: ClassVar = (State.RECORDED, State.SENDING, State.ACCEPTED)
     LIVE: ClassVar = (*MOVING, State.STALLED)

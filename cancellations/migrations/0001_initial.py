@@ -227,6 +227,7 @@ class Migration(migrations.Migration):
                             ("reconnect", "the shop has to be connected again"),
                             ("disagreement", "the marketplace shows something else"),
                             ("unsupported", "the marketplace cannot do this"),
+                            ("broken", "an error of ours keeps it from going on"),
                         ],
                         max_length=20,
                         verbose_name="needs you because",

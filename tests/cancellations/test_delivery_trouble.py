@@ -189,6 +189,64 @@ def connection_of(decision: Decision) -> Connection:
     return Connection.objects.get(shops=decision.shop)
 
 
+class TestErrorsOfOurs:
+    """Errors that are no marketplace's: a file that is gone, a database that turns us away, a bug."""
+
+    @verdicts
+    def test_one_that_passes_leaves_the_decision_on_its_way(
+        self, world: World, verdict: Verdict, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        decision = decided(world, verdict)
+        for where in ((calls, "make_the_call"), (delivery, "accept")):
+            with monkeypatch.context() as broken:
+                broken.setattr(*where, fails)
+                with pytest.raises(KeyError):
+                    visit(world, decision)
+            decision.refresh_from_db()
+            assert (decision.state, decision.is_outcome_unknown) == (State.SENDING, True)
+            assert seconds_until_due(decision) < 10
+        carry_out(world, decision)
+        assert decision.state == State.CONFIRMED
+        assert effects(world, decision) == EFFECTS[verdict]
+
+    def test_one_that_stays_is_shown_to_a_person_and_not_tried_for_ever(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        decision = decided(world, Verdict.APPROVE)
+        with monkeypatch.context() as broken:
+            broken.setattr(calls, "make_the_call", fails)
+            for _ in range(delivery.PATIENCE_WITH_OURSELVES + 1):
+                with pytest.raises(KeyError):
+                    visit(world, decision)
+        decision.refresh_from_db()
+        assert (decision.state, decision.stalled_because) == (State.STALLED, Stalled.BROKEN)
+        ask_again(decision, world.agent)
+        carry_out(world, decision)
+        assert decision.state == State.CONFIRMED
+        assert effects(world, decision) == EFFECTS[Verdict.APPROVE]
+
+    def test_a_worker_that_lost_its_claim_leaves_the_row_alone_then_too(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        decision = decided(world, Verdict.APPROVE)
+
+        def lose_it_and_fail(*_: object) -> None:
+            world.skip_waiting(decision)
+            assert delivery.claim(decision.pk)
+            raise KeyError
+
+        monkeypatch.setattr(calls, "make_the_call", lose_it_and_fail)
+        with pytest.raises(KeyError):
+            visit(world, decision)
+        decision.refresh_from_db()
+        assert decision.failures == 0
+        assert seconds_until_due(decision) > 100
+
+
+def fails(*_: object, **__: object) -> None:
+    raise KeyError("ours")
+
+
 class TestLeasesAndWaits:
     def test_a_call_gets_a_whole_lease_however_long_the_uploads_took(self, world: World) -> None:
         mine = delivery.claim(decided(world, Verdict.APPROVE).pk)
