@@ -33,6 +33,7 @@ from marketplaces.tiktok_shop.shipping import ship
 
 ORDERS_PER_PAGE = 100
 CANCELLATIONS_PER_PAGE = 50
+MOST_SEARCH_PAGES = 50  # of a search by ids, which finds a few for each
 
 Record = TypeVar("Record")
 
@@ -108,7 +109,7 @@ class TikTokAdapter:
         self, cancel_ids: Sequence[str] = (), order_ids: Sequence[str] = ()
     ) -> Iterator[Page[CancellationRecord]]:
         cursor = ""
-        while True:
+        for _ in range(MOST_SEARCH_PAGES):
             answer = self._client.search_cancellations(
                 page_size=CANCELLATIONS_PER_PAGE, page_token=cursor, cancel_ids=cancel_ids, order_ids=order_ids
             )
@@ -117,6 +118,7 @@ class TikTokAdapter:
             cursor = page.next_cursor
             if not cursor:
                 return
+        raise TemporaryFailure(f"The search does not end: {MOST_SEARCH_PAGES} pages for {MAX_SEARCH_IDS} ids at most.")
 
     # What a decision needs to know
 

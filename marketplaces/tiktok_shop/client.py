@@ -21,6 +21,7 @@ from marketplaces.records import Credentials
 from marketplaces.tiktok_shop import endpoints as at
 from marketplaces.tiktok_shop.endpoints import Endpoint
 from marketplaces.tiktok_shop.failures import error_for
+from marketplaces.tiktok_shop.reading import parsed
 from marketplaces.tiktok_shop.signing import request_signature
 
 JSON = "application/json"
@@ -264,7 +265,7 @@ class TikTokShopClient:
             raise _no_envelope(http, effect)
         code = envelope["code"]
         message = self._clean(_text(envelope.get("message")), secret)
-        request_id = _text(envelope.get("request_id"))
+        request_id = _text(envelope.get("request_id"))[:100]
         if code != 0:
             raise error_for(
                 code,
@@ -337,8 +338,8 @@ def _header_safe(token: str) -> str:
 
 def _envelope(body: bytes) -> dict[str, Any] | None:
     try:
-        envelope = json.loads(body)
-    except (ValueError, RecursionError):
+        envelope = parsed(body)
+    except ValueError:
         return None
     if not isinstance(envelope, dict) or type(envelope.get("code")) is not int:
         return None

@@ -37,14 +37,15 @@ from marketplaces.tiktok_shop.reading import (
 )
 
 Record = TypeVar("Record")
+LONGEST_TOKEN = 4000  # characters
 
 
 def tokens(data: Json) -> Tokens:
     """Both `…_expire_in` are moments, not durations, despite their names. authorization-overview-202407"""
     return Tokens(
-        access_token=identifier(data, "access_token"),
+        access_token=identifier(data, "access_token", LONGEST_TOKEN),
         access_token_expires_at=required_moment(data, "access_token_expire_in"),
-        refresh_token=identifier(data, "refresh_token"),
+        refresh_token=identifier(data, "refresh_token", LONGEST_TOKEN),
         refresh_token_expires_at=required_moment(data, "refresh_token_expire_in"),
         seller_name=text(data, "seller_name"),
         seller_region=text(data, "seller_base_region"),
@@ -63,7 +64,7 @@ def _shop(raw: Json) -> ShopRecord:
         region=identifier(raw, "region"),
         seller_type=text(raw, "seller_type"),
         code=text(raw, "code"),
-        cipher=identifier(raw, "cipher"),
+        cipher=identifier(raw, "cipher", LONGEST_TOKEN),
     )
 
 
@@ -139,7 +140,9 @@ def shipping_providers(data: Json) -> Sequence[ShippingProvider]:
 
 
 def uploaded_image(data: Json, mime_type: str) -> UploadedImage:
-    return UploadedImage(identifier(data, "uri"), mime_type, number(data, "width"), number(data, "height"))
+    return UploadedImage(
+        identifier(data, "uri", LONGEST_TOKEN), mime_type, number(data, "width"), number(data, "height")
+    )
 
 
 def receipt(data: Json, request_id: str, message: str) -> Receipt:

@@ -38,6 +38,7 @@ from marketplaces.tiktok_shop.known import (
 )
 from marketplaces.tiktok_shop.reading import (
     Json,
+    currency_code,
     flag,
     identifier,
     inside,
@@ -48,11 +49,15 @@ from marketplaces.tiktok_shop.reading import (
     objects,
     required_moment,
     required_money,
+    short,
     text,
 )
 
 Record = TypeVar("Record")
 Drift = dict[str, None]  # in the order met, each once
+LONGEST_WORD = 200  # of what is told about a page; what is stored keeps its length
+LONGEST_STATUS = 10_000  # no word that we have never met may stop a record
+MOST_RECORDS = 2**31 - 1
 
 
 def order_page(data: Json) -> Page[OrderRecord]:
@@ -82,19 +87,21 @@ def _page(data: Json, name: str, id_name: str, read: Callable[[Json, Drift], Rec
         except BadRecord as problem:
             set_aside.append(SetAside(_id_of(item, id_name), str(problem)))
     total = number(data, "total_count") if data.get("total_count") is not None else None
-    return Page(records, text(data, "next_page_token"), total, set_aside, list(drift))
+    if total is not None and not 0 <= total <= MOST_RECORDS:
+        total = None  # it is only good for a progress bar
+    return Page(records, text(data, "next_page_token"), total, set_aside, [word[:LONGEST_WORD] for word in drift])
 
 
 def _id_of(item: Any, id_name: str) -> str:
     value = item.get(id_name) if isinstance(item, dict) else None
-    return value if isinstance(value, str) else ""
+    return value[:LONGEST_WORD] if isinstance(value, str) else ""
 
 
 def order(raw: Json, drift: Drift) -> OrderRecord:
     """One order; `drift` is added to. Raises BadRecord naming the field."""
     payment = members(raw, "payment")
     try:
-        currency = identifier(payment, "currency")
+        currency = currency_code(payment, "currency")
         total = required_money(payment, "total_amount", currency)
         subtotal = money(payment, "sub_total", currency)
         shipping_fee = money(payment, "shipping_fee", currency)
@@ -108,7 +115,7 @@ def order(raw: Json, drift: Drift) -> OrderRecord:
         recipient_address = text(recipient, "full_address")
     except BadRecord as problem:
         raise inside("recipient_address", problem) from None
-    status = identifier(raw, "status")
+    status = identifier(raw, "status", LONGEST_STATUS)
     if status not in ORDER_STATUSES:
         drift[f"order.status: {status}"] = None
     fulfillment = text(raw, "fulfillment_type")
@@ -148,13 +155,13 @@ def order(raw: Json, drift: Drift) -> OrderRecord:
         cancel_reason=text(raw, "cancel_reason"),
         fulfillment_type=FULFILLMENT_TYPES.get(fulfillment, fulfillment),
         shipping_type=SHIPPING_TYPES.get(shipping, shipping),
-        delivery_option_id=text(raw, "delivery_option_id"),
+        delivery_option_id=short(raw, "delivery_option_id"),
         delivery_option_name=text(raw, "delivery_option_name"),
         shipping_provider=text(raw, "shipping_provider"),
-        tracking_number=text(raw, "tracking_number"),
-        warehouse_id=text(raw, "warehouse_id"),
+        tracking_number=short(raw, "tracking_number"),
+        warehouse_id=short(raw, "warehouse_id"),
         payment_method=text(raw, "payment_method_name"),
-        buyer_id=text(raw, "user_id"),
+        buyer_id=short(raw, "user_id"),
         buyer_message=text(raw, "buyer_message"),
         recipient_name=recipient_name,
         recipient_region=recipient_region,
@@ -165,7 +172,7 @@ def order(raw: Json, drift: Drift) -> OrderRecord:
 
 def order_line(raw: Json, currency: str, drift: Drift) -> LineItemRecord:
     """One line item, which is one unit. A missing price counts as 0 in `currency`."""
-    currency = text(raw, "currency") or currency
+    currency = currency_code(raw, "currency") if raw.get("currency") else currency
     status = text(raw, "display_status")
     package_status = text(raw, "package_status")
     if status not in LINE_STATUSES:
@@ -175,18 +182,18 @@ def order_line(raw: Json, currency: str, drift: Drift) -> LineItemRecord:
     return LineItemRecord(
         marketplace_id=identifier(raw, "id"),
         status=status,
-        product_id=text(raw, "product_id"),
+        product_id=short(raw, "product_id"),
         product_name=text(raw, "product_name"),
-        sku_id=text(raw, "sku_id"),
+        sku_id=short(raw, "sku_id"),
         sku_name=text(raw, "sku_name"),
-        seller_sku=text(raw, "seller_sku"),
+        seller_sku=short(raw, "seller_sku"),
         image_url=text(raw, "sku_image"),
         quantity=1,
         price=money(raw, "sale_price", currency),
         original_price=money(raw, "original_price", currency),
-        package_id=text(raw, "package_id"),
+        package_id=short(raw, "package_id"),
         package_status=package_status,
-        tracking_number=text(raw, "tracking_number"),
+        tracking_number=short(raw, "tracking_number"),
         cancelled_by=text(raw, "cancel_user"),
         cancel_reason=text(raw, "cancel_reason"),
         is_gift=flag(raw, "is_gift"),
@@ -198,7 +205,7 @@ def order_line(raw: Json, currency: str, drift: Drift) -> LineItemRecord:
 
 def cancellation(raw: Json, drift: Drift) -> CancellationRecord:
     """One cancellation, the buyer's or the seller's; `drift` is added to. Raises BadRecord naming the field."""
-    status = identifier(raw, "cancel_status")
+    status = identifier(raw, "cancel_status", LONGEST_STATUS)
     kind = text(raw, "cancel_type")
     state = CANCELLATION_STATES.get(status, CancellationState.UNKNOWN)
     if state is CancellationState.UNKNOWN:
@@ -237,10 +244,10 @@ def cancellation_line(raw: Json, drift: Drift) -> CancellationLineRecord:
     return CancellationLineRecord(
         marketplace_id=identifier(raw, "cancel_line_item_id"),
         line_item_id=identifier(raw, "order_line_item_id"),
-        sku_id=text(raw, "sku_id"),
+        sku_id=short(raw, "sku_id"),
         sku_name=text(raw, "sku_name"),
         product_name=text(raw, "product_name"),
-        seller_sku=text(raw, "seller_sku"),
+        seller_sku=short(raw, "seller_sku"),
         image_url=image_url,
         quantity=1,
         refund=_optional_refund(raw, "cancellation.cancel_line_items.refund_amount", drift),
@@ -249,7 +256,7 @@ def cancellation_line(raw: Json, drift: Drift) -> CancellationLineRecord:
 
 def refund_parts(raw: Json) -> RefundParts:
     """An amount object such as `refund_amount` or `order_refund_amount`; what is absent counts as 0."""
-    currency = identifier(raw, "currency")
+    currency = currency_code(raw, "currency")
     fees = money(raw, "retail_delivery_fee", currency)
     service = money(raw, "buyer_service_fee", currency)
     return RefundParts(

@@ -3,6 +3,7 @@
 Absent fields and nulls are what TikTok Shop sends for things that do not apply, so optional readers take both.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,8 +15,33 @@ from marketplaces.records import Money
 
 Json = Mapping[str, Any]
 
-_AMOUNT = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,8})?")
+# What no database keeps and no UTF-8 holds can only be in JSON as one of these escapes.
+_UNKEEPABLE = re.compile(rb"\\u(0000|d[89a-f])", re.IGNORECASE)
+_YEAR_9999 = 253_370_764_800  # whose last hours are no time at all in zones to the east
+_AMOUNT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,8})?")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+LONGEST_ID = 200  # of theirs have twenty; what is looked up by an index must fit into one
 _ZERO = Decimal(0)
+
+
+def parsed(body: bytes) -> Any:
+    """The JSON of a body, without null characters and half surrogate pairs in its texts. Raises ValueError."""
+    try:
+        value = json.loads(body)
+        return _keepable(value) if _UNKEEPABLE.search(body) else value
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _keepable(value: Any) -> Any:
+    match value:
+        case str():
+            return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+        case list():
+            return [_keepable(one) for one in value]
+        case dict():
+            return {_keepable(name): _keepable(one) for name, one in value.items()}
+    return value
 
 
 def text(raw: Json, name: str) -> str:
@@ -28,11 +54,27 @@ def text(raw: Json, name: str) -> str:
     return value
 
 
-def identifier(raw: Json, name: str) -> str:
+def short(raw: Json, name: str, longest: int = LONGEST_ID) -> str:
+    """An optional id, number or word, "" when absent."""
+    value = text(raw, name)
+    if len(value) > longest:
+        raise BadRecord(name, f"is longer than {longest} characters")
+    return value
+
+
+def identifier(raw: Json, name: str, longest: int = LONGEST_ID) -> str:
     """A text that must be there. A number is refused: ids are longer than the floats of many tools can hold."""
     value = raw.get(name)
     if type(value) is not str or not value:
         raise BadRecord(name, "must be a non-empty text")
+    return short(raw, name, longest)
+
+
+def currency_code(raw: Json, name: str) -> str:
+    """An ISO 4217 code that must be there."""
+    value = identifier(raw, name)
+    if not _CURRENCY.fullmatch(value):
+        raise BadRecord(name, "must be three capital letters")
     return value
 
 
@@ -53,10 +95,9 @@ def moment(raw: Json, name: str) -> datetime | None:
         return None
     if type(value) is not int:
         raise BadRecord(name, "must be whole Unix seconds")
-    try:
-        return datetime.fromtimestamp(value, UTC)
-    except (ValueError, OverflowError, OSError):
-        raise BadRecord(name, "is no time in seconds") from None
+    if not 0 < value < _YEAR_9999:
+        raise BadRecord(name, "is no time in seconds")
+    return datetime.fromtimestamp(value, UTC)
 
 
 def required_moment(raw: Json, name: str) -> datetime:

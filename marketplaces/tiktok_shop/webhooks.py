@@ -4,13 +4,11 @@ https://partner.tiktokshop.com/docv2/page/tts-webhooks-overview
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
-from typing import Any
 
 from marketplaces.errors import BadRecord
 from marketplaces.records import Notification
-from marketplaces.tiktok_shop.reading import Json, identifier, inside, members, required_moment, text
+from marketplaces.tiktok_shop.reading import Json, identifier, inside, members, parsed, required_moment, short
 from marketplaces.tiktok_shop.signing import is_webhook_signature
 
 TOPICS = {1: "order", 6: "deauthorized", 7: "expiring", 11: "cancellation"}
@@ -33,11 +31,11 @@ def parse(body: bytes) -> Notification:
         raise BadRecord("type", "must be a whole number")
     data = members(raw, "data")
     try:
-        order_id, cancellation_id = text(data, "order_id"), text(data, "cancel_id")
+        order_id, cancellation_id = short(data, "order_id"), short(data, "cancel_id")
     except BadRecord as problem:
         raise inside("data", problem) from None
     return Notification(
-        notification_id=text(raw, "tts_notification_id") or hashlib.sha256(body).hexdigest(),
+        notification_id=short(raw, "tts_notification_id") or hashlib.sha256(body).hexdigest(),
         shop_id=identifier(raw, "shop_id"),
         topic=TOPICS.get(kind, str(kind)),
         sent_at=required_moment(raw, "timestamp"),
@@ -56,8 +54,8 @@ def claimed_shop_id(body: bytes) -> str:
 
 def _object(body: bytes) -> Json:
     try:
-        raw: Any = json.loads(body)
-    except (ValueError, RecursionError):
+        raw = parsed(body)
+    except ValueError:
         raw = None
     if not isinstance(raw, dict):
         raise BadRecord("body", "must be a JSON object")

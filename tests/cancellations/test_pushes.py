@@ -112,6 +112,18 @@ class TestGenuineOnes:
         assert pushes.receive("tiktok_shop", body, signed(shop, body))
         assert not PushedNotification.objects.exists()
 
+    @pytest.mark.parametrize("planted", ["\0", "a\0b", "\ud800"])
+    def test_text_that_no_database_keeps_does_not_stop_it(self, shop: Shop, planted: str) -> None:
+        body = push(shop, tts_notification_id=planted, data={"order_id": planted, "cancel_id": planted})
+        assert pushes.receive("tiktok_shop", body, signed(shop, body))
+        assert PushedNotification.objects.get().order_id == planted.replace("\0", "\ufffd").replace("\ud800", "?")
+        assert is_due(shop)
+
+    def test_an_id_that_fits_into_no_index_is_not_understood(self, shop: Shop) -> None:
+        body = push(shop, tts_notification_id="".join(chr(0x4E00 + number) for number in range(5000)))
+        assert pushes.receive("tiktok_shop", body, signed(shop, body))
+        assert not PushedNotification.objects.exists()
+
     def test_it_does_not_touch_a_shop_that_has_to_be_connected_again(self, shop: Shop) -> None:
         Connection.objects.update(state=Connection.State.RECONNECT)
         assert pushes.receive("tiktok_shop", push(shop), signed(shop, push(shop)))

@@ -202,6 +202,30 @@ def test_a_page_that_leads_to_itself_ends_the_run() -> None:
         TikTokAdapter(SECRETS, Wire(body)).cancellations_of_order("1")
 
 
+class NeverEnding(Wire):
+    """Every page leads to another one."""
+
+    def send(self, method: str, url: str, *, effect: Effect, headers: Any, body: bytes | None = None) -> HttpAnswer:
+        super().send(method, url, effect=effect, headers=headers, body=body)
+        page = {"cancellations": [], "next_page_token": f"page {len(self.sent)}"}
+        return HttpAnswer(200, json.dumps({"code": 0, "data": page}).encode())
+
+
+def test_a_search_by_ids_that_never_ends_is_given_up() -> None:
+    wire = NeverEnding()
+    with pytest.raises(TemporaryFailure, match="does not end"):
+        TikTokAdapter(SECRETS, wire).cancellations_of_order("1")
+    assert len(wire.sent) == 50
+
+
+def test_what_is_said_about_an_answer_can_be_stored() -> None:
+    body = json.dumps({"code": 25020012, "message": "no\0\ud800" + "x" * 10_000, "request_id": "\0" * 10_000}).encode()
+    with pytest.raises(Refused) as caught:
+        TikTokShopClient(SECRETS, Wire(body)).approve("1")
+    assert caught.value.message == "no\ufffd?" + "x" * 496
+    assert caught.value.request_id == "\ufffd" * 100
+
+
 @pytest.mark.parametrize(
     "call",
     [

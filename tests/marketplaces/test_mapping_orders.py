@@ -136,13 +136,43 @@ def test_unknown_words_are_kept_as_they_came_and_reported() -> None:
     ]
 
 
-@given(st.text(min_size=1), st.text(), st.text())
+@given(st.text(min_size=1, max_size=100), st.text(max_size=100), st.text(max_size=100))
 def test_no_word_whatever_stops_an_order(status: str, fulfillment: str, display: str) -> None:
     page = mapper.order_page(
         {"orders": [order(status=status, fulfillment_type=fulfillment, line_items=[line(display_status=display)])]}
     )
     assert [record.status for record in page.records] == [status]
     assert (f"order.status: {status}" in page.drift) == (status not in ORDER_STATUSES)
+
+
+def test_a_very_long_word_is_told_in_part() -> None:
+    page = mapper.order_page({"orders": [order(status="W" * 5000), {"id": "9" * 5000}]})
+    assert page.records[0].status == "W" * 5000
+    assert [len(word) for word in page.drift] == [200]
+    assert page.set_aside[0].marketplace_id == "9" * 200
+
+
+@pytest.mark.parametrize("total", [-1, 2**31, 10**300])
+def test_a_count_that_is_none_does_not_stop_the_page(total: int) -> None:
+    page = mapper.order_page({"orders": [order()], "total_count": total})
+    assert (len(page.records), page.total) == (1, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"id": "9" * 201}, "id: is longer than 200 characters"),
+        ({"tracking_number": "9" * 201}, "tracking_number: is longer than 200 characters"),
+        ({"line_items": [line(sku_id="9" * 201)]}, "line_items[0].sku_id: is longer than 200 characters"),
+        ({"line_items": [line(currency="EURO")]}, "line_items[0].currency: must be three capital letters"),
+        ({"payment": {"currency": "EURO", "total_amount": "1"}}, "payment.currency: must be three capital letters"),
+        ({"create_time": 253_402_300_799}, "create_time: is no time in seconds"),
+    ],
+)
+def test_what_the_database_would_refuse_is_set_aside_before(changes: dict[str, Any], problem: str) -> None:
+    page = mapper.order_page({"orders": [order(**changes), order()]})
+    assert len(page.records) == 1
+    assert [one.problem for one in page.set_aside] == [problem]
 
 
 @given(st.dictionaries(st.text(max_size=10).filter(lambda name: name not in ORDER_FIELDS), json_values, max_size=4))

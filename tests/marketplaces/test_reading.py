@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from marketplaces.errors import BadRecord
 from marketplaces.records import Money
-from marketplaces.tiktok_shop.reading import identifier, moment, money, texts
+from marketplaces.tiktok_shop.reading import currency_code, identifier, moment, money, parsed, short, texts
 
 
 @given(st.decimals(min_value=-(10**12), max_value=10**12, places=2))
@@ -58,3 +58,46 @@ def test_a_list_of_texts_holds_only_texts() -> None:
     assert texts({"x": ["1", "2"]}, "x") == ("1", "2")
     with pytest.raises(BadRecord):
         texts({"x": ["1", 2]}, "x")
+
+
+@pytest.mark.parametrize("value", [-1, -62_135_596_800, 253_402_300_799, 253_370_764_800])
+def test_a_time_that_some_zone_cannot_show_is_refused(value: int) -> None:
+    with pytest.raises(BadRecord, match="x: is no time in seconds"):
+        moment({"x": value}, "x")
+
+
+def test_an_id_fits_into_an_index() -> None:
+    assert identifier({"x": "9" * 200}, "x") == short({"x": "9" * 200}, "x") == "9" * 200
+    for read in (identifier, short):
+        with pytest.raises(BadRecord, match="x: is longer than 200 characters"):
+            read({"x": "9" * 201}, "x")
+
+
+@pytest.mark.parametrize("value", ["EURO", "eur", "€", "E1R", "", None, 978])
+def test_a_currency_is_three_capital_letters(value: Any) -> None:
+    with pytest.raises(BadRecord, match=r"^x: must be"):
+        currency_code({"x": value}, "x")
+
+
+def test_an_amount_that_no_column_holds_is_refused() -> None:
+    assert money({"x": "9" * 15}, "x", "IDR").amount == 999_999_999_999_999
+    with pytest.raises(BadRecord):
+        money({"x": "9" * 16}, "x", "IDR")
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        (rb'{"a": "x\u0000y"}', {"a": "x\ufffdy"}),
+        (rb'{"\u0000": ["\ud800", {"b": "\uDfFf"}]}', {"\ufffd": ["?", {"b": "?"}]}),
+        (rb'["\ud83d\ude00", "\\u0000", 1, null]', ["\N{GRINNING FACE}", "\\u0000", 1, None]),
+    ],
+)
+def test_what_no_database_keeps_is_replaced_while_it_is_read(body: bytes, value: Any) -> None:
+    assert parsed(body) == value
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b"[" * 900 + rb'"\u0000"' + b"]" * 900, b"", b"\xff", b"9" * 5000])
+def test_what_cannot_be_read_is_one_kind_of_error(body: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - of json's own words
+        parsed(body)
