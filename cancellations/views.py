@@ -88,7 +88,7 @@ def stalled(request: "Request") -> list[Decision]:
     return list(
         Decision.objects.visible_to(request.user)
         .filter(state=Decision.State.STALLED)
-        .select_related("shop", "order", "cancellation", "made_by")[:20]
+        .select_related("shop", "order", "cancellation", "made_by")[:21]
     )
 
 

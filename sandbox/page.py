@@ -163,7 +163,7 @@ class Page:
         return f'<section><h2>Clock</h2><p class="soft">{words}</p>{_form(hidden)}{buttons}</form></section>'
 
     def _faults(self, shop: Shop, only: str) -> str:
-        slugs = "".join(f"<option>{slug}</option>" for slug in ["*", *sorted(self.sandbox.tiktok.contract.slugs)])
+        slugs = "".join(f"<option>{slug}</option>" for slug in sorted(self.sandbox.tiktok.contract.slugs))
         kinds = "".join(f"<option>{kind}</option>" for kind in KINDS)
         rows = "".join(
             f"<li>{fault.kind} on {escape(fault.endpoint)}: struck {fault.struck} times</li>"
@@ -171,8 +171,9 @@ class Page:
         )
         hidden = _hidden(shop=shop.id, only=only)
         return (
-            f'<section><h2>Trouble</h2><ul>{rows}</ul>{_form(hidden)}<select name="kind" aria-label="Kind">{kinds}'
-            f'</select><select name="endpoint" aria-label="Endpoint">{slugs}</select>'
+            f'<section><h2>Trouble</h2><p class="soft">What the next call meets.</p><ul>{rows}</ul>{_form(hidden)}'
+            f'<select name="kind" aria-label="Trouble">{kinds}</select><select name="endpoint" aria-label="Call">'
+            f'<option value="*">any call</option>{slugs}</select>'
             f'<button name="do" value="fault">Strike once</button><button name="do" value="clear">Clear</button>'
             f"</form></section>"
         )

@@ -68,6 +68,8 @@
     counter.classList.toggle("is-over", field.value.length > limit);
   };
 
+  const sizeOf = (bytes) => (bytes < 1e5 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
+
   const preview = (input) => {
     const list = document.querySelector(`[data-previews-of="${input.id}"]`);
     if (!list) return;
@@ -84,7 +86,7 @@
         });
         if (file.size < 20e6) reader.readAsDataURL(file);
         const name = document.createElement("span");
-        name.textContent = `${file.name}, ${(file.size / 1e6).toFixed(1)} MB`;
+        name.textContent = `${file.name}, ${sizeOf(file.size)}`;
         item.append(name);
         return item;
       }),

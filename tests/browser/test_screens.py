@@ -37,7 +37,7 @@ def marketplace_that_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def shop(transactional_db: None) -> Shop:
-    return ShopFactory(next_pull_at=timezone.now() + timedelta(days=1))
+    return ShopFactory(name="Haushaltswarengroßhandel" * 3, next_pull_at=timezone.now() + timedelta(days=1))
 
 
 @pytest.fixture
@@ -63,7 +63,13 @@ def every_page(shop: Shop, american: Shop) -> list[str]:
     """Addresses of pages in all their states."""
     now = timezone.now()
     waiting, us = asked(shop, deadline=now + timedelta(hours=1)), asked(american)
-    asked(shop, deadline=now - timedelta(hours=1), state="unknown", status="LIMBO")
+    asked(
+        shop,
+        deadline=now - timedelta(hours=1),
+        state="unknown",
+        status="IN_A_LIMBO_WITHOUT_END" * 3,
+        needs_answer=False,
+    )
     refused = DecisionFactory(cancellation=asked(shop), state="refused", code="25020009", message="No", request_id="20")
     stalled = DecisionFactory(
         cancellation=asked(shop), state="stalled", stalled_because="outcome_unknown", note="It is unclear."

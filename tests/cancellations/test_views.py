@@ -164,6 +164,37 @@ def test_stalled_decisions_stand_above_the_queue(client: Client, shop: Shop) -> 
     assert settled.order_marketplace_id in text_of(client.get("/"))
 
 
+@pytest.mark.parametrize(
+    ("number", "words"), [(1, "One decision needs"), (4, "4 decisions need"), (22, "More than 20 decisions need")]
+)
+def test_many_stalled_decisions_leave_the_queue_in_sight(client: Client, shop: Shop, number: int, words: str) -> None:
+    for _ in range(number):
+        DecisionFactory(cancellation=asked(shop), state=State.STALLED, stalled_because="disagreement")
+    page = text_of(client.get("/"))
+    assert words in page
+    assert ("Show the others" in page) == (number > 3)
+
+
+def test_the_queue_says_in_which_order_it_is(client: Client, shop: Shop) -> None:
+    asked(shop)
+    first, newest = "What silence decides first", "Newest first."
+    assert [words in text_of(client.get("/")) for words in (first, newest)] == [True, False]
+    assert [words in text_of(client.get("/?state=all")) for words in (first, newest)] == [False, True]
+
+
+def test_a_word_of_the_marketplace_is_said_once(client: Client, shop: Shop) -> None:
+    row = asked(shop, needs_answer=False, state="unknown", status="LIMBO")
+    page = text_of(client.get(row.get_absolute_url()))
+    assert page.count("LIMBO") == 2  # as the state, and as what the marketplace says
+
+
+def test_cancelling_items_belongs_to_the_orders(client: Client, shop: Shop) -> None:
+    order = LineItemFactory(order=OrderFactory(shop=shop, is_cancel_requested=False)).order
+    page = client.get(f"/orders/{order.pk}/cancel-items/").content.decode()
+    assert page.count("aria-current") == 1
+    assert 'aria-current="true">Orders' in page
+
+
 def test_pages_of_the_queue_hold_every_request_once_and_lead_back(client: Client, shop: Shop) -> None:
     order = OrderFactory(shop=shop)
     deadline = timezone.now() + timedelta(hours=3)

@@ -49,7 +49,7 @@ def test_a_pull_under_way_shows_its_progress(client: Client, shop: Shop) -> None
     SyncRun.objects.create(shop=shop, kind=SyncKind.ORDERS, expected=200, seen=50, written=40, pages=1)
     found = shown(client, shop, "runs")
     assert 'value="25"' in found
-    assert "50 seen, 40 new or changed, 1 page" in found
+    assert "50 of 200 seen, 40 new or changed, 1 page" in " ".join(found.split())
     assert "every 1500ms" in found
 
 
