@@ -154,6 +154,18 @@ class TestWrongPasswords:
         sign_in(elsewhere, person.email)
         assert who(elsewhere) == person
 
+    def test_behind_a_proxy_each_is_known_by_the_address_that_it_saw(self, settings: Any) -> None:
+        settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+        # What comes before the last address is what the browser made up.
+        for number, person in enumerate(UserFactory.create_batch(ALLOWED_FROM_ONE_PLACE)):
+            made_up = {"X-Forwarded-For": f"198.51.100.{number}, 203.0.113.7"}
+            self.fail(Client(REMOTE_ADDR="10.0.0.1", headers=made_up), person.email)
+        person = UserFactory()
+        for address, comes_in in (("203.0.113.7", None), ("203.0.113.8", person)):
+            one = Client(REMOTE_ADDR="10.0.0.1", headers={"X-Forwarded-For": address})
+            sign_in(one, person.email)
+            assert who(one) == comes_in
+
 
 class TestSigningUp:
     def test_there_is_no_form_for_it(self, client: Client) -> None:

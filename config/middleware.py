@@ -1,0 +1,21 @@
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.template.loader import render_to_string
+
+from config.parsers import MAX_UPLOAD_BYTES
+
+
+class BodySizeMiddleware:
+    """A body that nobody needs to send is not taken in: reading any form writes the files in it to the disk first."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        length = request.META.get("CONTENT_LENGTH") or ""
+        # The API looks by itself, and answers with a problem.
+        if length.isdecimal() and int(length[:15]) > MAX_UPLOAD_BYTES and not request.path_info.startswith("/api/"):
+            words = render_to_string("413.html", {"most": MAX_UPLOAD_BYTES // 1_000_000})
+            return HttpResponse(words, status=413)
+        return self.get_response(request)
