@@ -13,7 +13,7 @@ from shops.api import ShopViewSet, SyncRunViewSet
 
 router = SimpleRouter()
 router.register("shops", ShopViewSet, "shop")
-router.register(r"shops/(?P<shop_pk>\d+)/sync-runs", SyncRunViewSet, "sync-run")
+router.register(r"shops/(?P<shop_pk>\d{1,19})/sync-runs", SyncRunViewSet, "sync-run")
 router.register("orders", OrderViewSet, "order")
 router.register("cancellations", CancellationViewSet, "cancellation")
 router.register("decisions", DecisionViewSet, "decision")

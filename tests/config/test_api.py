@@ -251,6 +251,12 @@ def staff() -> Client:
     return signed_in(UserFactory(is_superuser=True))
 
 
+def test_a_number_too_long_to_be_read_leads_nowhere(staff: Client) -> None:
+    for address in ("shops/{}/sync-runs/", "shops/{}/", "orders/{}/", "orders/{}/cancel-options/", "decisions/{}/"):
+        for number in ("9" * 30, "9" * 5000):
+            assert staff.get(f"/api/v1/{address.format(number)}").status_code == 404
+
+
 def test_an_address_that_leads_nowhere_is_a_problem_and_no_page(staff: Client) -> None:
     for address in ("/api/", "/api/v2/shops/", "/api/v1/shop/", "/api/v1/orders/abc/", "/api/v1/orders/1/lines/"):
         answer = staff.get(address)
