@@ -274,8 +274,15 @@ def test_a_viewer_of_a_shop_does_not_change_it_in_the_admin(everything: Cancella
 
 def test_nobody_enters_the_admin_without_being_staff(client: Client) -> None:
     client.force_login(UserFactory())
-    assert client.get(reverse("admin:index")).status_code in (302, 403)
-    assert Client().get(reverse("admin:index")).status_code == 302
+    assert client.get(reverse("admin:index"), follow=True).status_code == 403
+    assert client.get(reverse("admin:login")).status_code == 403
+    signed_out = Client().get(reverse("admin:index"), follow=True)
+    assert signed_out.resolver_match.view_name == "account_login"
+
+
+def test_staff_who_had_to_sign_in_first_come_to_the_admin(client: Client) -> None:
+    client.force_login(UserFactory(is_staff=True))
+    assert client.get(reverse("admin:login") + "?next=/admin/", follow=True).request["PATH_INFO"] == "/admin/"
 
 
 # --- what can be done -----------------------------------------------------------------------------------------------
