@@ -159,7 +159,9 @@ class Page:
             for text, seconds in SHIFTS
         )
         shift = self.sandbox.clock.shift
-        words = f"{shift} seconds ahead of real time." if shift else "Real time."
+        words = (
+            f"{shift} seconds ahead of real time: who reads by a real clock sees it then." if shift else "Real time."
+        )
         return f'<section><h2>Clock</h2><p class="soft">{words}</p>{_form(hidden)}{buttons}</form></section>'
 
     def _faults(self, shop: Shop, only: str) -> str:
