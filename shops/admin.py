@@ -10,6 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from accounts.models import validate_time_zone
 from config.admin import ForSuperusers, KeepsSecrets, ReadOnly, ReadOnlyInline, Rows, SecretField, is_stored
 from shops import pulling
 from shops.markets import capabilities
@@ -97,6 +98,12 @@ class ConnectionAdmin(KeepsSecrets, ForSuperusers, Rows):
 
 class ShopForm(forms.ModelForm):  # type: ignore[type-arg]
     new_cipher = SecretField(_("New shop cipher"))
+
+    def clean_time_zone(self) -> str:
+        """Every page about the shop shows its clock, so a zone that nobody knows would break them all."""
+        name: str = self.cleaned_data["time_zone"]
+        validate_time_zone(name)
+        return name
 
 
 class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]
