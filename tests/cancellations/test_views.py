@@ -1,5 +1,6 @@
 """The queue, a request's page, the verdicts' forms and the decision, as a browser without and with htmx sees them."""
 
+import base64
 import io
 from collections.abc import Callable
 from datetime import timedelta
@@ -215,7 +216,26 @@ def test_pages_of_the_queue_hold_every_request_once_and_lead_back(client: Client
     assert ([row.pk for row in first.rows], first.previous) == (seen[:50], "")
 
 
-@pytest.mark.parametrize("token", ["x", "é", "W10", "WzEsMiwzLDRd", "bnVsbA"])
+def encoded(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "x",
+        "é",
+        "W10",
+        "WzEsMiwzLDRd",
+        "bnVsbA",
+        encoded("[" * 5000),
+        encoded('[false, "9999-12-31T23:59:59-23:59", "2026-01-01T00:00:00+00:00", 1]'),
+        encoded('[false, "0001-01-01T00:00:00+23:59", "2026-01-01T00:00:00+00:00", 1]'),
+        encoded('[false, "2026-01-01T00:00:00", "2026-01-01T00:00:00+00:00", 1]'),
+        encoded('[false, "2026-01-01T00:00:00+00:00", "2026-01-01T00:00:00+00:00", true]'),
+    ],
+    ids=range(10),
+)
 def test_a_page_token_that_was_tampered_with_gives_the_first_page(client: Client, shop: Shop, token: str) -> None:
     row = asked(shop)
     assert row.order_marketplace_id in text_of(client.get("/", {"page": token}))
