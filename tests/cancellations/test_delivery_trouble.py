@@ -6,9 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
-from cancellations import calls, delivery
+from cancellations import calls, delivery, tasks
 from cancellations.decisions import TooLate, ask_again, withdraw
 from cancellations.models import Attempt, CancellationRequest, Decision, Verdict
 from marketplaces.errors import Refused, TemporaryFailure
@@ -185,6 +186,36 @@ class TestTokens:
         assert connection_of(decision).state == Connection.State.CONNECTED
 
 
+class TestResuming:
+    """What waited for the seller to connect the shop again goes on where it was; nothing else does."""
+
+    @pytest.mark.parametrize("accepted", [False, True])
+    def test_one_that_was_accepted_is_read_back_and_not_sent_again(self, world: World, accepted: bool) -> None:
+        decision = decided(world, Verdict.APPROVE)
+        Decision.objects.filter(pk=decision.pk).update(
+            state=State.STALLED,
+            stalled_because=Stalled.RECONNECT,
+            accepted_at=timezone.now() if accepted else None,
+        )
+        assert delivery.resume_reconnected() == 1
+        visit(world, decision)
+        assert bool(sends(decision)) == (not accepted)
+
+    def test_the_sweep_does_it(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        decision = decided(world, Verdict.APPROVE)
+        Decision.objects.filter(pk=decision.pk).update(state=State.STALLED, stalled_because=Stalled.RECONNECT)
+        sent_for: list[int] = []
+        monkeypatch.setattr(tasks.deliver, "delay", sent_for.append)
+        tasks.sweep_decisions()
+        assert sent_for == [decision.pk]
+
+    @pytest.mark.parametrize("why", sorted(set(Stalled) - {Stalled.RECONNECT}))
+    def test_one_that_needs_a_person_is_left_to_a_person(self, world: World, why: Stalled) -> None:
+        decision = decided(world, Verdict.APPROVE)
+        Decision.objects.filter(pk=decision.pk).update(state=State.STALLED, stalled_because=why)
+        assert delivery.resume_reconnected() == 0
+
+
 def connection_of(decision: Decision) -> Connection:
     return Connection.objects.get(shops=decision.shop)
 
@@ -248,13 +279,26 @@ def fails(*_: object, **__: object) -> None:
 
 
 class TestLeasesAndWaits:
-    def test_a_call_gets_a_whole_lease_however_long_the_uploads_took(self, world: World) -> None:
+    @pytest.mark.parametrize("purpose", Attempt.Purpose)
+    def test_each_call_gets_a_whole_lease_however_long_those_before_took(
+        self, world: World, purpose: Attempt.Purpose
+    ) -> None:
         mine = delivery.claim(decided(world, Verdict.APPROVE).pk)
         assert mine
         Decision.objects.filter(pk=mine.pk).update(due_at=timezone.now() + timedelta(seconds=1))
-        delivery.begin(mine, Attempt.Purpose.SEND)
+        delivery.begin(mine, purpose)
         mine.refresh_from_db()
         assert seconds_until_due(mine) > 100
+
+    @pytest.mark.parametrize("state", sorted(set(State) - set(Decision.MOVING)))
+    def test_a_claim_is_worth_nothing_once_the_decision_has_ended(self, world: World, state: State) -> None:
+        mine = delivery.claim(decided(world, Verdict.APPROVE).pk)
+        assert mine
+        because = Stalled.RECONNECT if state == State.STALLED else ""
+        Decision.objects.filter(pk=mine.pk).update(state=state, stalled_because=because)
+        with pytest.raises(delivery.ClaimLost):
+            delivery.send(mine)
+        assert sends(mine) == []
 
     @pytest.mark.parametrize("asked_for", [10.0**6, 10.0**12, float("inf")])
     def test_a_wait_beyond_all_reason_is_cut_short(self, world: World, asked_for: float) -> None:
@@ -263,6 +307,20 @@ class TestLeasesAndWaits:
         delivery.try_later(mine, TemporaryFailure("busy", retry_after=asked_for))
         mine.refresh_from_db()
         assert 60 < seconds_until_due(mine) <= 901
+
+
+def test_nobody_is_sent_for_before_the_decision_is_there(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    committed: list[bool] = []
+    monkeypatch.setattr(tasks, "nudge_delivery", lambda *_: committed.append(not connection.in_atomic_block))
+    world.approve(world.asked("DE"))
+    assert committed == [True]
+
+
+def test_one_whose_outcome_is_unknown_cannot_be_taken_back_in_any_state(world: World) -> None:
+    decision = decided(world, Verdict.APPROVE)
+    Decision.objects.filter(pk=decision.pk).update(is_outcome_unknown=True)
+    with pytest.raises(TooLate):
+        withdraw(decision, world.agent)
 
 
 def test_a_word_that_we_do_not_know_is_no_settlement(world: World) -> None:

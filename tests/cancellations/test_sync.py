@@ -79,6 +79,17 @@ def test_an_order_that_we_do_not_have_is_fetched_when_its_request_arrives_first(
     assert again.order and again.order.marketplace_id == order_id and again.order.lines.exists()
 
 
+def test_so_it_is_where_a_pull_meets_the_request_first(world: World) -> None:
+    asked = world.asked("DE")
+    shop, order_id = world.shop("DE"), asked.order_marketplace_id
+    forget(shop)
+    Order.objects.filter(marketplace_id=order_id).delete()
+    run = pulling.pull(shop, sync.KIND)
+    assert run and run.state == SyncRun.State.SUCCEEDED, run
+    again = CancellationRequest.objects.get(marketplace_id=asked.marketplace_id)
+    assert again.order and again.order.marketplace_id == order_id
+
+
 def forget(shop: Shop) -> None:
     """As if this shop's requests had never been pulled."""
     Event.objects.filter(shop=shop).delete()
@@ -284,6 +295,15 @@ def test_a_full_pull_that_another_run_was_in_the_way_of_is_still_wanted(world: W
     sync.pull(shop, full=True)
     shop.refresh_from_db()
     assert not shop.wants_full_pull
+
+
+def test_one_whose_deadline_passed_unseen_is_asked_about(world: World) -> None:
+    asked = world.asked("DE")
+    world.sandbox.post("clock", shift=3 * 24 * 3600)
+    CancellationRequest.objects.filter(pk=asked.pk).update(deadline=timezone.now() - timedelta(minutes=1))
+    sync.find_what_the_search_missed(world.shop("DE"))
+    asked.refresh_from_db()
+    assert (asked.state, asked.needs_answer) == ("completed", False)
 
 
 def test_nothing_is_fetched_inside_a_transaction(world: World) -> None:

@@ -1,9 +1,11 @@
 """Windows, cursors, claims and what a run tells; the other side is a function here."""
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -224,6 +226,17 @@ class TestOneAtATime:
         assert done(pull(shop, Market().kind())).state == State.SUCCEEDED
         assert done(silent).state == State.FAILED
         assert silent.finished_at and silent.error
+
+    def test_each_page_is_a_sign_of_life(self, shop: Shop) -> None:
+        market, heard = three_pages(), []
+
+        def store(shop: Shop, records: Sequence[Any]) -> int:
+            heard.append(SyncRun.objects.get().heard_at)
+            time.sleep(0.01)
+            return 0
+
+        pull(shop, market.kind(store))
+        assert [later - earlier > timedelta(seconds=0.01) for earlier, later in pairwise(heard)] == [True, True]
 
     def test_of_several_workers_one_reads(self, shop: Shop) -> None:
         market = Market()

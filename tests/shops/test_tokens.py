@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection as database
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from marketplaces.base import Adapter
@@ -115,6 +116,25 @@ def test_a_token_that_another_worker_has_renewed_meanwhile_is_taken_as_it_is(wor
     world.sandbox.fault(SHOPS, "expired_token", count=1)
     assert call_for(ours, shops_of) == [ours.marketplace_id]
     assert renewals(world) == 1
+
+
+@pytest.mark.parametrize("name", ["", "access"], ids=["because it is due", "after a token died"])
+def test_a_token_that_another_worker_renews_just_before_the_claim_is_taken_as_it_is(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    connection = world.shop("DE").connection
+    used = connection.access_token if name else ""
+    others = [fresh(connection)]
+
+    def claiming(**condition: Any) -> Q:
+        if others:
+            assert renew(others.pop())
+        return Q(**condition)
+
+    monkeypatch.setattr(tokens, "Q", claiming)
+    assert renew(connection, used)
+    assert renewals(world) == (1 if used else 2)
+    assert call_for(world.shop("DE"), shops_of)
 
 
 def test_while_another_worker_is_at_it_a_call_is_put_off_for_a_moment(world: World) -> None:
