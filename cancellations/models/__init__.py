@@ -1,0 +1,20 @@
+"""Cancellation requests, what staff decided about them, and what happened."""
+
+from cancellations.models.decisions import Attempt, Decision, DecisionLine, DecisionQuerySet, Evidence, Verdict
+from cancellations.models.history import Event, PushedNotification
+from cancellations.models.requests import CancellationLine, CancellationQuerySet, CancellationRequest, TimeLeft
+
+__all__ = [
+    "Attempt",
+    "CancellationLine",
+    "CancellationQuerySet",
+    "CancellationRequest",
+    "Decision",
+    "DecisionLine",
+    "DecisionQuerySet",
+    "Event",
+    "Evidence",
+    "PushedNotification",
+    "TimeLeft",
+    "Verdict",
+]

@@ -1,0 +1,254 @@
+"""What staff decided, and every call made to carry it out."""
+
+import uuid
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from orders.models import LineItem, Order
+from shops.models import Shop
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+
+class Verdict(models.TextChoices):
+    APPROVE = "approve", _("approve")
+    REJECT = "reject", _("reject")
+    SHIP_TO_REJECT = "ship_to_reject", _("ship to reject")
+    CANCEL_ITEMS = "cancel_items", _("cancel items")
+
+
+class DecisionQuerySet(models.QuerySet["Decision"]):
+    def visible_to(self, user: "User | AnonymousUser") -> Self:
+        return self.filter(shop__in=Shop.objects.visible_to(user))
+
+    def live(self) -> Self:
+        return self.filter(state__in=Decision.LIVE)
+
+    def due(self, now: datetime) -> Self:
+        """Decisions that need a worker: to be sent, to be asked about, or to be read back."""
+        return self.filter(state__in=Decision.MOVING, due_at__lte=now)
+
+
+class Decision(models.Model):
+    """What staff want done, as one row with one idempotency key for life. The row is the queue.
+
+    recorded → sending → accepted → confirmed, or refused, or stalled, or withdrawn before it was sent. `due_at` is
+    when a worker is next needed; claiming a decision moves it ahead by the lease, so a dead worker's claim runs out by
+    itself. A stalled decision waits for a person, who asks again or sets it aside.
+    """
+
+    class State(models.TextChoices):
+        RECORDED = "recorded", _("recorded")
+        SENDING = "sending", _("sending")
+        ACCEPTED = "accepted", _("accepted")
+        CONFIRMED = "confirmed", _("confirmed")
+        REFUSED = "refused", _("refused")
+        STALLED = "stalled", _("needs you")
+        WITHDRAWN = "withdrawn", _("withdrawn")
+        SET_ASIDE = "set_aside", _("set aside")
+
+    class Stalled(models.TextChoices):
+        OUTCOME_UNKNOWN = "outcome_unknown", _("no answer came, and asking cannot tell what happened")
+        RECONNECT = "reconnect", _("the shop has to be connected again")
+        DISAGREEMENT = "disagreement", _("the marketplace shows something else")
+        UNSUPPORTED = "unsupported", _("the marketplace cannot do this")
+        BROKEN = "broken", _("an error of ours keeps it from going on")
+
+    MOVING: ClassVar = (State.RECORDED, State.SENDING, State.ACCEPTED)
+    LIVE: ClassVar = (*MOVING, State.STALLED)
+
+    shop = models.ForeignKey(Shop, on_delete=models.PROTECT, related_name="decisions", db_index=False)
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, null=True, blank=True, related_name="decisions")
+    cancellation = models.ForeignKey(
+        "cancellations.CancellationRequest",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="decisions",
+    )
+    verdict = models.CharField(_("verdict"), max_length=20, choices=Verdict)
+    key = models.UUIDField(_("idempotency key"), default=uuid.uuid4, unique=True, editable=False)
+    state = models.CharField(_("state"), max_length=12, choices=State, default=State.RECORDED)
+    stalled_because = models.CharField(_("needs you because"), max_length=20, choices=Stalled, blank=True)
+
+    # What is sent
+    reason = models.CharField(_("reason code"), blank=True)
+    reason_text = models.CharField(_("reason"), blank=True)
+    comment = models.TextField(_("comment"), blank=True)
+    shipment = models.JSONField(
+        _("shipment"),
+        default=dict,
+        blank=True,
+        help_text=_("handover_method, pickup_slot {start, end}, tracking_number, shipping_provider_id, package_ids"),
+    )
+
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="decisions", verbose_name=_("by")
+    )
+    made_at = models.DateTimeField(_("made"), default=timezone.now)
+    send_after = models.DateTimeField(_("not sent before"), help_text=_("Until then it can be taken back."))
+
+    # Where it is on its way
+    due_at = models.DateTimeField(_("needs a worker"), default=timezone.now)
+    claim = models.UUIDField(null=True, blank=True, editable=False)
+    is_outcome_unknown = models.BooleanField(_("an answer was lost"), default=False)
+    failures = models.PositiveIntegerField(_("failures in a row"), default=0)
+
+    # What came of it
+    sent_at = models.DateTimeField(_("first sent"), null=True, blank=True)
+    accepted_at = models.DateTimeField(_("accepted"), null=True, blank=True)
+    settled_at = models.DateTimeField(_("settled"), null=True, blank=True)
+    code = models.CharField(_("the marketplace's code"), blank=True)
+    message = models.TextField(_("the marketplace's words"), blank=True)
+    request_id = models.CharField(_("the marketplace's request id"), blank=True)
+    note = models.TextField(_("what we can say about it"), blank=True)
+    result = models.JSONField(_("what the marketplace gave back"), default=dict, blank=True)
+
+    objects = DecisionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("decision")
+        verbose_name_plural = _("decisions")
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["cancellation"],
+                condition=Q(state__in=("recorded", "sending", "accepted", "stalled")),
+                name="one_live_decision_per_cancellation",
+            ),
+            models.UniqueConstraint(
+                fields=["order"],
+                condition=Q(state__in=("recorded", "sending", "accepted", "stalled"), verdict="cancel_items"),
+                name="one_live_item_cancellation_per_order",
+            ),
+            models.CheckConstraint(
+                condition=Q(verdict="cancel_items", order__isnull=False, cancellation__isnull=True)
+                | (~Q(verdict="cancel_items") & Q(cancellation__isnull=False)),
+                name="decision_is_about_a_cancellation_or_about_items",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="stalled") ^ Q(stalled_because=""), name="stalled_decisions_say_why"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["due_at"], name="decisions_due", condition=Q(state__in=("recorded", "sending", "accepted"))
+            ),
+            models.Index(F("shop"), F("id").desc(), name="decisions_of_a_shop"),
+            models.Index(fields=["state"], name="decisions_stalled", condition=Q(state="stalled")),
+        ]
+
+    def __str__(self) -> str:
+        about = self.cancellation or self.order
+        return f"{self.get_verdict_display()} {about}"
+
+    def get_absolute_url(self) -> str:
+        about = self.cancellation or self.order
+        assert about is not None
+        return about.get_absolute_url()
+
+    @property
+    def order_marketplace_id(self) -> str:
+        """The id of the order that it is about, even of one that has not been read yet."""
+        return self.order.marketplace_id if self.order else self.cancellation.order_marketplace_id  # type: ignore[union-attr]
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in self.LIVE
+
+    @property
+    def is_moving(self) -> bool:
+        return self.state in self.MOVING
+
+    def can_be_withdrawn(self, now: datetime) -> bool:
+        """Recorded and never sent; the claim itself is the last word."""
+        return self.state == self.State.RECORDED and not self.is_outcome_unknown
+
+    def undo_seconds(self, now: datetime) -> int:
+        """Whole seconds left of the undo window."""
+        return max(0, round((self.send_after - now).total_seconds()))
+
+
+class DecisionLine(models.Model):
+    """A line item to cancel, and how many of it."""
+
+    decision = models.ForeignKey(Decision, on_delete=models.CASCADE, related_name="lines", db_index=False)
+    line_item = models.ForeignKey(LineItem, on_delete=models.PROTECT, related_name="+")
+    quantity = models.PositiveIntegerField(_("quantity"), default=1)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["decision", "line_item"], name="one_row_per_decision_and_line_item"),
+            models.CheckConstraint(condition=Q(quantity__gte=1), name="cancelled_quantity_is_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.line_item}"
+
+
+class Attempt(models.Model):
+    """One HTTP call made for a decision: written before it is sent, completed after."""
+
+    class Purpose(models.TextChoices):
+        SEND = "send", _("send")
+        UPLOAD = "upload", _("upload an image")
+        ASK = "ask", _("ask what became of it")
+        READ_BACK = "read_back", _("read back")
+
+    class Outcome(models.TextChoices):
+        UNFINISHED = "", _("no answer written down")
+        OK = "ok", _("answered")
+        TEMPORARY = "temporary", _("not now")
+        UNKNOWN = "unknown", _("answer lost")
+        CREDENTIALS = "credentials", _("credentials rejected")
+        REFUSED = "refused", _("refused")
+        UNSUPPORTED = "unsupported", _("unsupported")
+
+    decision = models.ForeignKey(Decision, on_delete=models.CASCADE, related_name="attempts", db_index=False)
+    number = models.PositiveIntegerField()
+    purpose = models.CharField(_("for"), max_length=10, choices=Purpose)
+    outcome = models.CharField(_("outcome"), max_length=12, choices=Outcome, blank=True)
+    code = models.CharField(_("code"), blank=True)
+    message = models.TextField(_("words"), blank=True)
+    request_id = models.CharField(_("request id"), blank=True)
+    started_at = models.DateTimeField(_("started"), default=timezone.now)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("attempt")
+        verbose_name_plural = _("attempts")
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["decision", "number"], name="attempts_are_numbered")]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.get_purpose_display()}"
+
+
+class Evidence(models.Model):
+    """An image that goes with a rejection; re-encoded by us, kept privately, sent when the rejection is."""
+
+    decision = models.ForeignKey(Decision, on_delete=models.CASCADE, related_name="evidence")
+    image = models.ImageField(_("image"), upload_to="evidence/%Y/%m/", width_field="width", height_field="height")
+    width = models.PositiveIntegerField(default=0, editable=False)
+    height = models.PositiveIntegerField(default=0, editable=False)
+    mime_type = models.CharField(max_length=50)
+    original_name = models.CharField(_("file"), max_length=200)
+    marketplace_image_id = models.CharField(_("image id at the marketplace"), blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("evidence")
+        verbose_name_plural = _("evidence")
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return self.original_name

@@ -1,0 +1,234 @@
+"""Cancellation requests, and the lines they are about."""
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Self
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Now
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from cancellations.models.decisions import Decision
+from marketplaces.records import Money
+from orders.models import Order, amount, is_long_number
+from shops.models import Shop
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+
+class TimeLeft(models.TextChoices):
+    """Bands of the time left until silence decides; they are colours on screens and a filter everywhere."""
+
+    OVER = "over", _("over")
+    SOON = "soon", _("under 2 hours")
+    TODAY = "today", _("under 12 hours")
+    LATER = "later", _("later")
+
+    @classmethod
+    def until(cls, deadline: datetime | None, now: datetime) -> "TimeLeft":
+        """The band of a deadline; none at all is later."""
+        if deadline is None:
+            return cls.LATER
+        left = deadline - now
+        return next((band for band, end in BAND_ENDS.items() if left <= end), cls.LATER)
+
+    def q(self, now: datetime) -> Q:
+        """This band as a condition on `deadline`."""
+        if self == TimeLeft.LATER:
+            return Q(deadline__isnull=True) | Q(deadline__gt=now + BAND_ENDS[TimeLeft.TODAY])
+        ends = list(BAND_ENDS)
+        q = Q(deadline__lte=now + BAND_ENDS[self])
+        before = ends.index(self) - 1
+        return q & Q(deadline__gt=now + BAND_ENDS[ends[before]]) if before >= 0 else q
+
+
+BAND_ENDS = {
+    TimeLeft.OVER: timedelta(0),
+    TimeLeft.SOON: timedelta(hours=2),
+    TimeLeft.TODAY: timedelta(hours=12),
+}
+
+
+class CancellationQuerySet(models.QuerySet["CancellationRequest"]):
+    def visible_to(self, user: "User | AnonymousUser") -> Self:
+        return self.filter(shop__in=Shop.objects.visible_to(user))
+
+    def waiting(self) -> Self:
+        """Those that the seller has to answer."""
+        return self.filter(needs_answer=True)
+
+    def by_time_left(self) -> Self:
+        """What silence decides first comes first; requests without a deadline come last, oldest first."""
+        return self.order_by(F("deadline").asc(nulls_last=True), "created_at", "pk")
+
+    def search(self, text: str) -> Self:
+        """Requests whose id, order, product or SKU begins with or holds this text."""
+        if is_long_number(text):
+            # One by one, because each has an index that it would lose inside an OR.
+            return self.filter(
+                pk__in=CancellationRequest.objects.filter(marketplace_id__startswith=text)
+                .values("pk")
+                .union(
+                    CancellationRequest.objects.filter(order_marketplace_id__startswith=text).values("pk"),
+                    CancellationLine.objects.filter(sku_id=text).values("cancellation"),
+                    CancellationLine.objects.filter(seller_sku__startswith=text).values("cancellation"),
+                )
+            )
+        # Asked of each request, so that only the lines of those that wait are read, however many have been answered.
+        lines = CancellationLine.objects.filter(
+            Q(product_name__icontains=text) | Q(seller_sku__istartswith=text) | Q(sku_id=text),
+            cancellation=OuterRef("pk"),
+        )
+        return self.filter(
+            Q(marketplace_id__startswith=text) | Q(order_marketplace_id__startswith=text) | Exists(lines)
+        )
+
+    def with_queue_columns(self) -> Self:
+        """All that a row of the queue shows, in a fixed number of queries."""
+        return self.select_related("shop", "order").prefetch_related("lines").with_decisions()
+
+    def with_decisions(self) -> Self:
+        """Each with its decisions, newest first, as `history`."""
+        made = Decision.objects.select_related("made_by").order_by("-pk")
+        return self.prefetch_related(models.Prefetch("decisions", made, to_attr="history"))
+
+
+class CancellationRequest(models.Model):
+    """A buyer (or retailer) asks to cancel. Written by `cancellations.sync` alone."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("waiting")
+        APPROVED = "approved", _("approved")
+        COMPLETED = "completed", _("refunded")
+        CLOSED = "closed", _("closed")
+        UNKNOWN = "unknown", _("unknown")
+
+    # Without an index of its own: others begin with it, here as elsewhere where it says so.
+    shop = models.ForeignKey(Shop, on_delete=models.PROTECT, related_name="cancellations", db_index=False)
+    order = models.ForeignKey(
+        Order, on_delete=models.PROTECT, null=True, blank=True, related_name="cancellations", verbose_name=_("order")
+    )
+    order_marketplace_id = models.CharField(_("order id"))
+    marketplace_id = models.CharField(_("request id"))
+    state = models.CharField(_("state"), max_length=12, choices=State)
+    status = models.CharField(_("the marketplace's word for it"))
+    kind = models.CharField(_("kind"), blank=True)
+    needs_answer = models.BooleanField(_("the seller has to answer"), default=False)
+    initiator = models.CharField(_("asked by"), blank=True)
+    reason = models.CharField(_("reason code"), blank=True)
+    reason_text = models.CharField(_("reason"), blank=True)
+    deadline = models.DateTimeField(
+        _("deadline"), null=True, blank=True, help_text=_("When the marketplace decides by itself.")
+    )
+    currency = models.CharField(_("currency"), max_length=3, blank=True)
+    refund_total = amount(_("refund"), null=True)
+    refund_subtotal = amount(_("refund of products"), null=True)
+    refund_shipping_fee = amount(_("refund of shipping"), null=True)
+    refund_tax = amount(_("refund of tax"), null=True)
+    refund_fees = amount(_("refund of fees"), null=True)
+    created_at = models.DateTimeField(_("asked"))
+    updated_at = models.DateTimeField(_("changed at the marketplace"))
+    first_seen_at = models.DateTimeField(_("first seen"), db_default=Now(), editable=False)
+    extra = models.JSONField(_("fields we do not know"), default=dict, blank=True)
+
+    objects = CancellationQuerySet.as_manager()
+    history: "list[Decision]"
+
+    class Meta:
+        verbose_name = _("cancellation request")
+        verbose_name_plural = _("cancellation requests")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["shop", "marketplace_id"], name="one_cancellation_per_shop_and_marketplace_id"
+            )
+        ]
+        indexes = [
+            models.Index(
+                F("deadline").asc(nulls_last=True),
+                F("created_at"),
+                F("id"),
+                name="queue_by_time_left",
+                condition=Q(needs_answer=True),
+            ),
+            models.Index(
+                F("shop"),
+                F("deadline").asc(nulls_last=True),
+                F("created_at"),
+                F("id"),
+                name="queue_of_a_shop_by_time_left",
+                condition=Q(needs_answer=True),
+            ),
+            models.Index(F("created_at").desc(), F("id").desc(), name="cancellations_newest_first"),
+            models.Index(F("shop"), F("created_at").desc(), F("id").desc(), name="cancellations_of_a_shop"),
+            models.Index(F("state"), F("created_at").desc(), F("id").desc(), name="cancellations_of_a_state"),
+            models.Index(fields=["marketplace_id"], name="cancel_id_starts_with", opclasses=["varchar_pattern_ops"]),
+            models.Index(
+                fields=["order_marketplace_id"], name="cancel_order_id_starts_with", opclasses=["varchar_pattern_ops"]
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.marketplace_id
+
+    def get_absolute_url(self) -> str:
+        return reverse("cancellations:cancellation", args=[self.pk])
+
+    def seconds_left(self, now: datetime) -> float | None:
+        return (self.deadline - now).total_seconds() if self.deadline else None
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether the marketplace must have decided by now, even if it has not told us yet."""
+        return bool(self.deadline and self.deadline <= now)
+
+    def refund(self) -> Money | None:
+        return Money(self.refund_total, self.currency) if self.refund_total is not None else None
+
+    @property
+    def live_decision(self) -> "Decision | None":
+        """The decision that is on its way; needs `with_queue_columns()` or costs a query."""
+        history = self.history if hasattr(self, "history") else list(self.decisions.order_by("-pk"))
+        return next((decision for decision in history if decision.is_live), None)
+
+
+class CancellationLine(models.Model):
+    """A line item that the request is about, with the part of the refund that belongs to it."""
+
+    cancellation = models.ForeignKey(
+        CancellationRequest, on_delete=models.CASCADE, related_name="lines", db_index=False
+    )
+    marketplace_id = models.CharField()
+    line_item_marketplace_id = models.CharField(_("line item id"), blank=True)
+    sku_id = models.CharField(blank=True)
+    sku_name = models.CharField(_("variant"), blank=True)
+    product_name = models.CharField(_("product"), blank=True)
+    seller_sku = models.CharField(_("SKU"), blank=True)
+    image_url = models.CharField(_("picture"), blank=True)
+    quantity = models.PositiveIntegerField(_("quantity"), default=1)
+    currency = models.CharField(_("currency"), max_length=3, blank=True)
+    refund_total = amount(_("refund"), null=True)
+    refund_subtotal = amount(_("refund of products"), null=True)
+    refund_shipping_fee = amount(_("refund of shipping"), null=True)
+    refund_tax = amount(_("refund of tax"), null=True)
+    refund_fees = amount(_("refund of fees"), null=True)
+
+    class Meta:
+        verbose_name = _("line of a request")
+        verbose_name_plural = _("lines of a request")
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["cancellation", "marketplace_id"], name="one_line_per_cancellation_and_marketplace_id"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["sku_id"], name="cancellation_lines_of_a_sku"),
+            models.Index(
+                fields=["seller_sku"], name="cancel_seller_sku_starts_with", opclasses=["varchar_pattern_ops"]
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.product_name} {self.sku_name}".strip()
