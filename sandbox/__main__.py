@@ -9,7 +9,7 @@ from sandbox.server import serve
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="sandbox", description="A strict simulator of TikTok Shop's Open API.")
+    parser = argparse.ArgumentParser(prog="sandbox", description="A strict simulator of TikTok Shop and Crux Connect.")
     add_arguments(parser)
     serve(options_from(vars(parser.parse_args())))
 

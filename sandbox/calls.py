@@ -16,6 +16,7 @@ class Received:
 
     seq: int
     at: int
+    marketplace: str
     endpoint: str | None
     method: str
     path: str

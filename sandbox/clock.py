@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 
 
 class Clock:
@@ -13,6 +14,10 @@ class Clock:
 
     def now(self) -> int:
         return int(time.time()) + self.shift
+
+    def moment(self) -> datetime:
+        """The same time to the microsecond."""
+        return datetime.fromtimestamp(time.time() + self.shift, UTC)
 
     def move(self, seconds: int) -> None:
         self.shift += seconds

@@ -124,7 +124,7 @@ class Control:
 
     async def add_fault(self, request: web.Request) -> Json:
         wish = await _read(request, None)
-        return self.sandbox.faults.add(wish, self.sandbox.tiktok.contract.slugs).as_json()
+        return self.sandbox.faults.add(wish, self.sandbox.slugs).as_json()
 
     async def clear_faults(self, request: web.Request) -> Json:
         number = request.query.get("id")
@@ -158,7 +158,7 @@ class Control:
         wish = await _read(request, {"url"})
         url = str(wish.get("url") or "")
         if url:
-            event_calls.check_address(url, strict=self.sandbox.switches.strict_webhook_urls)
+            event_calls.check_address(url, strict=self.sandbox.tiktok.switches.strict_webhook_urls)
         self.sandbox.tiktok.webhooks.default_url = url
         return {"url": url}
 
@@ -202,7 +202,7 @@ class Control:
         wish = await _read(request, None)
         for name, value in wish.items():
             self.sandbox.switches.set(name, value)
-        self.sandbox.tiktok.set_drift(self.sandbox.switches.drift)
+        self.sandbox.tiktok.set_drift(self.sandbox.tiktok.switches.drift)
         return self.sandbox.switches.as_json()
 
     async def reset(self, request: web.Request) -> Json:

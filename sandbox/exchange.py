@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 
 @dataclass(slots=True)
@@ -18,7 +20,31 @@ class Exchange:
     endpoint: str | None = None
     shop_id: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    content_type: str | None = "application/json"
     recorded_body: Any = None
     fault: str | None = None
     cut: bool = False
     readable: bool = True
+
+    @property
+    def recorded_response(self) -> bytes | None:
+        """The answer as JSON text; None when nothing readable was sent."""
+        if self.cut or not self.readable:
+            return None
+        if self.content_type in (None, "application/json"):
+            return self.body
+        return json.dumps(self.body.decode()).encode()
+
+
+class Marketplace(Protocol):
+    """What the server knows of a marketplace."""
+
+    name: str
+
+    async def handle(
+        self, method: str, path: str, query_text: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[Exchange, dict[str, str]]:
+        """Answer one call. Also returns the decoded query, for the recording."""
+
+    def too_large(self) -> Exchange:
+        """The answer to a body nobody wants to read."""

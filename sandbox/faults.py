@@ -22,7 +22,8 @@ KINDS = (
 @dataclass(slots=True)
 class Fault:
     """``count`` strikes and it is gone, or strikes at ``rate`` (0..1) until cleared. ``seconds`` is for slow,
-    ``retry_after`` (seconds) for rate_limited, ``status`` for server_error, ``code`` for business_error."""
+    ``retry_after`` (seconds) for rate_limited, ``status`` for server_error, ``code`` for business_error (None: what the
+    marketplace usually says)."""
 
     id: int
     endpoint: str
@@ -30,10 +31,11 @@ class Fault:
     count: int | None = None
     rate: float | None = None
     shop_id: str | None = None
+    marketplace: str | None = None
     seconds: float = 1.0
     retry_after: int = 1
     status: int = 500
-    code: int = 25001028
+    code: int | None = None
     struck: int = 0
 
     def as_json(self) -> dict[str, Any]:
@@ -43,8 +45,13 @@ class Fault:
     def spent(self) -> bool:
         return self.count is not None and self.struck >= self.count
 
-    def concerns(self, endpoint: str, shop_id: str | None) -> bool:
-        return self.endpoint in ("*", endpoint) and self.shop_id in (None, shop_id) and not self.spent
+    def concerns(self, marketplace: str, endpoint: str, shop_id: str | None) -> bool:
+        return (
+            self.marketplace in (None, marketplace)
+            and self.endpoint in ("*", endpoint)
+            and self.shop_id in (None, shop_id)
+            and not self.spent
+        )
 
 
 class Faults:
@@ -55,13 +62,16 @@ class Faults:
         self._numbers = 0
         self.active: list[Fault] = []
 
-    def add(self, wish: Mapping[str, Any], endpoints: frozenset[str]) -> Fault:
-        """Raises ValueError when the wish makes no sense."""
+    def add(self, wish: Mapping[str, Any], slugs: Mapping[str, frozenset[str]]) -> Fault:
+        """``slugs`` are the endpoints of each marketplace. Raises ValueError when the wish makes no sense."""
         known = set(Fault.__dataclass_fields__) - {"id", "struck"}
         if unknown := set(wish) - known:
             raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
         if wish.get("kind") not in KINDS:
             raise ValueError(f"kind is one of {', '.join(KINDS)}")
+        if wish.get("marketplace", next(iter(slugs))) not in slugs:
+            raise ValueError(f"marketplace is one of {', '.join(slugs)}")
+        endpoints = frozenset[str]().union(*slugs.values())
         if wish.get("endpoint", "*") not in endpoints | {"*"}:
             raise ValueError(f"endpoint is * or one of {', '.join(sorted(endpoints))}")
         _check_numbers(wish)
@@ -75,11 +85,11 @@ class Faults:
     def clear(self, fault_id: int | None = None) -> None:
         self.active = [] if fault_id is None else [each for each in self.active if each.id != fault_id]
 
-    def strike(self, endpoint: str, shop_id: str | None) -> tuple[float, Fault | None]:
+    def strike(self, marketplace: str, endpoint: str, shop_id: str | None) -> tuple[float, Fault | None]:
         """What happens to this call: seconds to wait first, and the one other fault that hits it."""
         wait = 0.0
         for fault in self.active:
-            if not fault.concerns(endpoint, shop_id):
+            if not fault.concerns(marketplace, endpoint, shop_id):
                 continue
             if fault.rate is not None and self._dice.random() >= fault.rate:
                 continue

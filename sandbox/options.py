@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sandbox.switches import Switches
+from sandbox.crux_timp.switches import CruxTimpSwitches
+from sandbox.tiktok_shop.switches import TikTokShopSwitches
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--public-url", default="", help="what pictures are linked with, if not http://HOST:PORT")
     add("--scenario", default="default", help="which world to seed, see docs/sandbox.md")
     add("--seed", type=int, default=1, help="the same seed, scenario and order count give the same world")
-    add("--orders", type=int, default=None, help="orders over all shops (240 in the default scenario)")
+    add(
+        "--orders",
+        type=int,
+        default=None,
+        help="orders over all shops (240 in the default scenario); Crux gets a quarter more",
+    )
     add("--record", type=Path, default=None, metavar="FILE.jsonl", help="append every exchange to this file")
     add("--rate-limit", type=int, default=50, help="calls a second per app, shop and endpoint; 0 switches it off")
     add("--webhook-url", default="", help="receives every topic of every shop that has no webhook of its own")
@@ -51,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="switches",
         default=[],
         metavar="NAME=VALUE",
-        help="change how strict it is: " + ", ".join(Switches.names()),
+        help="change how strict it is: " + ", ".join([*TikTokShopSwitches.names(), *CruxTimpSwitches.names()]),
     )
 
 

@@ -48,7 +48,7 @@ class Page:
                     self._move_clock(form.get("seconds", ""))
                 case "fault":
                     trouble = {"kind": form.get("kind"), "endpoint": form.get("endpoint", "*"), "count": 1}
-                    self.sandbox.faults.add(trouble, self.sandbox.tiktok.contract.slugs)
+                    self.sandbox.faults.add(trouble, self.sandbox.slugs)
                 case "clear":
                     self.sandbox.faults.clear()
         except (ValueError, Refusal) as error:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 HIDDEN = "***"
-TOKENS = re.compile(rb'("(?:access|refresh)_token":)"[^"]*"')
+TOKENS = re.compile(rb'("(?:access|refresh|auth)_token":)"[^"]*"')
+TOKEN_PATHS = re.compile(r"/api/v2/token/.*|.*/user-login/")
 SECRET_HEADERS = frozenset({"x-tts-access-token", "authorization", "cookie"})
 SECRET_PARAMETERS = frozenset({"sign", "access_token", "app_secret", "refresh_token", "auth_code"})
 
@@ -52,7 +53,7 @@ class Recording:
         }
         if fault:
             head["fault"] = fault
-        if response is not None and path.startswith("/api/v2/token/"):
+        if response is not None and TOKEN_PATHS.fullmatch(path):
             response = TOKENS.sub(rb'\1"***"', response)
         start = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()
         self._file.write(start[:-1] + b',"response":' + (response or b"null") + b"}\n")

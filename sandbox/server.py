@@ -12,17 +12,19 @@ from aiohttp import web
 from sandbox.calls import Calls
 from sandbox.clock import Clock
 from sandbox.control import Control
-from sandbox.exchange import Exchange
+from sandbox.crux_timp.switches import CruxTimpSwitches
+from sandbox.exchange import Exchange, Marketplace
 from sandbox.faults import Faults
 from sandbox.ledger import Ledger
 from sandbox.options import Options
 from sandbox.page import Page
 from sandbox.pictures import picture
 from sandbox.recording import SECRET_PARAMETERS, Recording, without_secrets
+from sandbox.scenarios import SCENARIOS
 from sandbox.schedule import Schedule
 from sandbox.switches import Switches
 from sandbox.tiktok_shop.marketplace import TikTokShop
-from sandbox.tiktok_shop.scenarios import SCENARIOS
+from sandbox.tiktok_shop.switches import TikTokShopSwitches
 
 LARGEST_BODY = 32 * 1024 * 1024
 TICK_SECONDS = 0.2
@@ -39,17 +41,28 @@ class Sandbox:
     def reset(self, options: Options) -> None:
         if options.scenario not in SCENARIOS:
             raise ValueError(f"scenario is one of {', '.join(SCENARIOS)}")
-        switches = Switches()
+        tiktok_switches, crux_switches = TikTokShopSwitches(), CruxTimpSwitches()
+        switches = Switches([tiktok_switches, crux_switches])
         for assignment in options.switches:
             switches.set_from_text(assignment)
         self.options, self.switches = options, switches
         self.clock, self.schedule, self.ledger, self.calls = Clock(), Schedule(), Ledger(), Calls()
         self.faults = Faults(options.seed)
         self.tiktok = TikTokShop(
-            options, clock=self.clock, schedule=self.schedule, ledger=self.ledger, faults=self.faults, switches=switches
+            options,
+            clock=self.clock,
+            schedule=self.schedule,
+            ledger=self.ledger,
+            faults=self.faults,
+            switches=tiktok_switches,
         )
         if self.sender is not None:
             self.start_sending()
+
+    @property
+    def slugs(self) -> dict[str, frozenset[str]]:
+        """The endpoints of each marketplace, by which faults and counts refer to them."""
+        return {self.tiktok.name: self.tiktok.contract.slugs}
 
     def start_sending(self) -> None:
         """Send the present world's notifications, and no longer those of an earlier one."""
@@ -64,18 +77,19 @@ class Sandbox:
             await asyncio.sleep(TICK_SECONDS)
 
     async def marketplace_call(self, request: web.Request) -> web.StreamResponse:
-        """Any path that is not the simulator's own goes to TikTok Shop."""
+        """Any path that is not the simulator's own goes to Crux Connect under its prefix, else to TikTok Shop."""
         started = time.perf_counter()
         path, _, query_text = request.raw_path.partition("?")
         headers = {name.lower(): value for name, value in request.headers.items()}
         query: dict[str, str] = {}
+        marketplace: Marketplace = self.tiktok
         try:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
-            exchange = self.tiktok.too_large()
+            exchange = marketplace.too_large()
         else:
-            exchange, query = await self.tiktok.handle(request.method, path, query_text, headers, body)
-        self._note(request.method, path, query, headers, exchange, started)
+            exchange, query = await marketplace.handle(request.method, path, query_text, headers, body)
+        self._note(marketplace.name, request.method, path, query, headers, exchange, started)
         if exchange.cut:
             if request.transport is not None:
                 request.transport.abort()
@@ -83,17 +97,24 @@ class Sandbox:
         return web.Response(
             status=exchange.status,
             body=exchange.body,
-            content_type="application/json",
-            charset="utf-8",
+            content_type=exchange.content_type,
+            charset="utf-8" if exchange.content_type else None,
             headers=exchange.headers,
         )
 
     def _note(
-        self, method: str, path: str, query: dict[str, str], headers: dict[str, str], exchange: Exchange, started: float
+        self,
+        marketplace: str,
+        method: str,
+        path: str,
+        query: dict[str, str],
+        headers: dict[str, str],
+        exchange: Exchange,
+        started: float,
     ) -> None:
-        readable = exchange.readable and not exchange.cut
         self.calls.note(
             at=self.clock.now(),
+            marketplace=marketplace,
             endpoint=exchange.endpoint,
             method=method,
             path=path,
@@ -113,7 +134,7 @@ class Sandbox:
                 headers=headers,
                 body=exchange.recorded_body,
                 status=exchange.status,
-                response=exchange.body if readable else None,
+                response=exchange.recorded_response,
                 fault=exchange.fault,
             )
 

@@ -13,8 +13,8 @@ from sandbox.faults import Fault, Faults
 from sandbox.ledger import Ledger
 from sandbox.options import Options
 from sandbox.pacing import Pacing
+from sandbox.scenarios import SCENARIOS
 from sandbox.schedule import Schedule
-from sandbox.switches import Switches
 from sandbox.tiktok_shop import (
     cancellation_calls,
     event_calls,
@@ -32,21 +32,31 @@ from sandbox.tiktok_shop.gateway import Gateway, decoded_query
 from sandbox.tiktok_shop.idempotency import Idempotency
 from sandbox.tiktok_shop.images import Images
 from sandbox.tiktok_shop.refusals import Refusal
-from sandbox.tiktok_shop.scenarios import SCENARIOS
 from sandbox.tiktok_shop.seeding import GRAIN, Seeder
 from sandbox.tiktok_shop.sellers import make_shops
+from sandbox.tiktok_shop.switches import TikTokShopSwitches
 from sandbox.tiktok_shop.tokens import Grant, Tokens
 from sandbox.tiktok_shop.webhooks import Webhooks
 from sandbox.tiktok_shop.world import World
 
 Answer = Callable[[World, Call], bytes]
+SYSTEM_BUSY = 25001028
 
 
 class TikTokShop:
     """One world and everything that speaks for it. Building another one is how the simulator is reset."""
 
+    name = "tiktok_shop"
+
     def __init__(
-        self, options: Options, *, clock: Clock, schedule: Schedule, ledger: Ledger, faults: Faults, switches: Switches
+        self,
+        options: Options,
+        *,
+        clock: Clock,
+        schedule: Schedule,
+        ledger: Ledger,
+        faults: Faults,
+        switches: TikTokShopSwitches,
     ) -> None:
         scenario = SCENARIOS[options.scenario]
         self.switches, self.faults, self.ledger = switches, faults, ledger
@@ -99,6 +109,24 @@ class TikTokShop:
             ],
         }
 
+    def connections(self) -> list[dict[str, str]]:
+        """One entry an authorization, in the shape all marketplaces share."""
+        url = self.world.base_url
+        by_token = {shop["access_token"]: shop for shop in self.credentials()["shops"]}
+        return [
+            {
+                "marketplace": self.name,
+                "seller_name": shop["name"],
+                "app_key": self.tokens.app_key,
+                "app_secret": self.tokens.app_secret,
+                "access_token": shop["access_token"],
+                "refresh_token": shop["refresh_token"],
+                "api_url": url,
+                "auth_url": url,
+            }
+            for shop in by_token.values()
+        ]
+
     def deauthorize(self, shop_id: str) -> None:
         """The seller removes the app: tokens die, notification 6 goes out for each of his shops."""
         seller_id = self.world.shops[shop_id].seller_id
@@ -150,7 +178,7 @@ class TikTokShop:
             call = Call(raw, endpoint, values, request_id, now)
             self.gateway.admit(call)
             exchange.shop_id = call.shop.id if call.shop else None
-            wait, fault = self.faults.strike(endpoint.slug, exchange.shop_id)
+            wait, fault = self.faults.strike(self.name, endpoint.slug, exchange.shop_id)
             if wait:
                 await asyncio.sleep(wait)
                 call.now = self.world.settle()
@@ -246,7 +274,7 @@ def _strikes_before(fault: Fault, exchange: Exchange) -> bool:
         case "expired_token":
             raise Refusal(105002)
         case "business_error":
-            raise Refusal(fault.code)
+            raise Refusal(fault.code or SYSTEM_BUSY)
     return False
 
 

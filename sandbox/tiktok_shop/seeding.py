@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sandbox.scenarios import Scenario
 from sandbox.tiktok_shop.lifecycle import HOUR, expect_progress, expect_refund, system_reason, watch_deadline
 from sandbox.tiktok_shop.records import (
     CLOSED,
@@ -23,7 +24,6 @@ from sandbox.tiktok_shop.records import (
     Package,
     Shop,
 )
-from sandbox.tiktok_shop.scenarios import Scenario
 from sandbox.tiktok_shop.world import World
 
 DAY = 24 * HOUR

@@ -9,11 +9,11 @@ from typing import Any
 from sandbox.clock import Clock
 from sandbox.ledger import Ledger
 from sandbox.schedule import Schedule
-from sandbox.switches import Switches
 from sandbox.tiktok_shop.encoding import Encoder
 from sandbox.tiktok_shop.ids import Ids
 from sandbox.tiktok_shop.reasons import Reasons
 from sandbox.tiktok_shop.records import Cancellation, Order, Package, Shop
+from sandbox.tiktok_shop.switches import TikTokShopSwitches
 from sandbox.tiktok_shop.timeline import Pager
 
 Publish = Callable[[Shop, str, dict[str, Any], int], None]
@@ -24,7 +24,14 @@ class World:
     seller they belong to."""
 
     def __init__(
-        self, *, seed: int, base_url: str, clock: Clock, schedule: Schedule, ledger: Ledger, switches: Switches
+        self,
+        *,
+        seed: int,
+        base_url: str,
+        clock: Clock,
+        schedule: Schedule,
+        ledger: Ledger,
+        switches: TikTokShopSwitches,
     ) -> None:
         self.clock, self.schedule, self.ledger, self.switches = clock, schedule, ledger, switches
         self.base_url = base_url

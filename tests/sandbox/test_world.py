@@ -12,10 +12,10 @@ from sandbox.clock import Clock
 from sandbox.faults import Faults
 from sandbox.ledger import Ledger
 from sandbox.options import Options
+from sandbox.scenarios import SCENARIOS
 from sandbox.schedule import Schedule
-from sandbox.switches import Switches
 from sandbox.tiktok_shop.marketplace import TikTokShop
-from sandbox.tiktok_shop.scenarios import SCENARIOS
+from sandbox.tiktok_shop.switches import TikTokShopSwitches
 from tests.sandbox.client import Control
 
 START = 1_795_230_000
@@ -24,7 +24,7 @@ START = 1_795_230_000
 def world(seed: int = 1, orders: int | None = None, start: int | None = START) -> TikTokShop:
     options = Options(seed=seed, orders=orders, start=start)
     return TikTokShop(
-        options, clock=Clock(), schedule=Schedule(), ledger=Ledger(), faults=Faults(1), switches=Switches()
+        options, clock=Clock(), schedule=Schedule(), ledger=Ledger(), faults=Faults(1), switches=TikTokShopSwitches()
     )
 
 

@@ -1,4 +1,4 @@
-"""The worlds that can be asked for by name."""
+"""The worlds that can be asked for by name, for all marketplaces at once."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """``orders``: how many unless told otherwise. ``pending``: the portion with a request that waits, up to
-    ``pending_cap`` in a large world. ``hours``: how far away the deadlines are at most. ``switches``: set at start."""
+    """``orders``: how many unless told otherwise. ``pending``: the portion with a request that waits. The others are
+    TikTok Shop's alone: ``hours``, how far away the deadlines are at most; ``regions``; ``switches``, set at start."""
 
     orders: int = 240
     pending: float = 0.25
