@@ -6,11 +6,13 @@ Reads may raise TemporaryFailure, CredentialsRejected and Refused. The four chan
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from marketplaces.records import (
+    Announcement,
     CancellationRecord,
+    CancellationTarget,
     Credentials,
     HandoverOptions,
     LineEligibility,
@@ -79,13 +81,30 @@ class Capabilities:
     cancellable_order_statuses: Sequence[str]
     shippable_order_statuses: Sequence[str]
     cancel_reasons: Sequence[CancelReason]
+    takes_cancel_reason: bool  # False: `cancel_reasons` is empty and cancelling items needs none
+    previews_refunds: bool  # `Adapter.refund_preview` can be asked
+    shows_requests: bool  # False: requests have no list and no id; people write them down, and lines tell the outcome
+    announces_requests: bool  # `Adapter.announcements` can be asked
     silence: str  # "approves", "rejects" or "nothing": what the marketplace does at the deadline
     time_zone: str  # IANA name of the market
     approve_has_key: bool  # the marketplace honours an idempotency key on approve and reject
+    approve_notice: Notice | None = None
+    items_notice: Notice | None = None  # what to know before cancelling items
+    requests_notice: Notice | None = None  # how a request is learned of, where `shows_requests` is False
     notices: Sequence[Notice] = ()
     order_url: str = ""  # the order in the marketplace's own centre, with {order_id}
     status_labels: Mapping[str, str] = field(default_factory=dict)
     order_statuses: Sequence[str] = ()  # those that an order goes through, in that order
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """Something that accounts at one marketplace differ in and that no call tells: an administrator sets it."""
+
+    name: str
+    text: str  # what it decides
+    default: str
+    choices: Mapping[str, str] = field(default_factory=dict)  # value: what it means; empty for free text
 
 
 class Adapter(Protocol):
@@ -95,8 +114,11 @@ class Adapter(Protocol):
 
     # The seller's authorization
     def tokens_from_code(self, auth_code: str) -> Tokens: ...
-    def refresh_tokens(self, refresh_token: str) -> Tokens: ...
-    def authorized_shops(self) -> Sequence[ShopRecord]: ...
+    def refresh_tokens(self, refresh_token: str) -> Tokens:
+        """New tokens. Where sellers have a user name and a password, this signs in and needs no refresh token."""
+
+    def authorized_shops(self) -> Sequence[ShopRecord]:
+        """Empty where only a sign-in names them, in `Tokens.shops`."""
 
     # Orders and cancellations; `since` is included, `until` is not
     def orders_updated(self, since: datetime, until: datetime, cursor: str = "") -> Page[OrderRecord]: ...
@@ -105,6 +127,8 @@ class Adapter(Protocol):
     def cancellations_updated(self, since: datetime, until: datetime, cursor: str = "") -> Page[CancellationRecord]: ...
     def cancellations_by_id(self, cancellation_ids: Sequence[str]) -> Page[CancellationRecord]: ...
     def cancellations_of_order(self, order_id: str) -> Page[CancellationRecord]: ...
+    def announcements(self) -> Sequence[Announcement]:
+        """Those that are new since the last call. Reading may use them up, so store them at once."""
 
     # What a decision needs to know
     def reject_reasons(self, cancellation_id: str, locale: str) -> Sequence[RejectReason]: ...
@@ -116,11 +140,14 @@ class Adapter(Protocol):
 
     # Changes. `key` is the decision's idempotency key, used where the marketplace honours one
     def upload_image(self, content: bytes, filename: str, mime_type: str) -> UploadedImage: ...
-    def approve(self, cancellation_id: str, key: str) -> Receipt: ...
+    def approve(self, target: CancellationTarget, key: str) -> Receipt: ...
     def reject(
-        self, cancellation_id: str, key: str, reason: str, comment: str, images: Sequence[UploadedImage]
+        self, target: CancellationTarget, key: str, reason: str, comment: str, images: Sequence[UploadedImage]
     ) -> Receipt: ...
-    def cancel_items(self, order_id: str, reason: str, line_items: Mapping[str, int]) -> Receipt: ...
+    def cancel_items(self, order_id: str, reason: str, line_items: Mapping[str, int]) -> Receipt:
+        """`line_items` is {id: how many of it are cancelled afterwards, earlier ones included}, so that sending it
+        twice does no more than once; empty for all that is left of the order."""
+
     def ship(self, shipment: Shipment) -> Receipt: ...
 
 
@@ -128,6 +155,9 @@ class Marketplace(Protocol):
     """A platform as a whole: what it can do where, how to open an adapter, how to trust its pushes."""
 
     name: str  # as people say it
+    signs_in_with_password: bool  # else a seller consents on the marketplace's own page, which gives a code
+    renew_before: timedelta  # an access token is renewed so long before it ends
+    options: Sequence[Option]
 
     def adapter(self, credentials: Credentials) -> Adapter: ...
     def capabilities(self, region: str, today: date) -> Capabilities: ...
@@ -140,4 +170,4 @@ class Marketplace(Protocol):
         """Which shop an unverified push claims to be for, so that its secret can be found; "" when unreadable."""
 
 
-__all__ = ["Adapter", "CancelReason", "Capabilities", "Marketplace", "Money", "Notice"]
+__all__ = ["Adapter", "CancelReason", "Capabilities", "Marketplace", "Money", "Notice", "Option"]

@@ -37,7 +37,7 @@ from urllib3.exceptions import (
 from urllib3.response import BaseHTTPResponse
 from urllib3.util import Retry
 
-from marketplaces.errors import MarketplaceError, OutcomeUnknown, TemporaryFailure
+from marketplaces.errors import CredentialsRejected, MarketplaceError, OutcomeUnknown, TemporaryFailure
 
 CONNECT_TIMEOUT = 5.0  # seconds
 READ_TIMEOUT = 10.0  # seconds between two pieces of the answer
@@ -69,6 +69,13 @@ def unclear(effect: Effect, message: str, *, code: str = "", request_id: str = "
     """The error for a call that was sent and got no usable answer."""
     kind = OutcomeUnknown if effect is Effect.CHANGE else TemporaryFailure
     return kind(message, code=code, request_id=request_id)
+
+
+def header_safe(token: str) -> str:
+    """The token, which a header can hold and which ends no header. Raises CredentialsRejected where it is none."""
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise CredentialsRejected("The access token holds characters that no token has.", expired=True)
+    return token
 
 
 class Http:

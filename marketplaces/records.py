@@ -21,7 +21,11 @@ class Money:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What one call needs to speak for a seller. Never printed: every secret is left out of the repr."""
+    """What one call needs to speak for a seller. Never printed: every secret is left out of the repr.
+
+    Where a seller signs in with a user name and a password, they are `app_key` and `app_secret`. `options` are those of
+    `Marketplace.options` that differ from their defaults.
+    """
 
     app_key: str
     app_secret: str = field(repr=False)
@@ -29,17 +33,7 @@ class Credentials:
     shop_cipher: str = field(default="", repr=False)
     api_url: str = ""  # empty: the marketplace's own host
     auth_url: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    access_token: str = field(repr=False)
-    access_token_expires_at: datetime
-    refresh_token: str = field(repr=False)
-    refresh_token_expires_at: datetime
-    seller_name: str = ""
-    seller_region: str = ""
-    scopes: Sequence[str] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +44,18 @@ class ShopRecord:
     seller_type: str
     code: str
     cipher: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    access_token: str = field(repr=False)
+    access_token_expires_at: datetime
+    refresh_token: str = field(repr=False)  # empty where the user name and the password open the door again
+    refresh_token_expires_at: datetime | None  # None: the authorization does not end by itself
+    seller_name: str = ""
+    seller_region: str = ""
+    scopes: Sequence[str] = ()
+    shops: Sequence[ShopRecord] = ()  # those that the sign-in itself named
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +77,10 @@ class LineItemRecord:
     cancelled_by: str = ""
     cancel_reason: str = ""
     is_gift: bool = False
-    is_shipped: bool = False  # left the seller, whatever word the marketplace has for it
-    is_cancelled: bool = False
+    is_shipped: bool = False  # all that is not cancelled left the seller, whatever word the marketplace has for it
+    is_cancelled: bool = False  # all of it
+    cancelled_quantity: int = 0  # of `quantity`
+    shipped_quantity: int = 0
     extra: Extra = field(default_factory=dict)
 
 
@@ -85,8 +93,11 @@ class OrderRecord:
     total: Money
     subtotal: Money
     shipping_fee: Money
-    tax: Money
+    tax: Money | None  # None: the marketplace does not say
     lines: Sequence[LineItemRecord]
+    number: str = ""  # what people call the order, where that is not its id
+    fees: Money | None = None  # other parts of the total
+    fingerprint: str = ""  # changes with anything in the record, where `updated_at` is only when it was read
     package_ids: Sequence[str] = ()
     paid_at: datetime | None = None
     cancelled_at: datetime | None = None
@@ -124,6 +135,25 @@ class CancellationState(StrEnum):
     COMPLETED = "completed"  # refunded
     CLOSED = "closed"  # ended without cancelling: withdrawn, rejected or closed by the marketplace
     UNKNOWN = "unknown"  # a status word that we have not met
+
+
+@dataclass(frozen=True, slots=True)
+class CancellationTarget:
+    """Which request an answer is for: by its own id, or where requests have none by what is to be cancelled."""
+
+    cancellation_id: str
+    order_id: str
+    line_item_id: str = ""  # empty: the whole order
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """The marketplace's word that something happened, without saying to which order."""
+
+    marketplace_id: str
+    title: str
+    announced_at: datetime
+    is_cancellation: bool  # somebody asks to cancel, so a person has to find out what
 
 
 @dataclass(frozen=True, slots=True)

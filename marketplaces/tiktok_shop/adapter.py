@@ -3,14 +3,16 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TypeVar
 
-from marketplaces.base import Capabilities
-from marketplaces.errors import BadRecord, Refused, TemporaryFailure
+from marketplaces.base import Capabilities, Option
+from marketplaces.errors import BadRecord, CredentialsRejected, Refused, TemporaryFailure, Unsupported
 from marketplaces.http import SHARED, Http
 from marketplaces.records import (
+    Announcement,
     CancellationRecord,
+    CancellationTarget,
     Credentials,
     HandoverOptions,
     LineEligibility,
@@ -56,7 +58,12 @@ class TikTokAdapter:
         return self._understand(details.tokens, self._client.get_tokens(auth_code))
 
     def refresh_tokens(self, refresh_token: str) -> Tokens:
-        """Store what comes back in one piece: the old refresh token may be dead."""
+        """Store what comes back in one piece: the old refresh token may be dead.
+
+        Raises CredentialsRejected where there is no token, as before a seller's consent and after it ended.
+        """
+        if not refresh_token:
+            raise CredentialsRejected("There is no refresh token: the seller has to consent again.")
         return self._understand(details.tokens, self._client.refresh_tokens(refresh_token))
 
     def authorized_shops(self) -> Sequence[ShopRecord]:
@@ -120,6 +127,10 @@ class TikTokAdapter:
                 return
         raise TemporaryFailure(f"The search does not end: {MOST_SEARCH_PAGES} pages for {MAX_SEARCH_IDS} ids at most.")
 
+    def announcements(self) -> Sequence[Announcement]:
+        """Requests have a list of their own here."""
+        raise Unsupported("TikTok Shop announces nothing: its requests are listed.")
+
     # What a decision needs to know
 
     def reject_reasons(self, cancellation_id: str, locale: str) -> Sequence[RejectReason]:
@@ -149,14 +160,14 @@ class TikTokAdapter:
         answer = self._client.upload_image(content, filename=filename, mime_type=mime_type)
         return self._understand(lambda data: details.uploaded_image(data, mime_type), answer)
 
-    def approve(self, cancellation_id: str, key: str) -> Receipt:
-        return _receipt(self._client.approve(cancellation_id, idempotency_key=key))
+    def approve(self, target: CancellationTarget, key: str) -> Receipt:
+        return _receipt(self._client.approve(target.cancellation_id, idempotency_key=key))
 
     def reject(
-        self, cancellation_id: str, key: str, reason: str, comment: str, images: Sequence[UploadedImage]
+        self, target: CancellationTarget, key: str, reason: str, comment: str, images: Sequence[UploadedImage]
     ) -> Receipt:
         answer = self._client.reject(
-            cancellation_id,
+            target.cancellation_id,
             reason=reason,
             comment=comment,
             images=[
@@ -196,6 +207,9 @@ class TikTokShop:
     """TikTok Shop as a whole."""
 
     name = rulebook.MARKETPLACE_NAME
+    signs_in_with_password = False
+    renew_before = timedelta(days=1)  # of the seven that an access token lasts
+    options: Sequence[Option] = ()
 
     def adapter(self, credentials: Credentials) -> TikTokAdapter:
         return TikTokAdapter(credentials)

@@ -15,13 +15,13 @@ from urllib.parse import quote, urlencode
 
 from urllib3.filepost import encode_multipart_formdata
 
-from marketplaces.errors import CredentialsRejected, MarketplaceError, Refused, TemporaryFailure
-from marketplaces.http import SHARED, Effect, Http, HttpAnswer, unclear
+from marketplaces.errors import MarketplaceError, Refused, TemporaryFailure
+from marketplaces.http import SHARED, Effect, Http, HttpAnswer, header_safe, unclear
+from marketplaces.reading import parsed
 from marketplaces.records import Credentials
 from marketplaces.tiktok_shop import endpoints as at
 from marketplaces.tiktok_shop.endpoints import Endpoint
 from marketplaces.tiktok_shop.failures import error_for
-from marketplaces.tiktok_shop.reading import parsed
 from marketplaces.tiktok_shop.signing import request_signature
 
 JSON = "application/json"
@@ -246,7 +246,7 @@ class TikTokShopClient:
         if endpoint.shop_cipher:
             query["shop_cipher"] = credentials.shop_cipher
         query["sign"] = request_signature(credentials.app_secret, path, query, content_type=content_type, body=body)
-        headers = {"content-type": content_type, "x-tts-access-token": _header_safe(credentials.access_token)}
+        headers = {"content-type": content_type, "x-tts-access-token": header_safe(credentials.access_token)}
         url = f"{self._api_url}{path}?{urlencode(query, quote_via=quote)}"
         answer = self._http.send(endpoint.method, url, effect=endpoint.effect, headers=headers, body=body or None)
         return self._read(answer, endpoint.effect)
@@ -328,12 +328,6 @@ def _plain_id(value: str) -> str:
     if not _ID.fullmatch(value):
         raise Refused("This is not an id of TikTok Shop.")
     return value
-
-
-def _header_safe(token: str) -> str:
-    if not (token.isascii() and token.isprintable()) or " " in token:
-        raise CredentialsRejected("The access token holds characters that no token has.", expired=True)
-    return token
 
 
 def _envelope(body: bytes) -> dict[str, Any] | None:

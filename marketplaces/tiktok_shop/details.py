@@ -3,11 +3,11 @@
 Every function takes the `data` of an answer and raises BadRecord where it cannot be understood.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import TypeVar
 
 from marketplaces.errors import BadRecord
+from marketplaces.reading import Json, each, flag, identifier, inside, members, number, objects, text, texts
 from marketplaces.records import (
     HandoverOptions,
     LineEligibility,
@@ -22,21 +22,8 @@ from marketplaces.records import (
     UploadedImage,
 )
 from marketplaces.tiktok_shop.mapper import refund_parts
-from marketplaces.tiktok_shop.reading import (
-    Json,
-    flag,
-    identifier,
-    inside,
-    members,
-    moment,
-    number,
-    objects,
-    required_moment,
-    text,
-    texts,
-)
+from marketplaces.tiktok_shop.reading import moment, required_moment
 
-Record = TypeVar("Record")
 LONGEST_TOKEN = 4000  # characters
 
 
@@ -54,7 +41,7 @@ def tokens(data: Json) -> Tokens:
 
 
 def shops(data: Json) -> Sequence[ShopRecord]:
-    return _list(data, "shops", _shop)
+    return each(data, "shops", _shop)
 
 
 def _shop(raw: Json) -> ShopRecord:
@@ -70,7 +57,7 @@ def _shop(raw: Json) -> ShopRecord:
 
 def reject_reasons(data: Json) -> Sequence[RejectReason]:
     """Two names may share one text, so texts are shown and names are sent."""
-    return _list(data, "reasons", lambda raw: RejectReason(identifier(raw, "name"), text(raw, "text")))
+    return each(data, "reasons", lambda raw: RejectReason(identifier(raw, "name"), text(raw, "text")))
 
 
 def cancel_eligibility(data: Json) -> Sequence[LineEligibility]:
@@ -80,7 +67,7 @@ def cancel_eligibility(data: Json) -> Sequence[LineEligibility]:
         where = f"sku_eligibility[{sku_index}]"
         try:
             sku_id = text(sku, "sku_id")
-            found += _list(sku, "line_item_eligibility", partial(_eligibility, sku_id=sku_id))
+            found += each(sku, "line_item_eligibility", partial(_eligibility, sku_id=sku_id))
         except BadRecord as problem:
             raise inside(where, problem) from None
     return [one for one in found if one.line_item_ids]
@@ -112,7 +99,7 @@ def package(data: Json) -> PackageRecord:
         tracking_number=text(data, "tracking_number"),
         shipping_provider=text(data, "shipping_provider_name"),
         handover_method=text(data, "handover_method"),
-        order_ids=_list(data, "orders", lambda raw: identifier(raw, "id")),
+        order_ids=each(data, "orders", lambda raw: identifier(raw, "id")),
         line_item_ids=texts(data, "order_line_item_ids"),
         updated_at=moment(data, "update_time"),
     )
@@ -122,7 +109,7 @@ def handover_options(data: Json) -> HandoverOptions:
     return HandoverOptions(
         can_pickup=flag(data, "can_pickup"),
         can_drop_off=flag(data, "can_drop_off"),
-        pickup_slots=_list(data, "pickup_slots", _slot),
+        pickup_slots=each(data, "pickup_slots", _slot),
     )
 
 
@@ -136,7 +123,7 @@ def _slot(raw: Json) -> PickupSlot:
 
 
 def shipping_providers(data: Json) -> Sequence[ShippingProvider]:
-    return _list(data, "shipping_providers", lambda raw: ShippingProvider(identifier(raw, "id"), text(raw, "name")))
+    return each(data, "shipping_providers", lambda raw: ShippingProvider(identifier(raw, "id"), text(raw, "name")))
 
 
 def uploaded_image(data: Json, mime_type: str) -> UploadedImage:
@@ -161,13 +148,3 @@ def receipt(data: Json, request_id: str, message: str) -> Receipt:
 def _said(raw: Json, name: str) -> str:
     value = raw.get(name)
     return value if isinstance(value, str) else ""
-
-
-def _list(data: Json, name: str, read: Callable[[Json], Record]) -> Sequence[Record]:
-    records = []
-    for index, raw in enumerate(objects(data, name)):
-        try:
-            records.append(read(raw))
-        except BadRecord as problem:
-            raise inside(f"{name}[{index}]", problem) from None
-    return records

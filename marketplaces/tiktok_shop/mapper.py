@@ -4,10 +4,25 @@ Each record stands or falls alone: one that cannot be understood becomes a SetAs
 wrong. A page whose list is no list raises BadRecord. Fields and words that we do not know are kept and reported.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from marketplaces.errors import BadRecord
+from marketplaces.reading import (
+    Drift,
+    Json,
+    Record,
+    each,
+    flag,
+    identifier,
+    inside,
+    members,
+    number,
+    objects,
+    short,
+    text,
+    unknown,
+)
 from marketplaces.records import (
     CancellationLineRecord,
     CancellationRecord,
@@ -36,25 +51,8 @@ from marketplaces.tiktok_shop.known import (
     SHIPPED_STATUSES,
     SHIPPING_TYPES,
 )
-from marketplaces.tiktok_shop.reading import (
-    Json,
-    currency_code,
-    flag,
-    identifier,
-    inside,
-    members,
-    moment,
-    money,
-    number,
-    objects,
-    required_moment,
-    required_money,
-    short,
-    text,
-)
+from marketplaces.tiktok_shop.reading import currency_code, moment, money, required_moment, required_money
 
-Record = TypeVar("Record")
-Drift = dict[str, None]  # in the order met, each once
 LONGEST_WORD = 200  # of what is told about a page; what is stored keeps its length
 LONGEST_STATUS = 10_000  # no word that we have never met may stop a record
 MOST_RECORDS = 2**31 - 1
@@ -124,10 +122,10 @@ def order(raw: Json, drift: Drift) -> OrderRecord:
     shipping = text(raw, "shipping_type")
     if shipping not in SHIPPING_TYPES:
         drift[f"order.shipping_type: {shipping}"] = None
-    extra = _unknown(raw, ORDER_FIELDS, "order", drift)
+    extra = unknown(raw, ORDER_FIELDS, "order", drift)
     if not PAYMENT_FIELDS.issuperset(payment):
-        extra = {**extra, "payment": _unknown(payment, PAYMENT_FIELDS, "order.payment", drift)}
-    lines = _each(raw, "line_items", lambda item: order_line(item, currency, drift))
+        extra = {**extra, "payment": unknown(payment, PAYMENT_FIELDS, "order.payment", drift)}
+    lines = each(raw, "line_items", lambda item: order_line(item, currency, drift))
     live = [line for line in lines if not line.is_cancelled]
     return OrderRecord(
         marketplace_id=identifier(raw, "id"),
@@ -179,6 +177,7 @@ def order_line(raw: Json, currency: str, drift: Drift) -> LineItemRecord:
         drift[f"order.line_items.display_status: {status}"] = None
     if package_status not in PACKAGE_STATUSES:
         drift[f"order.line_items.package_status: {package_status}"] = None
+    is_shipped, is_cancelled = status in SHIPPED_STATUSES, status == "CANCELLED"
     return LineItemRecord(
         marketplace_id=identifier(raw, "id"),
         status=status,
@@ -197,9 +196,11 @@ def order_line(raw: Json, currency: str, drift: Drift) -> LineItemRecord:
         cancelled_by=text(raw, "cancel_user"),
         cancel_reason=text(raw, "cancel_reason"),
         is_gift=flag(raw, "is_gift"),
-        is_shipped=status in SHIPPED_STATUSES,
-        is_cancelled=status == "CANCELLED",
-        extra=_unknown(raw, LINE_FIELDS, "order.line_items", drift),
+        is_shipped=is_shipped,
+        is_cancelled=is_cancelled,
+        cancelled_quantity=int(is_cancelled),
+        shipped_quantity=int(is_shipped),
+        extra=unknown(raw, LINE_FIELDS, "order.line_items", drift),
     )
 
 
@@ -228,8 +229,8 @@ def cancellation(raw: Json, drift: Drift) -> CancellationRecord:
         updated_at=required_moment(raw, "update_time"),
         deadline=deadline,
         refund=_optional_refund(raw, "cancellation.refund_amount", drift),
-        lines=_each(raw, "cancel_line_items", lambda item: cancellation_line(item, drift)),
-        extra=_unknown(raw, CANCELLATION_FIELDS, "cancellation", drift),
+        lines=each(raw, "cancel_line_items", lambda item: cancellation_line(item, drift)),
+        extra=unknown(raw, CANCELLATION_FIELDS, "cancellation", drift),
     )
 
 
@@ -240,7 +241,7 @@ def cancellation_line(raw: Json, drift: Drift) -> CancellationLineRecord:
         image_url = text(image, "url")
     except BadRecord as problem:
         raise inside("product_image", problem) from None
-    _unknown(raw, CANCELLATION_LINE_FIELDS, "cancellation.cancel_line_items", drift)
+    unknown(raw, CANCELLATION_LINE_FIELDS, "cancellation.cancel_line_items", drift)
     return CancellationLineRecord(
         marketplace_id=identifier(raw, "cancel_line_item_id"),
         line_item_id=identifier(raw, "order_line_item_id"),
@@ -272,7 +273,7 @@ def _optional_refund(raw: Json, where: str, drift: Drift) -> RefundParts | None:
     amounts = members(raw, "refund_amount")
     if not amounts:
         return None
-    _unknown(amounts, REFUND_FIELDS, where, drift)
+    unknown(amounts, REFUND_FIELDS, where, drift)
     try:
         return refund_parts(amounts)
     except BadRecord as problem:
@@ -306,26 +307,3 @@ def _package_ids(raw: Json, lines: Sequence[LineItemRecord]) -> tuple[str, ...]:
         return tuple(identifier(package, "id") for package in packages)
     except BadRecord as problem:
         raise inside("packages", problem) from None
-
-
-def _each(raw: Json, name: str, read: Callable[[Json], Record]) -> tuple[Record, ...]:
-    records = []
-    for index, item in enumerate(objects(raw, name)):
-        try:
-            records.append(read(item))
-        except BadRecord as problem:
-            raise inside(f"{name}[{index}]", problem) from None
-    return tuple(records)
-
-
-_NOTHING: Mapping[str, Any] = {}
-
-
-def _unknown(raw: Json, known: Collection[str], where: str, drift: Drift) -> Mapping[str, Any]:
-    """The fields that we do not know, as they came; each is reported once."""
-    names = raw.keys() - known
-    if not names:
-        return _NOTHING
-    for name in sorted(names):
-        drift[f"{where}.{name}"] = None
-    return {name: raw[name] for name in names}

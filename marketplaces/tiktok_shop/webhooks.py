@@ -7,8 +7,9 @@ import hashlib
 from collections.abc import Mapping
 
 from marketplaces.errors import BadRecord
+from marketplaces.reading import Json, identifier, inside, members, parsed, short
 from marketplaces.records import Notification
-from marketplaces.tiktok_shop.reading import Json, identifier, inside, members, parsed, required_moment, short
+from marketplaces.tiktok_shop.reading import required_moment
 from marketplaces.tiktok_shop.signing import is_webhook_signature
 
 TOPICS = {1: "order", 6: "deauthorized", 7: "expiring", 11: "cancellation"}

@@ -1,6 +1,5 @@
-"""Money and time out of JSON."""
+"""Texts, ids and lists out of any marketplace's JSON."""
 
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,43 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketplaces.errors import BadRecord
-from marketplaces.records import Money
-from marketplaces.tiktok_shop.reading import currency_code, identifier, moment, money, parsed, short, texts
-
-
-@given(st.decimals(min_value=-(10**12), max_value=10**12, places=2))
-def test_money_is_exact(amount: Decimal) -> None:
-    assert money({"x": f"{amount:f}"}, "x", "EUR") == Money(amount, "EUR")
-
-
-@pytest.mark.parametrize(
-    "value",
-    [1, 1.5, True, "NaN", "Infinity", "1e5", "1_000", "1,000.00", " 1", "1 ", "1.", ".5", "+1", "٣", "", "-"],
-)
-def test_only_plain_digits_as_text_are_money(value: Any) -> None:
-    if value == "":
-        assert money({"x": value}, "x", "EUR") == Money(Decimal(0), "EUR")
-    else:
-        with pytest.raises(BadRecord, match="x: must be an amount as text"):
-            money({"x": value}, "x", "EUR")
-
-
-@given(st.integers(1, 4_900_000_000))
-def test_a_time_is_aware_and_exact_beyond_the_year_2100(seconds: int) -> None:
-    value = moment({"x": seconds}, "x")
-    assert value == datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
-    assert value.utcoffset() == timedelta(0)
-
-
-@pytest.mark.parametrize("value", ["1701000000", 1701000000.0, True, 10**18, -(10**18)])
-def test_a_time_that_is_none_is_refused(value: Any) -> None:
-    with pytest.raises(BadRecord, match=r"^x: "):
-        moment({"x": value}, "x")
-
-
-@pytest.mark.parametrize("value", [None, 0])
-def test_a_time_may_be_missing(value: Any) -> None:
-    assert moment({"x": value}, "x") is None
+from marketplaces.reading import Drift, each, identifier, parsed, short, texts, unknown
 
 
 @given(st.none() | st.integers() | st.booleans() | st.lists(st.text()) | st.just(""))
@@ -60,29 +23,11 @@ def test_a_list_of_texts_holds_only_texts() -> None:
         texts({"x": ["1", 2]}, "x")
 
 
-@pytest.mark.parametrize("value", [-1, -62_135_596_800, 253_402_300_799, 253_370_764_800])
-def test_a_time_that_some_zone_cannot_show_is_refused(value: int) -> None:
-    with pytest.raises(BadRecord, match="x: is no time in seconds"):
-        moment({"x": value}, "x")
-
-
 def test_an_id_fits_into_an_index() -> None:
     assert identifier({"x": "9" * 200}, "x") == short({"x": "9" * 200}, "x") == "9" * 200
     for read in (identifier, short):
         with pytest.raises(BadRecord, match="x: is longer than 200 characters"):
             read({"x": "9" * 201}, "x")
-
-
-@pytest.mark.parametrize("value", ["EURO", "eur", "€", "E1R", "", None, 978])
-def test_a_currency_is_three_capital_letters(value: Any) -> None:
-    with pytest.raises(BadRecord, match=r"^x: must be"):
-        currency_code({"x": value}, "x")
-
-
-def test_an_amount_that_no_column_holds_is_refused() -> None:
-    assert money({"x": "9" * 15}, "x", "IDR").amount == 999_999_999_999_999
-    with pytest.raises(BadRecord):
-        money({"x": "9" * 16}, "x", "IDR")
 
 
 @pytest.mark.parametrize(
@@ -101,3 +46,19 @@ def test_what_no_database_keeps_is_replaced_while_it_is_read(body: bytes, value:
 def test_what_cannot_be_read_is_one_kind_of_error(body: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - of json's own words
         parsed(body)
+
+
+def test_the_place_of_a_bad_record_is_told_from_the_top() -> None:
+    with pytest.raises(BadRecord, match=r"^lines\[1\]\.id: must be a non-empty text$"):
+        each({"lines": [{"id": "a"}, {"id": 5}]}, "lines", lambda raw: identifier(raw, "id"))
+
+
+def test_what_nobody_knows_is_kept_and_reported_once() -> None:
+    drift: Drift = {}
+    assert unknown({"a": 1, "c": 3, "b": 2}, {"a"}, "order", drift) == {"b": 2, "c": 3}
+    assert unknown({"b": 4}, {"a"}, "order", drift) == {"b": 4}
+    assert list(drift) == ["order.b", "order.c"]
+
+
+def test_an_amount_can_be_read_as_it_is_written() -> None:
+    assert parsed(b"[0.1, 27.20, 5]", Decimal) == [Decimal("0.1"), Decimal("27.20"), 5]

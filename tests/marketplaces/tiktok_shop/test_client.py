@@ -9,7 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from marketplaces.errors import MarketplaceError, OutcomeUnknown, Refused, TemporaryFailure
+from marketplaces.errors import (
+    CredentialsRejected,
+    MarketplaceError,
+    OutcomeUnknown,
+    Refused,
+    TemporaryFailure,
+    Unsupported,
+)
 from marketplaces.http import Effect, Http, HttpAnswer
 from marketplaces.records import Credentials
 from marketplaces.tiktok_shop.adapter import TikTokAdapter
@@ -17,6 +24,7 @@ from marketplaces.tiktok_shop.client import TikTokShopClient
 from marketplaces.tiktok_shop.signing import request_signature
 from tests.marketplaces.scripted_server import Step, answer, hang_up, scripted
 from tests.marketplaces.test_http import everything_said
+from tests.marketplaces.tiktok_shop.samples import target
 
 SECRETS = Credentials("app-key", "app-s3cret", "acc3ss-token", "c1pher")
 
@@ -177,7 +185,7 @@ def test_a_success_that_says_that_it_was_none_is_a_refusal_to_be_read_back(data:
 @pytest.mark.parametrize("data", ["null", "{}", '{"success": true, "status": "X", "cancel_status": "Y"}'])
 def test_both_forms_of_a_success_are_one(data: str) -> None:
     body = ('{"code": 0, "message": "Success", "request_id": "R", "data": ' + data + "}").encode()
-    receipt = TikTokAdapter(SECRETS, Wire(body)).approve("1", "k")
+    receipt = TikTokAdapter(SECRETS, Wire(body)).approve(target("1"), "k")
     assert (receipt.request_id, receipt.code) == ("R", "0")
     assert receipt.status in ("", "Y")
 
@@ -245,6 +253,18 @@ def test_secrets_that_the_marketplace_echoes_go_no_further(call: Callable[[TikTo
     assert "acc3ss-token" not in said
     assert "c1pher" not in said
     assert failure.value.__context__ is None
+
+
+def test_no_refresh_token_needs_no_call_to_be_refused() -> None:
+    wire = Wire()
+    with pytest.raises(CredentialsRejected, match="consent again"):
+        TikTokAdapter(SECRETS, wire).refresh_tokens("")
+    assert not wire.sent
+
+
+def test_nothing_is_announced_since_requests_are_listed() -> None:
+    with pytest.raises(Unsupported):
+        TikTokAdapter(SECRETS, Wire()).announcements()
 
 
 @pytest.mark.parametrize("secret", ["auth-c0de", "refr3sh-token"])

@@ -12,7 +12,7 @@ from marketplaces.errors import BadRecord
 from marketplaces.records import Money, OrderRecord
 from marketplaces.tiktok_shop import mapper
 from marketplaces.tiktok_shop.known import LINE_FIELDS, ORDER_FIELDS, ORDER_STATUSES
-from tests.marketplaces.samples import line, order, without
+from tests.marketplaces.tiktok_shop.samples import line, order, without
 
 OPTIONAL = sorted(set(order()) - {"id", "status", "create_time", "update_time", "payment"})
 OPTIONAL_OF_LINE = sorted(set(line()) - {"id"})
@@ -41,6 +41,19 @@ def test_an_order_keeps_what_the_marketplace_said() -> None:
     assert [one.quantity for one in record.lines] == [1, 1]
     assert record.lines[0].price == Money(Decimal("12.00"), "MYR")
     assert record.extra == {}
+
+
+@pytest.mark.parametrize(
+    ("status", "cancelled", "shipped"), [("AWAITING_SHIPMENT", 0, 0), ("CANCELLED", 1, 0), ("IN_TRANSIT", 0, 1)]
+)
+def test_a_line_is_one_unit_that_is_cancelled_or_shipped_as_a_whole(status: str, cancelled: int, shipped: int) -> None:
+    (one,) = mapped(order(line_items=[line(display_status=status)])).lines
+    assert (one.quantity, one.cancelled_quantity, one.shipped_quantity) == (1, cancelled, shipped)
+    assert (one.is_cancelled, one.is_shipped) == (bool(cancelled), bool(shipped))
+
+
+def test_an_order_says_itself_when_it_changed() -> None:
+    assert mapped(order()).fingerprint == ""
 
 
 def test_an_empty_page_may_leave_everything_out() -> None:

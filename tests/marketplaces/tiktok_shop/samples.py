@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from marketplaces.records import CancellationTarget
+
 
 def line(number: int = 0, **changes: Any) -> dict[str, Any]:
     return {
@@ -99,3 +101,8 @@ def cancellation(**changes: Any) -> dict[str, Any]:
 
 def without(raw: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in raw.items() if name not in names}
+
+
+def target(cancellation_id: str) -> CancellationTarget:
+    """The request with this id; which order it is for does not matter to TikTok Shop."""
+    return CancellationTarget(cancellation_id, order_id="577087614418520388")

@@ -22,6 +22,7 @@ TOKENS = {
 
 def test_lifetimes_of_tokens_are_moments_even_in_the_next_century() -> None:
     found = details.tokens(TOKENS)
+    assert found.refresh_token_expires_at
     assert (found.access_token_expires_at.year, found.refresh_token_expires_at.year) == (2023, 2123)
     assert (found.seller_region, list(found.scopes)) == ("MY", ["seller.order.info"])
     assert "ROW_" not in repr(found)

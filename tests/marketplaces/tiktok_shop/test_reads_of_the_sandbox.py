@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from marketplaces.http import Http
 from marketplaces.records import CancellationRecord, CancellationState, Credentials, OrderRecord, Page
 from marketplaces.tiktok_shop.adapter import TikTokAdapter
 from marketplaces.tiktok_shop.client import TikTokShopClient
+from tests.marketplaces.tiktok_shop.samples import target
 from tests.sandbox_process import SandboxProcess, wait_for
 
 Adapters = Callable[[str], TikTokAdapter]
@@ -118,7 +120,7 @@ def test_what_is_no_id_is_refused_before_it_is_sent(sandbox: SandboxProcess, ada
     with pytest.raises(Refused):
         adapter("US").orders_by_id([bad])
     with pytest.raises(Refused):
-        adapter("US").approve(bad, "key")
+        adapter("US").approve(target(bad), "key")
     assert not sandbox.get("calls")["calls"]
 
 
@@ -230,7 +232,7 @@ def test_the_pushes_of_a_shop_can_be_set_and_taken_back(credentials: Callable[[s
     ],
 )
 def test_credentials_that_are_wrong_are_told_apart(
-    credentials: Callable[[str], Credentials], http: Http, changes: dict[str, str], code: str, expired: bool
+    credentials: Callable[[str], Credentials], http: Http, changes: dict[str, Any], code: str, expired: bool
 ) -> None:
     speaker = TikTokAdapter(replace(credentials("US"), **changes), http)
     with pytest.raises(CredentialsRejected) as rejected:

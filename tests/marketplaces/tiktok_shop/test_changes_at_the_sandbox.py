@@ -12,7 +12,8 @@ from marketplaces.http import Http
 from marketplaces.records import CancellationState, Credentials, OrderRecord, Receipt, Shipment
 from marketplaces.tiktok_shop.adapter import TikTokAdapter
 from marketplaces.tiktok_shop.client import TikTokShopClient
-from tests.marketplaces.test_reads_of_the_sandbox import Adapters, all_orders, an_order
+from tests.marketplaces.tiktok_shop.samples import target
+from tests.marketplaces.tiktok_shop.test_reads_of_the_sandbox import Adapters, all_orders, an_order
 from tests.sandbox_process import SandboxProcess, wait_for
 
 PACKED = "seller_reject_apply_product_has_been_packed"
@@ -49,8 +50,8 @@ def sent(adapter: TikTokAdapter, order: OrderRecord, tracking: str = "JX12345") 
 
 def test_approving_approves_once_per_key(sandbox: SandboxProcess, adapter: Adapters) -> None:
     asked = sandbox.ask_to_cancel(region="DE")
-    receipt = adapter("DE").approve(asked["cancel_id"], "key-1")
-    again = adapter("DE").approve(asked["cancel_id"], "key-1")
+    receipt = adapter("DE").approve(target(asked["cancel_id"]), "key-1")
+    again = adapter("DE").approve(target(asked["cancel_id"]), "key-1")
     assert receipt.request_id
     assert (receipt.code, receipt.status, again.code) == ("0", "", "0")
     (record,) = adapter("DE").cancellations_by_id([asked["cancel_id"]]).records
@@ -61,7 +62,7 @@ def test_approving_approves_once_per_key(sandbox: SandboxProcess, adapter: Adapt
 
 def test_approving_sends_no_body(sandbox: SandboxProcess, adapter: Adapters) -> None:
     asked = sandbox.ask_to_cancel(region="DE")
-    adapter("DE").approve(asked["cancel_id"], "key-1")
+    adapter("DE").approve(target(asked["cancel_id"]), "key-1")
     assert sandbox.recording
     path = f"/return_refund/202309/cancellations/{asked['cancel_id']}/approve"
     line = next(one for one in sandbox.recording.read_text("utf-8").splitlines() if path in one)
@@ -74,7 +75,7 @@ def test_rejecting_carries_reason_comment_and_images(sandbox: SandboxProcess, ad
     image = adapter("TH").upload_image(png(), "Beweis für ไทย.png", "image/png")
     assert (image.width, image.height, image.mime_type) == (200, 200, "image/png")
     comment = "แพ็กแล้ว – “ship” \u0007 日本 🚚"
-    adapter("TH").reject(asked["cancel_id"], "key-2", PACKED, comment, [image])
+    adapter("TH").reject(target(asked["cancel_id"]), "key-2", PACKED, comment, [image])
     kept = sandbox.get(f"cancellations/{asked['cancel_id']}")["rejection"]
     assert (kept["reject_reason"], kept["comment"]) == (PACKED, comment)
     assert [one["image_id"] for one in kept["images"]] == [image.image_id]
@@ -84,14 +85,14 @@ def test_rejecting_carries_reason_comment_and_images(sandbox: SandboxProcess, ad
 
 def test_rejecting_needs_neither_comment_nor_images(sandbox: SandboxProcess, adapter: Adapters) -> None:
     asked = sandbox.ask_to_cancel(region="TH")
-    adapter("TH").reject(asked["cancel_id"], "key-3", PACKED, "", [])
+    adapter("TH").reject(target(asked["cancel_id"]), "key-3", PACKED, "", [])
     assert len(sandbox.effects(effect="cancellation.rejected", cancel_id=asked["cancel_id"])) == 1
 
 
 def test_the_older_form_of_the_answer_is_understood(sandbox: SandboxProcess, adapter: Adapters) -> None:
     sandbox.post("switches", legacy_answers=True)
     asked = sandbox.ask_to_cancel(region="DE")
-    receipt = adapter("DE").approve(asked["cancel_id"], "key-4")
+    receipt = adapter("DE").approve(target(asked["cancel_id"]), "key-4")
     assert receipt.status == "CANCELLATION_REQUEST_SUCCESS"
 
 
@@ -99,7 +100,7 @@ def test_who_comes_late_is_told_that_it_was_decided(sandbox: SandboxProcess, ada
     asked = sandbox.ask_to_cancel(region="DE")
     sandbox.post("buyer", action="withdraw", cancel_id=asked["cancel_id"])
     with pytest.raises(Refused) as late:
-        adapter("DE").approve(asked["cancel_id"], "key-5")
+        adapter("DE").approve(target(asked["cancel_id"]), "key-5")
     assert (late.value.code, late.value.already_processed) == ("25020009", True)
     assert late.value.request_id
 
@@ -107,7 +108,7 @@ def test_who_comes_late_is_told_that_it_was_decided(sandbox: SandboxProcess, ada
 def test_a_reason_that_does_not_fit_is_a_plain_no(sandbox: SandboxProcess, adapter: Adapters) -> None:
     asked = sandbox.ask_to_cancel(region="DE")
     with pytest.raises(Refused) as refusal:
-        adapter("DE").reject(asked["cancel_id"], "key-6", "no_such_reason", "", [])
+        adapter("DE").reject(target(asked["cancel_id"]), "key-6", "no_such_reason", "", [])
     assert not refusal.value.already_processed
 
 
@@ -273,11 +274,11 @@ def change(request: pytest.FixtureRequest, sandbox: SandboxProcess, adapter: Ada
         speaker, asked = adapter("DE"), sandbox.ask_to_cancel(region="DE")["cancel_id"]
         reason = speaker.reject_reasons(asked, "en-US")[0].name
         if kind == "approve":
-            return Change("approve-cancellation", "cancellation.approved", lambda: speaker.approve(asked, "k"))
+            return Change("approve-cancellation", "cancellation.approved", lambda: speaker.approve(target(asked), "k"))
         return Change(
             "reject-cancellation",
             "cancellation.rejected",
-            lambda: speaker.reject(asked, "k", reason, "Packed.", []),
+            lambda: speaker.reject(target(asked), "k", reason, "Packed.", []),
         )
     if kind == "mark shipped":
         speaker = adapter("US")

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from marketplaces.records import CancellationRecord, CancellationState, Money
 from marketplaces.tiktok_shop import mapper
 from marketplaces.tiktok_shop.known import CANCELLATION_FIELDS, CANCELLATION_KINDS, CANCELLATION_STATES
-from tests.marketplaces.samples import cancellation, refund, without
-from tests.marketplaces.test_mapping_orders import json_values
+from tests.marketplaces.tiktok_shop.samples import cancellation, refund, without
+from tests.marketplaces.tiktok_shop.test_mapping_orders import json_values
 
 
 def mapped(raw: dict[str, Any]) -> CancellationRecord:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from marketplaces.tiktok_shop.signing import is_webhook_signature, request_signature, webhook_signature
 
-VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "tiktok_shop_signatures.json").read_text("utf-8"))
+VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "tiktok_shop_signatures.json").read_text("utf-8"))
 REQUESTS = {vector["name"]: vector for vector in VECTORS["vectors"]}
 PUSHES = {vector["name"]: vector for vector in VECTORS["webhook_vectors"]}
 
