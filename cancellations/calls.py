@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from cancellations.models import Decision, Verdict
+from cancellations.models import CancellationRequest, Decision, Verdict
 from marketplaces.base import Adapter
 from marketplaces.errors import Unsupported
-from marketplaces.records import PickupSlot, Receipt, Shipment, UploadedImage
+from marketplaces.records import CancellationTarget, PickupSlot, Receipt, Shipment, UploadedImage
 
 
 def make_the_call(decision: Decision, adapter: Adapter, images: list[UploadedImage]) -> Receipt:
@@ -13,9 +13,9 @@ def make_the_call(decision: Decision, adapter: Adapter, images: list[UploadedIma
     cancellation, order = decision.cancellation, decision.order
     match decision.verdict:
         case Verdict.APPROVE if cancellation:
-            return adapter.approve(cancellation.marketplace_id, key)
+            return adapter.approve(target_of(cancellation), key)
         case Verdict.REJECT if cancellation:
-            return adapter.reject(cancellation.marketplace_id, key, decision.reason, decision.comment, images)
+            return adapter.reject(target_of(cancellation), key, decision.reason, decision.comment, images)
         case Verdict.SHIP_TO_REJECT if order:
             return adapter.ship(shipment_of(decision))
         case Verdict.CANCEL_ITEMS if order:
@@ -23,15 +23,27 @@ def make_the_call(decision: Decision, adapter: Adapter, images: list[UploadedIma
     raise Unsupported(f"Nothing is known about sending “{decision.verdict}”.")
 
 
+def target_of(cancellation: CancellationRequest) -> CancellationTarget:
+    return CancellationTarget(
+        cancellation_id=cancellation.marketplace_id,
+        order_id=cancellation.order_marketplace_id,
+        line_item_id=cancellation.line_item.marketplace_id if cancellation.line_item else "",
+    )
+
+
 def items_of(decision: Decision) -> dict[str, int]:
-    """{line item id: quantity}; empty for a whole order, which is another call than all of its lines."""
+    """{line item id: how many of it are cancelled afterwards}.
+
+    Empty for an order all of whose units are chosen, which is another call than each of its lines.
+    """
     order = decision.order
     assert order
-    chosen = {line.line_item_id: line.quantity for line in decision.lines.all()}
-    open_lines = [line for line in order.lines.all() if not line.is_cancelled or line.pk in chosen]
-    if all(chosen.get(line.pk) == line.quantity for line in open_lines) and len(open_lines) == order.lines.count():
+    afterwards = {line.line_item_id: line.cancelled_afterwards for line in decision.lines.all()}
+    lines = list(order.lines.all())
+    nothing_before = not any(line.cancelled_before for line in decision.lines.all())
+    if nothing_before and all(afterwards.get(line.pk) == line.quantity for line in lines):
         return {}
-    return {line.marketplace_id: chosen[line.pk] for line in open_lines if line.pk in chosen}
+    return {line.marketplace_id: afterwards[line.pk] for line in lines if line.pk in afterwards}
 
 
 def shipment_of(decision: Decision) -> Shipment:

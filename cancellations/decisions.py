@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -27,6 +27,7 @@ from cancellations.models import (
 from marketplaces.base import Capabilities, Notice
 from orders.models import LineItem, Order
 from shops.models import Role, Shop
+from shops.roles import must_be_agent, must_have_role
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -102,6 +103,8 @@ def decide(
     must_be_agent(user, cancellation.shop)
     with transaction.atomic():
         locked = CancellationRequest.objects.select_for_update(of=("self",)).get(pk=cancellation.pk)
+        if locked.order_id:  # whose items somebody may be cancelling at this moment
+            Order.objects.select_for_update(of=("self",)).get(pk=locked.order_id)
         check(locked, verdict, details)
         decision = new_decision(locked.shop, user, verdict, details, cancellation=locked, order=locked.order)
         record(decision, "decision.recorded")
@@ -113,14 +116,15 @@ def check(cancellation: CancellationRequest, verdict: Verdict, details: Details)
     market = must_be_offered(cancellation, verdict)
     problems: dict[str, str] = {}
     if verdict == Verdict.REJECT:
+        problems.update(not_taken(market, details))
         if market.takes_reject_reason and not details.reason:
             problems["reason"] = _("Choose a reason: the marketplace shows it to the buyer.")
-        if len(details.comment) > market.comment_max_length:
+        if market.takes_comment and len(details.comment) > market.comment_max_length:
             problems["comment"] = _("At most %(limit)d characters; this has %(length)d.") % {
                 "limit": market.comment_max_length,
                 "length": len(details.comment),
             }
-        if len(details.pictures) > market.max_images:
+        if market.takes_images and len(details.pictures) > market.max_images:
             problems["images"] = _("At most %(limit)d images.") % {"limit": market.max_images}
     if verdict == Verdict.SHIP_TO_REJECT:
         problems.update(shipping_problems(cancellation.order, details.shipping))
@@ -128,13 +132,25 @@ def check(cancellation: CancellationRequest, verdict: Verdict, details: Details)
         raise ValidationError(problems)
 
 
+def not_taken(market: Capabilities, details: Details) -> dict[str, str]:
+    """What would be ignored over there is refused here."""
+    named = {"marketplace": market.marketplace_name}
+    problems = {}
+    if details.reason and not market.takes_reject_reason:
+        problems["reason"] = _("%(marketplace)s takes no reason with a rejection.") % named
+    if details.comment and not market.takes_comment:
+        problems["comment"] = _("%(marketplace)s takes no comment with a rejection.") % named
+    if details.pictures and not market.takes_images:
+        problems["images"] = _("%(marketplace)s takes no images with a rejection.") % named
+    return problems
+
+
 def must_be_offered(cancellation: CancellationRequest, verdict: Verdict) -> Capabilities:
     """The market that offers this verdict now. Raises AlreadyDecided or NotAllowed; cheap enough to be asked early."""
     if live := cancellation.live_decision:
         raise AlreadyDecided(live)
-    now = timezone.now()
-    market = rules.capabilities(cancellation.shop, now)
-    offer = rules.offer(cancellation, verdict, market, now)
+    market = rules.capabilities(cancellation.shop, timezone.now())
+    offer = rules.offer(cancellation, verdict, market, rules.not_now(cancellation))
     if not offer.allowed:
         raise NotAllowed(offer.why_not, offer.notice)
     return market
@@ -177,7 +193,10 @@ def cancel_items(order: Order, items: Mapping[int, int], user: "User", reason: s
         details = Details(reason=reason, reason_text=text)
         decision = new_decision(locked.shop, user, Verdict.CANCEL_ITEMS, details, order=locked)
         DecisionLine.objects.bulk_create(
-            DecisionLine(decision=decision, line_item=line, quantity=items[line.pk]) for line in lines
+            DecisionLine(
+                decision=decision, line_item=line, quantity=items[line.pk], cancelled_before=line.cancelled_in_all
+            )
+            for line in lines
         )
         record(decision, "decision.recorded")
     return decision
@@ -201,31 +220,42 @@ def check_items(order: Order, items: Mapping[int, int], reason: str) -> list[Lin
     if len(chosen) != len(items):
         raise ValidationError({"items": _("One of these items is not part of this order.")})
     for line in chosen:
-        if line.is_cancelled or line.is_shipped:
+        if not line.open_quantity:
             raise ValidationError(
                 {
                     "items": _("“%(item)s” is %(status)s and cannot be cancelled.")
                     % {"item": line, "status": line.status}
                 }
             )
-        if not 1 <= items[line.pk] <= line.quantity:
+        if not 1 <= items[line.pk] <= line.open_quantity:
             raise ValidationError(
                 {
                     "items": _("Between 1 and %(most)d of “%(item)s” can be cancelled.")
-                    % {"most": line.quantity, "item": line}
+                    % {"most": line.open_quantity, "item": line}
                 }
             )
     now = timezone.now()
     partial = not covers_order(lines.values(), items)
     if partial and not rules.capabilities(order.shop, now).can_cancel_lines:
         raise ValidationError({"items": _("In this market an order can only be cancelled as a whole.")})
-    if reason not in {known.name for known in rules.cancel_reasons(order, now, partial=partial)}:
-        raise ValidationError({"reason": _("This reason does not fit the order's state or a part of an order.")})
+    check_cancel_reason(order, reason, partial=partial)
     return chosen
 
 
+def check_cancel_reason(order: Order, reason: str, *, partial: bool) -> None:
+    """Raises ValidationError for a reason that the marketplace does not take for this."""
+    now = timezone.now()
+    market = rules.capabilities(order.shop, now)
+    if not market.takes_cancel_reason:
+        if reason:
+            why = _("%(marketplace)s takes no reason for cancelling items.") % {"marketplace": market.marketplace_name}
+            raise ValidationError({"reason": why})
+    elif reason not in {known.name for known in rules.cancel_reasons(order, now, partial=partial)}:
+        raise ValidationError({"reason": _("This reason does not fit the order's state or a part of an order.")})
+
+
 def covers_order(lines: Iterable[LineItem], items: Mapping[int, int]) -> bool:
-    return all(items.get(line.pk) == line.quantity for line in lines if not line.is_cancelled)
+    return all(items.get(line.pk) == line.open_quantity for line in lines if not line.is_cancelled)
 
 
 def withdraw(decision: Decision, user: "User") -> None:
@@ -279,15 +309,6 @@ def set_aside(decision: Decision, user: "User", note: str) -> None:
         if not ended:
             raise NotAllowed(_("Only a decision that needs somebody can be set aside."))
         tell(decision, "decision.set_aside", user, {"note": note.strip()})
-
-
-def must_be_agent(user: "User", shop: Shop) -> None:
-    must_have_role(user, shop, Role.AGENT)
-
-
-def must_have_role(user: "User", shop: Shop, role: Role) -> None:
-    if not Shop.objects.where_role(user, role).filter(pk=shop.pk).exists():
-        raise PermissionDenied(_("Your role in this shop does not allow this."))
 
 
 def new_decision(

@@ -19,8 +19,8 @@ from django.db.models import Case, F, Max, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from cancellations import calls, outcome, sync
-from cancellations.models import Attempt, Decision, Event, Verdict
+from cancellations import calls, following, outcome, sync
+from cancellations.models import Attempt, CancellationRequest, Decision, Event, Verdict
 from cancellations.outcome import Shows
 from marketplaces.base import Adapter
 from marketplaces.errors import (
@@ -104,7 +104,9 @@ def claim(decision_id: int) -> Decision | None:
     )
     if not taken:
         return None
-    decision = Decision.objects.select_related("shop__connection", "cancellation", "order").get(pk=decision_id)
+    decision = Decision.objects.select_related(
+        "shop__connection", "cancellation__line_item", "cancellation__order", "order"
+    ).get(pk=decision_id)
     return decision if decision.claim == mine else None
 
 
@@ -193,7 +195,7 @@ def ask(decision: Decision) -> None:
         send(decision)
     elif shows == Shows.SOMETHING_ELSE:
         finish(decision, State.REFUSED, note=outcome.settled_otherwise(decision))
-    else:
+    else:  # also where this marketplace is silent: a second call might answer another request than the first
         stall(decision, Stalled.OUTCOME_UNKNOWN, note=outcome.cannot_tell(decision))
 
 
@@ -206,6 +208,8 @@ def read_back(decision: Decision) -> None:
         return
     if shows == Shows.DONE:
         finish(decision, State.CONFIRMED)
+    elif shows == Shows.SILENT:
+        finish(decision, State.CONFIRMED, note=outcome.taken_at_its_word(decision))
     elif shows == Shows.SOMETHING_ELSE or waited_long_enough(decision):
         stall(decision, Stalled.DISAGREEMENT, note=outcome.disagreement(decision))
     else:
@@ -217,18 +221,24 @@ def look(decision: Decision, purpose: Attempt.Purpose) -> Shows:
     attempt = begin(decision, purpose)
     came: list[bool] = []
     with completing(attempt):
-        if decision.order and decision.verdict in (Verdict.SHIP_TO_REJECT, Verdict.CANCEL_ITEMS):
+        if decision.order and is_shown_by_the_order(decision):
             order_id = decision.order.marketplace_id
             records = orders_sync.read_again(decision.shop, [order_id])
             came.append(any(record.marketplace_id == order_id for record in records))
             decision.order.refresh_from_db()
-        if decision.cancellation:
+        if decision.cancellation and not decision.cancellation.is_recorded:
             cancel_id = decision.cancellation.marketplace_id
             told = sync.read_again(decision.shop, [cancel_id])
             came.append(any(record.marketplace_id == cancel_id for record in told))
             decision.cancellation.refresh_from_db()
     # Where nothing came, our rows are as they were before the call and prove nothing.
     return outcome.shown(decision) if all(came) else Shows.CANNOT_TELL
+
+
+def is_shown_by_the_order(decision: Decision) -> bool:
+    if decision.cancellation and decision.cancellation.is_recorded:
+        return True
+    return decision.verdict in (Verdict.SHIP_TO_REJECT, Verdict.CANCEL_ITEMS)
 
 
 def look_after_refusal(decision: Decision, error: Refused) -> None:
@@ -238,11 +248,14 @@ def look_after_refusal(decision: Decision, error: Refused) -> None:
     except MarketplaceError:
         shows = Shows.CANNOT_TELL
     tried_before = may_have_happened(decision)
+    if shows == Shows.SILENT and not tried_before:
+        finish(decision, State.REFUSED, error, note=outcome.nothing_open_there(decision))
+        return
     # "Already done" about something that does not show yet may well be our own earlier try.
     contradicted = error.already_processed and shows == Shows.NOT_DONE
     if shows == Shows.DONE and tried_before:
         finish(decision, State.CONFIRMED, error, note=outcome.found_done(decision))
-    elif tried_before and (shows == Shows.CANNOT_TELL or contradicted):
+    elif tried_before and (shows in (Shows.CANNOT_TELL, Shows.SILENT) or contradicted):
         stall(decision, Stalled.OUTCOME_UNKNOWN, error, note=outcome.cannot_tell(decision))
     elif shows == Shows.CANNOT_TELL and error.already_processed:
         stall(decision, Stalled.OUTCOME_UNKNOWN, error, note=outcome.refused_and_cannot_tell(decision))
@@ -321,6 +334,20 @@ def finish(decision: Decision, state: State, error: MarketplaceError | None = No
             **said, **({"note": note} if note else {}),
         )  # fmt: skip
         tell(decision, f"decision.{state}")
+        if decision.cancellation and decision.cancellation.is_recorded:
+            settle_recorded(decision)
+
+
+def settle_recorded(decision: Decision) -> None:
+    """Nobody but us can say what became of a request that the marketplace does not show."""
+    cancellation = decision.cancellation
+    assert cancellation
+    if decision.state != State.CONFIRMED:
+        following.settle_if_shown(cancellation)
+    elif decision.verdict == Verdict.REJECT:
+        following.settle(cancellation, CancellationRequest.State.CLOSED)
+    else:
+        following.settle(cancellation, CancellationRequest.State.APPROVED)
 
 
 def stall(decision: Decision, why: Stalled, error: MarketplaceError | None = None, **changes: Any) -> None:

@@ -4,7 +4,7 @@ from enum import Enum, auto
 
 from django.utils.translation import gettext as _
 
-from cancellations.models import CancellationRequest, Decision, Verdict
+from cancellations.models import CancellationRequest, Decision, DecisionLine, Verdict
 
 State = CancellationRequest.State
 
@@ -14,10 +14,13 @@ class Shows(Enum):
     NOT_DONE = auto()  # everything is as it was before
     SOMETHING_ELSE = auto()  # settled, but not as staff wanted
     CANNOT_TELL = auto()
+    SILENT = auto()  # this marketplace never shows it, and shows nothing against it
 
 
 def shown(decision: Decision) -> Shows:
     """Judge by the rows as they were just read again."""
+    if decision.cancellation and decision.cancellation.is_recorded:
+        return by_lines(decision)
     match decision.verdict:
         case Verdict.APPROVE:
             return by_state(decision, done={State.APPROVED, State.COMPLETED}, otherwise={State.CLOSED})
@@ -38,6 +41,26 @@ def by_state(decision: Decision, done: set[State], otherwise: set[State]) -> Sho
     if state in otherwise:
         return Shows.SOMETHING_ELSE
     return Shows.NOT_DONE if state == State.WAITING else Shows.CANNOT_TELL
+
+
+def by_lines(decision: Decision) -> Shows:
+    """Where the marketplace shows no requests, cancelled lines are all there is to see: a rejection leaves no trace."""
+    cancellation = decision.cancellation
+    assert cancellation
+    lines = cancellation.lines_in_question()
+    if not lines:
+        return Shows.CANNOT_TELL
+    if decision.verdict == Verdict.REJECT:
+        return Shows.SOMETHING_ELSE if lines_are_cancelled(cancellation) else Shows.SILENT
+    if lines_are_cancelled(cancellation):
+        return Shows.DONE
+    return Shows.NOT_DONE if any(line.open_quantity for line in lines) else Shows.SOMETHING_ELSE
+
+
+def lines_are_cancelled(cancellation: CancellationRequest) -> bool:
+    """Whether all that could be cancelled is: what has left cannot be."""
+    lines = cancellation.lines_in_question()
+    return any(line.is_cancelled for line in lines) and not any(line.open_quantity for line in lines)
 
 
 def by_shipping(decision: Decision) -> Shows:
@@ -76,11 +99,16 @@ def what_left(decision: Decision) -> Left:
 
 
 def by_items(decision: Decision) -> Shows:
-    lines = [line.line_item for line in decision.lines.select_related("line_item")]
-    cancelled = [line for line in lines if line.is_cancelled]
-    if len(cancelled) == len(lines):
+    """Of each line as many are cancelled as should be, or as many as before; anything between says nothing."""
+    chosen = list(decision.lines.select_related("line_item"))
+    if all(is_cancelled_enough(line) for line in chosen):
         return Shows.DONE
-    return Shows.CANNOT_TELL if cancelled else Shows.NOT_DONE
+    untouched = all(line.line_item.cancelled_in_all == line.cancelled_before for line in chosen)
+    return Shows.NOT_DONE if untouched else Shows.CANNOT_TELL
+
+
+def is_cancelled_enough(line: DecisionLine) -> bool:
+    return line.line_item.cancelled_in_all >= line.cancelled_afterwards
 
 
 def found_done(decision: Decision) -> str:
@@ -115,6 +143,20 @@ def disagreement(decision: Decision) -> str:
     return _("The marketplace accepted it, but shows: %(state)s.") % {"state": what_is_there(decision)}
 
 
+def taken_at_its_word(decision: Decision) -> str:
+    return _(
+        "The marketplace answered yes. It shows no rejections, so there is nothing to read back; it shows nothing "
+        "against it either."
+    )
+
+
+def nothing_open_there(decision: Decision) -> str:
+    return _(
+        "Refused: there, nothing of this request is open. It was settled or withdrawn before our call arrived, or "
+        "never made; the marketplace does not say which. If it needs no answer any more, close it."
+    )
+
+
 def after_refusal(decision: Decision, shows: Shows) -> str:
     if shows == Shows.DONE:
         return _("It was settled this way before our call arrived: %(state)s.") % {"state": what_is_there(decision)}
@@ -126,12 +168,15 @@ def after_refusal(decision: Decision, shows: Shows) -> str:
 def what_is_there(decision: Decision) -> str:
     """The states as the marketplace words them, so that staff find them again in its own screens."""
     parts = []
-    if decision.cancellation:
+    if decision.cancellation and decision.cancellation.is_recorded:
+        words = sorted({line.status for line in decision.cancellation.lines_in_question()})
+        parts.append(_("lines: %(words)s") % {"words": ", ".join(words)})
+    elif decision.cancellation:
         parts.append(_("request %(status)s") % {"status": decision.cancellation.status})
     if decision.order and decision.verdict in (Verdict.SHIP_TO_REJECT, Verdict.CANCEL_ITEMS):
         parts.append(_("order %(status)s") % {"status": decision.order.status})
     if decision.verdict == Verdict.CANCEL_ITEMS:
-        lines = [line.line_item for line in decision.lines.select_related("line_item")]
-        cancelled = sum(line.is_cancelled for line in lines)
+        lines = list(decision.lines.select_related("line_item"))
+        cancelled = sum(is_cancelled_enough(line) for line in lines)
         parts.append(_("%(some)d of %(all)d items cancelled") % {"some": cancelled, "all": len(lines)})
     return ", ".join(parts)

@@ -28,21 +28,18 @@ class Offer:
 
 def offers(cancellation: CancellationRequest, now: datetime) -> dict[Verdict, Offer]:
     """Every verdict a request can get, in the order in which screens show them."""
-    market = capabilities(cancellation.shop, now)
+    market, why_not = capabilities(cancellation.shop, now), not_now(cancellation)
     verdicts = [Verdict.APPROVE, Verdict.SHIP_TO_REJECT, Verdict.REJECT]
-    return {verdict: offer(cancellation, verdict, market, now) for verdict in verdicts}
+    return {verdict: offer(cancellation, verdict, market, why_not) for verdict in verdicts}
 
 
-def offer(cancellation: CancellationRequest, verdict: Verdict, market: Capabilities, now: datetime) -> Offer:
-    why_not = not_now(cancellation)
+def offer(cancellation: CancellationRequest, verdict: Verdict, market: Capabilities, why_not: str) -> Offer:
+    """One verdict; `why_not` is what `not_now` says."""
     if verdict == Verdict.APPROVE:
-        return Offer(verdict, why_not, _("The order is cancelled and the buyer gets the refund."))
+        return Offer(verdict, why_not, approving(cancellation), market.approve_notice)
     if verdict == Verdict.REJECT:
         return Offer(
-            verdict,
-            reject_is_over(cancellation.shop, market) or why_not,
-            _("The request is closed and the order goes on. The buyer sees the reason and the comment."),
-            market.reject_notice,
+            verdict, reject_is_over(cancellation.shop, market) or why_not, rejecting(market), market.reject_notice
         )
     return Offer(
         verdict,
@@ -53,13 +50,40 @@ def offer(cancellation: CancellationRequest, verdict: Verdict, market: Capabilit
     )
 
 
+def approving(cancellation: CancellationRequest) -> str:
+    """What approving does, in one sentence. Where the marketplace shows no requests, it tells of no refunds either."""
+    if not cancellation.is_recorded:
+        return _("The order is cancelled and the buyer gets the refund.")
+    return _("The line is cancelled.") if cancellation.line_item_id else _("The order is cancelled.")
+
+
+def rejecting(market: Capabilities) -> str:
+    if market.takes_reject_reason and market.takes_comment:
+        return _("The request is closed and the order goes on. The buyer sees the reason and the comment.")
+    if market.takes_reject_reason:
+        return _("The request is closed and the order goes on. The buyer sees the reason.")
+    return _("The request is closed and the order goes on. %(marketplace)s takes no reason with it.") % {
+        "marketplace": market.marketplace_name
+    }
+
+
 def not_now(cancellation: CancellationRequest) -> str:
     """Why nothing at all can be decided about this request."""
     if not cancellation.needs_answer:
         return _("This request is settled: %(state)s.") % {"state": cancellation.get_state_display()}
     if live := cancellation.live_decision:
         return already_decided(live)
+    if live := live_item_cancellation(cancellation):
+        return already_decided(live)
     return link_is_down(cancellation.shop)
+
+
+def live_item_cancellation(cancellation: CancellationRequest) -> Decision | None:
+    """Items of this very order are being cancelled: what is left of it to decide is known when that has ended."""
+    if cancellation.order_id is None:
+        return None
+    live = Decision.objects.live().filter(order=cancellation.order_id, verdict=Verdict.CANCEL_ITEMS)
+    return live.select_related("made_by").first()
 
 
 def already_decided(decision: Decision) -> str:
@@ -97,9 +121,7 @@ def reject_is_over(shop: Shop, market: Capabilities) -> str:
 
 def cannot_ship(order: Order | None, market: Capabilities) -> str:
     if not market.shipping_rejects:
-        return _(
-            "Only in the US does shipping reject a request. Here the marketplace refuses to ship while a request waits."
-        )
+        return market.shipping_notice.text if market.shipping_notice else _("Shipping does not reject a request here.")
     if order is None:
         return _("The order has not been read yet.")
     if order.status not in market.shippable_order_statuses:
@@ -111,10 +133,14 @@ def cannot_ship(order: Order | None, market: Capabilities) -> str:
 
 def items_offer(order: Order, now: datetime) -> Offer:
     """Whether staff may cancel lines of this order, or all of it, on their own initiative."""
+    market = capabilities(order.shop, now)
     return Offer(
         Verdict.CANCEL_ITEMS,
-        cannot_cancel_items(order, capabilities(order.shop, now)),
-        _("The chosen items are cancelled and the buyer is refunded for them."),
+        cannot_cancel_items(order, market),
+        _("The chosen items are cancelled and the buyer is refunded for them.")
+        if market.previews_refunds
+        else _("The chosen items are cancelled."),
+        market.items_notice,
     )
 
 

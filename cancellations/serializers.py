@@ -16,7 +16,6 @@ from cancellations.decisions import (
     Shipping,
     cancel_items,
     decide,
-    must_be_agent,
     must_be_offered,
     must_offer_items,
 )
@@ -35,6 +34,7 @@ from marketplaces.base import Capabilities
 from marketplaces.errors import MarketplaceError
 from orders.models import Order
 from shops import markets
+from shops.roles import must_be_agent
 
 logger = structlog.get_logger(__name__)
 VERDICTS = (

@@ -1,4 +1,4 @@
-"""Cancellation requests come in. The only writer of requests and their lines."""
+"""Cancellation requests come in. The only writer of requests that a marketplace shows, and of their lines."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Subquery
 from django.utils import timezone
 
+from cancellations import following
 from cancellations.models import CancellationLine, CancellationRequest, Event
 from marketplaces.base import Adapter
 from marketplaces.errors import MarketplaceError, Refused
@@ -18,6 +19,7 @@ from orders import sync as orders_sync
 from orders.models import Order
 from orders.sync import Read, row, same
 from shops import pulling
+from shops.markets import capabilities
 from shops.models import Shop, SyncKind, SyncRun
 from shops.tokens import call_for
 from shops.upsert import upsert
@@ -53,9 +55,14 @@ def pull(shop: Shop, *, full: bool = False) -> list[SyncRun]:
 
     A failure of one does not keep the other from being read.
     """
-    runs = [orders_sync.pull(shop, full=full), pulling.pull(shop, KIND, full=full)]
-    link_orders(shop)
-    find_what_the_search_missed(shop)
+    runs = [orders_sync.pull(shop, full=full)]
+    market = capabilities(shop, timezone.now())
+    if market.shows_requests:
+        runs.append(pulling.pull(shop, KIND, full=full))
+        link_orders(shop)
+        find_what_the_search_missed(shop)
+    else:
+        following.follow(shop, market)
     if full and None in runs:
         # Another run was in the way. It reads changes alone, so everything is still to be read.
         Shop.objects.filter(pk=shop.pk).update(wants_full_pull=True)

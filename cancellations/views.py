@@ -26,6 +26,7 @@ from marketplaces.errors import MarketplaceError
 from orders.models import Order
 from shops.models import Role, Shop
 from shops.paging import key_page
+from shops.roles import must_be_agent, must_have_role
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -138,7 +139,7 @@ def cancellation(request: "Request", pk: int) -> HttpResponse:
 def decide(request: "Request", pk: int, verdict: Verdict) -> HttpResponse:
     """The form of a verdict, and what becomes of it."""
     found = visible_cancellation(request, pk)
-    decisions.must_be_agent(request.user, found.shop)
+    must_be_agent(request.user, found.shop)
     try:
         market = decisions.must_be_offered(found, verdict)
         form = FORMS[verdict](found, market, *((request.POST, request.FILES) if request.method == "POST" else ()))
@@ -305,7 +306,7 @@ def set_aside(request: "Request", pk: int) -> HttpResponse:
             return decided(request, found)
     except NotAllowed as refusal:
         return decided(request, found, str(refusal))
-    decisions.must_have_role(request.user, found.shop, Role.MANAGER)
+    must_have_role(request.user, found.shop, Role.MANAGER)
     context = about(request, found) | {"set_aside_form": form}
     if wants_fragment(request):
         return render(request, "cancellations/_decision.html", context, status=INVALID)
@@ -333,7 +334,7 @@ def visible_order(request: "Request", pk: int) -> Order:
 @vary_on_headers("HX-Request")
 def cancel_items(request: "Request", pk: int) -> HttpResponse:
     order = visible_order(request, pk)
-    decisions.must_be_agent(request.user, order.shop)
+    must_be_agent(request.user, order.shop)
     now = timezone.now()
     offer = rules.items_offer(order, now)
     market = rules.capabilities(order.shop, now)
@@ -386,7 +387,7 @@ def refund_of(order: Order, form: CancelItemsForm) -> dict[str, Any]:
 def refund(request: "Request", pk: int) -> HttpResponse:
     """What the buyer would get back for the items and the reason in the form, as the marketplace reckons it."""
     order = visible_order(request, pk)
-    decisions.must_be_agent(request.user, order.shop)
+    must_be_agent(request.user, order.shop)
     now = timezone.now()
     form = CancelItemsForm(order, rules.capabilities(order.shop, now), now, request.POST)
     context = refund_of(order, form) if form.is_valid() else {"is_incomplete": True}

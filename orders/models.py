@@ -36,13 +36,14 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return self.filter(shop__in=Shop.objects.visible_to(user))
 
     def search(self, text: str) -> Self:
-        """Orders whose id, tracking number, product or SKU begins with or holds this text."""
+        """Orders whose id, number, tracking number, product or SKU begins with or holds this text."""
         if is_long_number(text):
             # One by one, because each has an index that it would lose inside an OR.
             return self.filter(
                 pk__in=Order.objects.filter(marketplace_id__startswith=text)
                 .values("pk")
                 .union(
+                    Order.objects.filter(number__startswith=text).exclude(number="").values("pk"),
                     Order.objects.filter(tracking_number=text).values("pk"),
                     LineItem.objects.filter(sku_id=text).values("order"),
                     LineItem.objects.filter(seller_sku__startswith=text).values("order"),
@@ -51,7 +52,9 @@ class OrderQuerySet(models.QuerySet["Order"]):
         lines = LineItem.objects.filter(
             Q(product_name__icontains=text) | Q(seller_sku__istartswith=text) | Q(sku_id=text)
         ).values("order")
-        return self.filter(Q(marketplace_id__startswith=text) | Q(tracking_number=text) | Q(pk__in=lines))
+        return self.filter(
+            Q(marketplace_id__startswith=text) | Q(number__istartswith=text) | Q(tracking_number=text) | Q(pk__in=lines)
+        )
 
     def with_lines(self) -> Self:
         return self.select_related("shop", "shop__connection").prefetch_related("lines")
@@ -61,12 +64,14 @@ class Order(models.Model):
     # Without an index of its own: others begin with it, here as elsewhere where it says so.
     shop = models.ForeignKey(Shop, on_delete=models.PROTECT, related_name="orders", db_index=False)
     marketplace_id = models.CharField(_("order id"))
+    number = models.CharField(_("order number"), blank=True, help_text=_("What people call it, where not by its id."))
     status = models.CharField(_("status"))
     currency = models.CharField(_("currency"), max_length=3)
     total = amount(_("total"))
     subtotal = amount(_("products"))
     shipping_fee = amount(_("shipping"))
-    tax = amount(_("tax"))
+    tax = amount(_("tax"), null=True)
+    fees = amount(_("fees"), null=True)
     created_at = models.DateTimeField(_("ordered"))
     updated_at = models.DateTimeField(_("changed at the marketplace"))
     paid_at = models.DateTimeField(_("paid"), null=True, blank=True)
@@ -95,6 +100,9 @@ class Order(models.Model):
     recipient_region = models.CharField(blank=True)
     recipient_address = models.TextField(_("address"), blank=True)
     extra = models.JSONField(_("fields we do not know"), default=dict, blank=True)
+    fingerprint = models.CharField(
+        blank=True, editable=False, help_text=_("Of what was read, where the marketplace tells no time of change.")
+    )
 
     objects = OrderQuerySet.as_manager()
 
@@ -110,6 +118,12 @@ class Order(models.Model):
             models.Index(F("created_at").desc(), F("id").desc(), name="orders_newest_first"),
             models.Index(fields=["marketplace_id"], name="order_id_starts_with", opclasses=["varchar_pattern_ops"]),
             models.Index(
+                fields=["number"],
+                name="order_number_starts_with",
+                opclasses=["varchar_pattern_ops"],
+                condition=~Q(number=""),
+            ),
+            models.Index(
                 F("created_at").desc(),
                 F("id").desc(),
                 name="orders_asked_to_cancel",
@@ -119,10 +133,15 @@ class Order(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.marketplace_id
+        return self.label
 
     def get_absolute_url(self) -> str:
         return reverse("orders:order", args=[self.pk])
+
+    @property
+    def label(self) -> str:
+        """What people call it."""
+        return self.number or self.marketplace_id
 
     @property
     def is_shipped_by_seller(self) -> bool:
@@ -138,7 +157,7 @@ class Order(models.Model):
 
 
 class LineItem(models.Model):
-    """At TikTok Shop one line item is one unit; elsewhere it has a quantity."""
+    """One unit or several: some marketplaces make a line item of each, others give it a quantity."""
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines", db_index=False)
     marketplace_id = models.CharField(_("line item id"))
@@ -160,6 +179,8 @@ class LineItem(models.Model):
     cancel_reason = models.CharField(_("cancel reason"), blank=True)
     is_shipped = models.BooleanField(_("shipped"), default=False)
     is_cancelled = models.BooleanField(_("cancelled"), default=False)
+    cancelled_quantity = models.PositiveIntegerField(_("of it cancelled"), default=0)
+    shipped_quantity = models.PositiveIntegerField(_("of it shipped"), default=0)
     is_gift = models.BooleanField(_("gift"), default=False)
     extra = models.JSONField(_("fields we do not know"), default=dict, blank=True)
 
@@ -177,6 +198,18 @@ class LineItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.product_name} {self.sku_name}".strip()
+
+    @property
+    def cancelled_in_all(self) -> int:
+        """How many of it are cancelled."""
+        return max(self.cancelled_quantity, self.quantity - self.shipped_quantity if self.is_cancelled else 0)
+
+    @property
+    def open_quantity(self) -> int:
+        """How many can still be cancelled: not cancelled yet, and not left the seller."""
+        if self.is_cancelled or self.is_shipped:
+            return 0
+        return max(0, self.quantity - self.cancelled_quantity - self.shipped_quantity)
 
 
 class Package(models.Model):

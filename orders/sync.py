@@ -23,7 +23,8 @@ def same(*names: str) -> dict[str, Read]:
 
 # Which column takes what of a record.
 ORDER_COLUMNS: dict[str, Read] = {
-    **same("marketplace_id", "status", "created_at", "updated_at", "paid_at", "shipped_at", "cancelled_at", "ship_by"),
+    **same("marketplace_id", "number", "fingerprint", "status", "created_at", "updated_at", "paid_at", "shipped_at"),
+    **same("cancelled_at", "ship_by"),
     **same("is_cancel_requested", "cancel_requested_at", "is_on_hold", "is_shipped", "is_cancelled"),
     **same("is_cash_on_delivery", "cancelled_by", "cancel_reason", "fulfillment_type", "shipping_type"),
     **same("delivery_option_id", "delivery_option_name", "shipping_provider", "tracking_number", "warehouse_id"),
@@ -32,13 +33,14 @@ ORDER_COLUMNS: dict[str, Read] = {
     "total": attrgetter("total.amount"),
     "subtotal": attrgetter("subtotal.amount"),
     "shipping_fee": attrgetter("shipping_fee.amount"),
-    "tax": attrgetter("tax.amount"),
+    "tax": lambda record: record.tax.amount if record.tax else None,
+    "fees": lambda record: record.fees.amount if record.fees else None,
     "extra": attrgetter("extra"),
 }
 LINE_COLUMNS: dict[str, Read] = {
     **same("marketplace_id", "status", "product_id", "product_name", "sku_id", "sku_name", "seller_sku", "image_url"),
     **same("quantity", "package_id", "package_status", "tracking_number", "cancelled_by", "cancel_reason"),
-    **same("is_shipped", "is_cancelled", "is_gift", "extra"),
+    **same("is_shipped", "is_cancelled", "cancelled_quantity", "shipped_quantity", "is_gift", "extra"),
     "currency": attrgetter("price.currency"),
     "price": attrgetter("price.amount"),
     "original_price": attrgetter("original_price.amount"),
@@ -74,18 +76,22 @@ def read_again(shop: Shop, order_ids: Sequence[str]) -> Sequence[OrderRecord]:
 def store(shop: Shop, records: Sequence[OrderRecord]) -> int:
     """Store a page of orders in the surrounding transaction; returns how many were new or changed.
 
-    Asking first which ones moved is far cheaper than writing in vain. Marketplaces count in whole seconds, so an order
-    of the same second counts as moved when its status differs.
+    Asking first which ones moved is far cheaper than writing in vain.
     """
-    stored = {
-        marketplace_id: (updated_at, status)
-        for marketplace_id, updated_at, status in Order.objects.filter(
-            shop=shop, marketplace_id__in=[record.marketplace_id for record in records]
-        ).values_list("marketplace_id", "updated_at", "status")
-    }
+    rows = Order.objects.filter(shop=shop, marketplace_id__in=[record.marketplace_id for record in records])
+    marks = rows.values_list("marketplace_id", "updated_at", "status", "fingerprint", named=True)
+    stored = {row.marketplace_id: mark(row) for row in marks}
     newest = newest_of_each(records)
-    moved = {key: one for key, one in newest.items() if stored.get(key) != (one.updated_at, one.status)}
-    return write(shop, moved)
+    return write(shop, {key: one for key, one in newest.items() if stored.get(key) != mark(one)})
+
+
+def mark(order: Any) -> object:
+    """What differs once an order, stored or told, has moved.
+
+    Marketplaces that tell the time of a change count in whole seconds, so that its status is needed too; of others we
+    only know when we read it, and compare what was read.
+    """
+    return order.fingerprint or (order.updated_at, order.status)
 
 
 def newest_of_each(records: Sequence[OrderRecord]) -> dict[str, OrderRecord]:

@@ -1,6 +1,7 @@
 """Connecting a seller: the first tokens, and the shops that they open."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from django.db import transaction
 from django.utils import timezone
@@ -13,31 +14,53 @@ from shops.models import Connection, Shop, SyncKind, SyncRun
 from shops.tokens import store_tokens
 
 
-def connect_with_code(
-    slug: str, app_key: str, app_secret: str, auth_code: str, *, api_url: str = "", auth_url: str = ""
-) -> Connection:
+@dataclass(frozen=True)
+class Account:
+    """Who we are at a marketplace: an app's key and secret, or a user's name and password; and where it answers."""
+
+    marketplace: str
+    app_key: str
+    app_secret: str = field(repr=False)
+    api_url: str = ""
+    auth_url: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def credentials(self, access_token: str = "") -> Credentials:
+        return Credentials(
+            self.app_key, self.app_secret, access_token=access_token, api_url=self.api_url, auth_url=self.auth_url,
+            options=self.options,
+        )  # fmt: skip
+
+    def adapter(self, access_token: str = "") -> Adapter:
+        """Raises KeyError for a marketplace that is not there."""
+        return marketplace(self.marketplace).adapter(self.credentials(access_token))
+
+
+def connect_with_code(account: Account, auth_code: str) -> Connection:
     """Exchange the code of a seller's consent (30 minutes, once) for tokens and store the shops that it opened.
 
     Raises marketplaces.errors; nothing is stored then.
     """
-    credentials = Credentials(app_key, app_secret, api_url=api_url, auth_url=auth_url)
-    tokens = marketplace(slug).adapter(credentials).tokens_from_code(auth_code)
-    return connect(slug, app_key, app_secret, tokens, api_url=api_url, auth_url=auth_url)
+    return connect(account, account.adapter().tokens_from_code(auth_code))
 
 
-def connect(
-    slug: str, app_key: str, app_secret: str, tokens: Tokens, *, api_url: str = "", auth_url: str = ""
-) -> Connection:
+def connect_with_password(account: Account) -> Connection:
+    """Sign in and store the shops that this opened. Raises marketplaces.errors; nothing is stored then."""
+    return connect(account, account.adapter().refresh_tokens(""))
+
+
+def connect(account: Account, tokens: Tokens) -> Connection:
     """Store tokens and the shops they open; a seller who was connected before keeps the connection and its shops."""
-    credentials = Credentials(app_key, app_secret, access_token=tokens.access_token, api_url=api_url, auth_url=auth_url)
-    records = marketplace(slug).adapter(credentials).authorized_shops()
+    slug = account.marketplace
+    records = tokens.shops or account.adapter(tokens.access_token).authorized_shops()
     with transaction.atomic():
         known = Shop.objects.filter(marketplace=slug, marketplace_id__in=[record.marketplace_id for record in records])
         known_shop = known.select_related("connection").first()
         connection = known_shop.connection if known_shop else Connection(marketplace=slug)
-        connection.app_key, connection.app_secret = app_key, app_secret
-        connection.api_url, connection.auth_url = api_url, auth_url
-        connection.seller_name = tokens.seller_name or (records[0].name if records else app_key)
+        connection.app_key, connection.app_secret = account.app_key, account.app_secret
+        connection.api_url, connection.auth_url = account.api_url, account.auth_url
+        connection.options = dict(account.options)
+        connection.seller_name = tokens.seller_name or (records[0].name if records else account.app_key)
         store_tokens(connection, tokens)
         store_shops(connection, records)
     return connection

@@ -1,6 +1,10 @@
 """What can be done in a shop's market, and the words that market has for things."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from marketplaces.base import Capabilities
 from marketplaces.registry import marketplace
@@ -14,3 +18,22 @@ def capabilities(shop: Shop, now: datetime) -> Capabilities:
 def market_day(shop: Shop, now: datetime) -> date:
     """The day it is in the shop's market: rules change with the market's calendar."""
     return now.astimezone(shop.zone).date()
+
+
+def check_options(slug: str, options: Mapping[str, str]) -> None:
+    """Raises ValidationError, in words for a person, for options that this marketplace does not know."""
+    platform = marketplace(slug)
+    known = {option.name: option for option in platform.options}
+    problems = []
+    for name, value in options.items():
+        option = known.get(name)
+        if option is None:
+            problems.append(
+                _("%(marketplace)s has no option “%(name)s”. Known: %(known)s.")
+                % {"marketplace": platform.name, "name": name, "known": ", ".join(known) or _("none")}
+            )
+        elif not isinstance(value, str) or (option.choices and value not in option.choices):
+            choices = ", ".join(option.choices) or _("a text")
+            problems.append(_("“%(name)s” is one of: %(choices)s.") % {"name": name, "choices": choices})
+    if problems:
+        raise ValidationError(problems)

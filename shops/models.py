@@ -1,7 +1,7 @@
 """Connections, shops, and who may do what in which shop."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Self
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from marketplaces.records import Credentials
+from marketplaces.registry import marketplace
 from shops.encryption import EncryptedTextField
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ class Connection(models.Model):
     refresh_token = EncryptedTextField(_("refresh token"), blank=True)
     refresh_token_expires_at = models.DateTimeField(_("authorization ends"), null=True, blank=True)
     scopes = models.JSONField(_("scopes"), default=list, blank=True)
+    options = models.JSONField(
+        _("options"), default=dict, blank=True, help_text=_("In what this account differs; only what is set differs.")
+    )
     api_url = models.URLField(
         _("API address"), blank=True, help_text=_("Leave empty for the marketplace's own; set it for the sandbox.")
     )
@@ -62,12 +66,13 @@ class Connection(models.Model):
             shop_cipher=shop_cipher,
             api_url=self.api_url,
             auth_url=self.auth_url,
+            options=self.options,
         )
 
     def needs_renewal(self, now: datetime) -> bool:
-        """Whether the access token ends within a day."""
+        """Whether the access token ends so soon that its marketplace wants it renewed now."""
         ends = self.access_token_expires_at
-        return bool(self.refresh_token and ends and ends - now < timedelta(days=1))
+        return bool(ends and ends - now < marketplace(self.marketplace).renew_before)
 
 
 class Role(models.TextChoices):
@@ -124,9 +129,9 @@ class Shop(models.Model):
         _("allow reject where the market has ended it"),
         default=False,
         help_text=_(
-            "In the US, shipping a package rejects the buyer's request, and TikTok Shop asked apps to stop using the "
-            "Reject Cancellation endpoint before March 31, 2024. Tick this only if TikTok Shop told you that it still "
-            "works for this shop."
+            "In the US, shipping a package rejects the buyer's request, and apps were to leave the Reject Cancellation "
+            "endpoint by March 31, 2024. Tick this only if the marketplace told you that rejecting still works for "
+            "this shop."
         ),
     )
     next_pull_at = models.DateTimeField(_("next pull"), default=timezone.now)

@@ -63,8 +63,6 @@ def renew(connection: Connection, used_token: str = "") -> bool:
     current = Connection.objects.get(pk=connection.pk)
     if used_token and current.access_token != used_token:
         return True
-    if not current.refresh_token:
-        return False
     claimed = Connection.objects.filter(
         Q(renewing_until__isnull=True) | Q(renewing_until__lt=now), pk=connection.pk
     ).update(renewing_until=now + RENEWAL_LEASE)

@@ -11,7 +11,7 @@ from cancellations.decisions import Details, Shipping, cancel_items, decide
 from cancellations.models import CancellationRequest, Decision, Verdict
 from marketplaces.records import Tokens
 from orders.models import Order
-from shops.connecting import connect
+from shops.connecting import Account, connect
 from shops.models import Role, Shop
 from tests.factories import member
 from tests.sandbox_process import SandboxProcess
@@ -94,7 +94,7 @@ def connected_world(sandbox: SandboxProcess) -> World:
     for shop in {shop["access_token"]: shop for shop in told["shops"]}.values():
         ends = timezone.now() + timedelta(days=6)
         tokens = Tokens(shop["access_token"], ends, shop["refresh_token"], ends, seller_name=shop["name"])
-        connect("tiktok_shop", told["app_key"], told["app_secret"], tokens, api_url=sandbox.url, auth_url=sandbox.url)
+        connect(Account("tiktok_shop", told["app_key"], told["app_secret"], sandbox.url, sandbox.url), tokens)
     for one in Shop.objects.select_related("connection"):
         sync.pull(one)
     return World(sandbox, member(Role.AGENT, *Shop.objects.all()))

@@ -1,10 +1,12 @@
 """Cancellation requests, what staff decided about them, and what happened."""
 
 from cancellations.models.decisions import Attempt, Decision, DecisionLine, DecisionQuerySet, Evidence, Verdict
-from cancellations.models.history import Event, PushedNotification
+from cancellations.models.history import Announcement, AnnouncementQuerySet, Event, PushedNotification
 from cancellations.models.requests import CancellationLine, CancellationQuerySet, CancellationRequest, TimeLeft
 
 __all__ = [
+    "Announcement",
+    "AnnouncementQuerySet",
     "Attempt",
     "CancellationLine",
     "CancellationQuerySet",

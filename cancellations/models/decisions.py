@@ -156,9 +156,9 @@ class Decision(models.Model):
         return about.get_absolute_url()
 
     @property
-    def order_marketplace_id(self) -> str:
-        """The id of the order that it is about, even of one that has not been read yet."""
-        return self.order.marketplace_id if self.order else self.cancellation.order_marketplace_id  # type: ignore[union-attr]
+    def order_label(self) -> str:
+        """What people call the order that it is about, even one that has not been read yet."""
+        return self.order.label if self.order else self.cancellation.order_label  # type: ignore[union-attr]
 
     @property
     def is_live(self) -> bool:
@@ -178,11 +178,12 @@ class Decision(models.Model):
 
 
 class DecisionLine(models.Model):
-    """A line item to cancel, and how many of it."""
+    """A line item to cancel, and how many of it: as many more than were cancelled when this was decided."""
 
     decision = models.ForeignKey(Decision, on_delete=models.CASCADE, related_name="lines", db_index=False)
     line_item = models.ForeignKey(LineItem, on_delete=models.PROTECT, related_name="+")
     quantity = models.PositiveIntegerField(_("quantity"), default=1)
+    cancelled_before = models.PositiveIntegerField(_("cancelled before"), default=0)
 
     class Meta:
         ordering = ["pk"]
@@ -193,6 +194,11 @@ class DecisionLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.line_item}"
+
+    @property
+    def cancelled_afterwards(self) -> int:
+        """Of the line, in all. Sent like this, it does no more when it arrives twice."""
+        return self.cancelled_before + self.quantity
 
 
 class Attempt(models.Model):

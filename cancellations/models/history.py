@@ -1,7 +1,11 @@
-"""What happened: every event, and the pushes that made us look."""
+"""What happened: every event, the pushes that made us look, and what marketplaces announced."""
+
+from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -9,6 +13,9 @@ from cancellations.models.decisions import Decision
 from cancellations.models.requests import CancellationRequest
 from orders.models import Order
 from shops.models import Shop
+
+if TYPE_CHECKING:
+    from accounts.models import User
 
 
 class PushedNotification(models.Model):
@@ -30,6 +37,59 @@ class PushedNotification(models.Model):
 
     def __str__(self) -> str:
         return f"{self.topic} {self.notification_id}"
+
+
+class AnnouncementQuerySet(models.QuerySet["Announcement"]):
+    def visible_to(self, user: "User | AnonymousUser") -> Self:
+        return self.filter(shop__in=Shop.objects.visible_to(user))
+
+    def waiting(self) -> Self:
+        """Those that tell of a cancellation and that nobody has looked into yet."""
+        return self.filter(is_cancellation=True, handled_at=None)
+
+
+class Announcement(models.Model):
+    """The marketplace said that something happened and not to which order, so a person has to find out."""
+
+    shop = models.ForeignKey(Shop, on_delete=models.CASCADE, related_name="announcements", db_index=False)
+    marketplace_id = models.CharField(_("id at the marketplace"))
+    order = models.ForeignKey(
+        Order, on_delete=models.CASCADE, null=True, blank=True, related_name="announcements", verbose_name=_("order")
+    )
+    title = models.CharField(_("title"))
+    is_cancellation = models.BooleanField(_("somebody asks to cancel"), default=False)
+    announced_at = models.DateTimeField(_("announced"))
+    read_at = models.DateTimeField(_("read"), default=timezone.now)
+    handled_at = models.DateTimeField(_("looked into"), null=True, blank=True)
+    handled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    cancellation = models.ForeignKey(
+        CancellationRequest,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="announcements",
+        verbose_name=_("cancellation request"),
+    )
+
+    objects = AnnouncementQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("announcement")
+        verbose_name_plural = _("announcements")
+        ordering = ["announced_at", "pk"]
+        constraints = [models.UniqueConstraint(fields=["shop", "marketplace_id"], name="one_row_per_announcement")]
+        indexes = [
+            models.Index(
+                fields=["shop", "announced_at"],
+                name="announcements_waiting",
+                condition=Q(is_cancellation=True, handled_at__isnull=True),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.title
 
 
 class Event(models.Model):

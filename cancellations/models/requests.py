@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
@@ -12,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cancellations.models.decisions import Decision
 from marketplaces.records import Money
-from orders.models import Order, amount, is_long_number
+from orders.models import LineItem, Order, amount, is_long_number
 from shops.models import Shop
 
 if TYPE_CHECKING:
@@ -73,6 +74,9 @@ class CancellationQuerySet(models.QuerySet["CancellationRequest"]):
                 .values("pk")
                 .union(
                     CancellationRequest.objects.filter(order_marketplace_id__startswith=text).values("pk"),
+                    CancellationRequest.objects.filter(order_number__startswith=text)
+                    .exclude(order_number="")
+                    .values("pk"),
                     CancellationLine.objects.filter(sku_id=text).values("cancellation"),
                     CancellationLine.objects.filter(seller_sku__startswith=text).values("cancellation"),
                 )
@@ -83,7 +87,10 @@ class CancellationQuerySet(models.QuerySet["CancellationRequest"]):
             cancellation=OuterRef("pk"),
         )
         return self.filter(
-            Q(marketplace_id__startswith=text) | Q(order_marketplace_id__startswith=text) | Exists(lines)
+            Q(marketplace_id__startswith=text)
+            | Q(order_marketplace_id__startswith=text)
+            | Q(order_number__istartswith=text)
+            | Exists(lines)
         )
 
     def with_queue_columns(self) -> Self:
@@ -97,7 +104,18 @@ class CancellationQuerySet(models.QuerySet["CancellationRequest"]):
 
 
 class CancellationRequest(models.Model):
-    """A buyer (or retailer) asks to cancel. Written by `cancellations.sync` alone."""
+    """A buyer (or retailer) asks to cancel. Written by `cancellations.sync` alone where the marketplace shows it.
+
+    Where it shows none, people record them (`cancellations.recording`): `recorded_at` is set, `marketplace_id` is one
+    of ours, and what became of it is read from the order's lines (`cancellations.following`).
+    """
+
+    class Channel(models.TextChoices):
+        EMAIL = "email", _("e-mail")
+        PHONE = "phone", _("telephone or chat")
+        DASHBOARD = "dashboard", _("the marketplace's own screens")
+        SYSTEM = "system", _("another system")
+        ORDER = "order", _("the order itself")
 
     class State(models.TextChoices):
         WAITING = "waiting", _("waiting")
@@ -112,6 +130,15 @@ class CancellationRequest(models.Model):
         Order, on_delete=models.PROTECT, null=True, blank=True, related_name="cancellations", verbose_name=_("order")
     )
     order_marketplace_id = models.CharField(_("order id"))
+    order_number = models.CharField(_("order number"), blank=True)
+    line_item = models.ForeignKey(
+        LineItem,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("about this line alone"),
+    )
     marketplace_id = models.CharField(_("request id"))
     state = models.CharField(_("state"), max_length=12, choices=State)
     status = models.CharField(_("the marketplace's word for it"))
@@ -134,6 +161,19 @@ class CancellationRequest(models.Model):
     first_seen_at = models.DateTimeField(_("first seen"), db_default=Now(), editable=False)
     extra = models.JSONField(_("fields we do not know"), default=dict, blank=True)
 
+    # Of a request that was written down here
+    recorded_at = models.DateTimeField(_("recorded"), null=True, blank=True, editable=False)
+    recorded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("recorded by"),
+    )
+    heard_through = models.CharField(_("heard through"), max_length=20, choices=Channel, blank=True)
+    note = models.TextField(_("note"), blank=True)
+
     objects = CancellationQuerySet.as_manager()
     history: "list[Decision]"
 
@@ -143,7 +183,13 @@ class CancellationRequest(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["shop", "marketplace_id"], name="one_cancellation_per_shop_and_marketplace_id"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["order", "line_item"],
+                condition=Q(needs_answer=True, recorded_at__isnull=False),
+                nulls_distinct=False,
+                name="one_recorded_request_waits_per_order_or_line",
+            ),
         ]
         indexes = [
             models.Index(
@@ -168,6 +214,12 @@ class CancellationRequest(models.Model):
             models.Index(
                 fields=["order_marketplace_id"], name="cancel_order_id_starts_with", opclasses=["varchar_pattern_ops"]
             ),
+            models.Index(
+                fields=["order_number"],
+                name="cancel_order_no_starts_with",
+                opclasses=["varchar_pattern_ops"],
+                condition=~Q(order_number=""),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -175,6 +227,23 @@ class CancellationRequest(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("cancellations:cancellation", args=[self.pk])
+
+    @property
+    def order_label(self) -> str:
+        """What people call the order."""
+        return self.order_number or self.order_marketplace_id
+
+    def lines_in_question(self) -> list[LineItem]:
+        """The order's lines that it is about, as they were last read."""
+        if self.order is None:
+            return []
+        lines = self.order.lines.all()
+        return [line for line in lines if self.line_item_id in (None, line.pk)]
+
+    @property
+    def is_recorded(self) -> bool:
+        """Written down here, because the marketplace does not show requests."""
+        return self.recorded_at is not None
 
     def seconds_left(self, now: datetime) -> float | None:
         return (self.deadline - now).total_seconds() if self.deadline else None

@@ -117,7 +117,7 @@ class TestDeciding:
 
     def test_elsewhere_shipping_is_no_answer(self) -> None:
         asked = CancellationFactory()
-        with pytest.raises(NotAllowed, match="refuses to ship while a request waits"):
+        with pytest.raises(NotAllowed, match="refuses to ship an order while a request waits"):
             decisions.decide(asked, Verdict.SHIP_TO_REJECT, member(Role.AGENT, asked.shop))
 
     def test_a_parcel_sent_by_the_seller_needs_a_number_and_a_carrier(self) -> None:

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from cancellations import calls, delivery, live
 from cancellations.models import Attempt, CancellationRequest, Decision, Verdict
-from shops.connecting import connect_with_code
+from shops.connecting import Account, connect_with_code
 from shops.models import Connection
 from tests.world import World
 
@@ -273,7 +273,7 @@ def test_once_the_seller_has_connected_again_a_stalled_decision_goes_on_by_itsel
 
     code = world.sandbox.post("auth_code", shop_id=decision.shop.marketplace_id)["auth_code"]
     url = world.sandbox.url
-    connect_with_code("tiktok_shop", connection.app_key, app_secret, code, api_url=url, auth_url=url)
+    connect_with_code(Account("tiktok_shop", connection.app_key, app_secret, url, url), code)
     assert delivery.resume_reconnected() == 1
     carry_out(world, decision)
     assert decision.state == State.CONFIRMED

@@ -10,6 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from cancellations import calls, delivery, tasks
+from cancellations.calls import target_of
 from cancellations.decisions import TooLate, ask_again, withdraw
 from cancellations.models import Attempt, CancellationRequest, Decision, Verdict
 from marketplaces.errors import Refused, TemporaryFailure
@@ -76,7 +77,7 @@ class TestAfterALostAnswer:
         visit(world, decision)
         world.sandbox.fault(WRITES[Verdict.APPROVE], "rate_limited", count=1)
         visit(world, decision)
-        tokens.adapter_for(decision.shop).approve(decision.cancellation.marketplace_id, str(decision.key))
+        tokens.adapter_for(decision.shop).approve(target_of(decision.cancellation), str(decision.key))
         world.sync("DE")
         carry_out(world, decision)
         assert decision.state == State.CONFIRMED, decision.note

@@ -155,7 +155,7 @@ def items(cancelled: list[bool]) -> Decision:
 
 
 def test_a_verdict_that_is_not_known_tells_nothing() -> None:
-    unknown: Any = SimpleNamespace(verdict="a new one")
+    unknown: Any = SimpleNamespace(verdict="a new one", cancellation=None)
     assert shown(unknown) == CANNOT_TELL
 
 

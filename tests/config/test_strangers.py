@@ -112,7 +112,7 @@ def test_every_list_is_empty_for_somebody_without_shops(client: Client, addresse
     client.force_login(member(Role.VIEWER))
     answer = client.get(reverse(name))
     assert answer.status_code == 200
-    assert Decision.objects.get().order_marketplace_id not in answer.content.decode()
+    assert Decision.objects.get().order_label not in answer.content.decode()
 
 
 @pytest.mark.parametrize("name", sorted(PERSONAL | READ | WRITE))

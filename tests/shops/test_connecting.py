@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from marketplaces.errors import CredentialsRejected, MarketplaceError
 from marketplaces.records import Tokens
-from shops.connecting import connect, connect_with_code, pull_shops
+from shops.connecting import Account, connect, connect_with_code, pull_shops
 from shops.models import Connection, Shop, SyncCursor, SyncKind
 from shops.tokens import call_for
 from tests.sandbox_process import SandboxProcess
@@ -24,10 +24,8 @@ def code(sandbox: SandboxProcess, region: str) -> str:
 
 def connect_code(sandbox: SandboxProcess, auth_code: str, **other: Any) -> Connection:
     told = sandbox.credentials()
-    return connect_with_code(
-        "tiktok_shop", other.get("app_key", told["app_key"]), other.get("app_secret", told["app_secret"]), auth_code,
-        api_url=sandbox.url, auth_url=sandbox.url,
-    )  # fmt: skip
+    key, secret = other.get("app_key", told["app_key"]), other.get("app_secret", told["app_secret"])
+    return connect_with_code(Account("tiktok_shop", key, secret, sandbox.url, sandbox.url), auth_code)
 
 
 def tokens_of(sandbox: SandboxProcess, region: str) -> Tokens:
@@ -37,10 +35,8 @@ def tokens_of(sandbox: SandboxProcess, region: str) -> Tokens:
 
 def connect_tokens(sandbox: SandboxProcess, region: str) -> Connection:
     told = sandbox.credentials()
-    return connect(
-        "tiktok_shop", told["app_key"], told["app_secret"], tokens_of(sandbox, region),
-        api_url=sandbox.url, auth_url=sandbox.url,
-    )  # fmt: skip
+    account = Account("tiktok_shop", told["app_key"], told["app_secret"], sandbox.url, sandbox.url)
+    return connect(account, tokens_of(sandbox, region))
 
 
 class TestWithACode:
@@ -115,7 +111,7 @@ class TestWithACode:
 
     def test_a_marketplace_that_is_not_there_is_a_key_error(self) -> None:
         with pytest.raises(KeyError):
-            connect_with_code("flea_market", "key", "secret", "code")
+            connect_with_code(Account("flea_market", "key", "secret"), "code")
 
 
 class TestAgain:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import User
 from cancellations import sync
 from marketplaces.records import Tokens
-from shops.connecting import connect
+from shops.connecting import Account, connect, connect_with_password
 from shops.models import Membership, Role, Shop, SyncRun
 
 PEOPLE = {
@@ -37,13 +37,16 @@ class Command(BaseCommand):
             self.stdout.write(f"  {person.email:32} {password}   {role.label}")
 
     def connect_shops(self, url: str) -> list[Shop]:
-        """One connection for each access token: a seller may have several shops behind one authorization."""
-        told = requests.get(f"{url}/__sandbox__/credentials", timeout=10).json()
-        by_token = {shop["access_token"]: shop for shop in told["shops"]}
-        for shop in by_token.values():
-            expires = timezone.now() + timedelta(days=6)
-            tokens = Tokens(shop["access_token"], expires, shop["refresh_token"], expires, seller_name=shop["name"])
-            connect("tiktok_shop", told["app_key"], told["app_secret"], tokens, api_url=url, auth_url=url)
+        """Every seller that the sandbox has, at each of its marketplaces."""
+        for seller in requests.get(f"{url}/__sandbox__/credentials", timeout=10).json()["connections"]:
+            names = ("marketplace", "app_key", "app_secret", "api_url", "auth_url")
+            account = Account(**{name: seller[name] for name in names})
+            if seller["access_token"]:
+                ends = timezone.now() + timedelta(days=6)
+                tokens = Tokens(seller["access_token"], ends, seller["refresh_token"], ends, seller["seller_name"])
+                connect(account, tokens)
+            else:
+                connect_with_password(account)
         return list(Shop.objects.select_related("connection"))
 
     def pull(self, shops: list[Shop]) -> None:
