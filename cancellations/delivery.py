@@ -248,9 +248,6 @@ def look_after_refusal(decision: Decision, error: Refused) -> None:
     except MarketplaceError:
         shows = Shows.CANNOT_TELL
     tried_before = may_have_happened(decision)
-    if shows == Shows.SILENT and not tried_before:
-        finish(decision, State.REFUSED, error, note=outcome.nothing_open_there(decision))
-        return
     # "Already done" about something that does not show yet may well be our own earlier try.
     contradicted = error.already_processed and shows == Shows.NOT_DONE
     if shows == Shows.DONE and tried_before:
@@ -260,7 +257,7 @@ def look_after_refusal(decision: Decision, error: Refused) -> None:
     elif shows == Shows.CANNOT_TELL and error.already_processed:
         stall(decision, Stalled.OUTCOME_UNKNOWN, error, note=outcome.refused_and_cannot_tell(decision))
     else:
-        finish(decision, State.REFUSED, error, note=outcome.after_refusal(decision, shows))
+        finish(decision, State.REFUSED, error, note=outcome.after_refusal(decision, shows, error))
 
 
 def may_have_happened(decision: Decision) -> bool:

@@ -5,6 +5,7 @@ from enum import Enum, auto
 from django.utils.translation import gettext as _
 
 from cancellations.models import CancellationRequest, Decision, DecisionLine, Verdict
+from marketplaces.errors import Refused
 
 State = CancellationRequest.State
 
@@ -150,18 +151,20 @@ def taken_at_its_word(decision: Decision) -> str:
     )
 
 
-def nothing_open_there(decision: Decision) -> str:
+def nothing_open_there() -> str:
     return _(
         "Refused: there, nothing of this request is open. It was settled or withdrawn before our call arrived, or "
         "never made; the marketplace does not say which. If it needs no answer any more, close it."
     )
 
 
-def after_refusal(decision: Decision, shows: Shows) -> str:
+def after_refusal(decision: Decision, shows: Shows, error: Refused) -> str:
     if shows == Shows.DONE:
         return _("It was settled this way before our call arrived: %(state)s.") % {"state": what_is_there(decision)}
     if shows == Shows.SOMETHING_ELSE:
         return _("It was settled otherwise before our call arrived: %(state)s.") % {"state": what_is_there(decision)}
+    if error.already_processed and decision.cancellation and decision.cancellation.is_recorded:
+        return nothing_open_there()
     return ""
 
 

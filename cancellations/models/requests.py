@@ -185,10 +185,14 @@ class CancellationRequest(models.Model):
                 fields=["shop", "marketplace_id"], name="one_cancellation_per_shop_and_marketplace_id"
             ),
             models.UniqueConstraint(
-                fields=["order", "line_item"],
+                fields=["order"],
+                condition=Q(needs_answer=True, recorded_at__isnull=False, line_item__isnull=True),
+                name="one_recorded_request_waits_per_order",
+            ),
+            models.UniqueConstraint(
+                fields=["line_item"],
                 condition=Q(needs_answer=True, recorded_at__isnull=False),
-                nulls_distinct=False,
-                name="one_recorded_request_waits_per_order_or_line",
+                name="one_recorded_request_waits_per_line",
             ),
         ]
         indexes = [
