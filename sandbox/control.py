@@ -5,21 +5,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from sandbox.tiktok_shop import buyer, event_calls
-from sandbox.tiktok_shop.refusals import Refusal
 from sandbox.tiktok_shop.tokens import SCOPES
+from sandbox.wishes import Answerer, Json, as_json, page_wanted, read_wish, wanted_only
 
 if TYPE_CHECKING:
     from sandbox.server import Sandbox
 
-Json = dict[str, Any]
-Answerer = Callable[[web.Request], Awaitable[Json]]
 RESETTABLE = {"scenario": str, "seed": int, "orders": int, "rate_limit": int, "webhook_url": str, "start": int}
 
 
@@ -52,8 +49,8 @@ class Control:
             ("GET", "health", self.health),
         ]
         for method, path, answerer in routes:
-            app.router.add_route(method, f"/__sandbox__/{path}", _as_json(answerer))
-        app.router.add_route("*", "/__sandbox__/{rest:.*}", _as_json(self.unknown))
+            app.router.add_route(method, f"/__sandbox__/{path}", as_json(answerer))
+        app.router.add_route("*", "/__sandbox__/{rest:.*}", as_json(self.unknown))
 
     async def unknown(self, request: web.Request) -> Json:
         raise web.HTTPNotFound
@@ -65,13 +62,19 @@ class Control:
             "scenario": options.scenario,
             "seed": options.seed,
             "orders": len(self.sandbox.tiktok.world.orders),
+            "crux_orders": len(self.sandbox.crux.world.orders),
         }
 
     async def credentials(self, request: web.Request) -> Json:
-        return self.sandbox.tiktok.credentials()
+        tiktok, crux = self.sandbox.tiktok, self.sandbox.crux
+        return {
+            **tiktok.credentials(),
+            "connections": [*tiktok.connections(), *crux.connections()],
+            "crux": crux.credentials(),
+        }
 
     async def auth_code(self, request: web.Request) -> Json:
-        wish = await _read(request, {"shop_id", "region", "scopes"})
+        wish = await read_wish(request, {"shop_id", "region", "scopes"})
         tiktok = self.sandbox.tiktok
         shop = buyer.shop_meant(tiktok.world, wish)
         scopes = tuple(wish.get("scopes") or SCOPES)
@@ -79,25 +82,27 @@ class Control:
         return {"auth_code": tiktok.tokens.new_code(shop, tiktok.world.settle(), scopes), "shop_id": shop.id}
 
     async def deauthorize(self, request: web.Request) -> Json:
-        wish = await _read(request, {"shop_id", "region"})
+        wish = await read_wish(request, {"shop_id", "region"})
         shop = buyer.shop_meant(self.sandbox.tiktok.world, wish)
         self.sandbox.tiktok.deauthorize(shop.id)
         return {"shop_id": shop.id}
 
     async def ledger(self, request: web.Request) -> Json:
         self.sandbox.tiktok.world.settle()
-        wanted = _only(
+        wanted = wanted_only(
             request,
             {"effect", "order_id", "cancel_id", "shop_id", "actor", "package_id", "idempotency_key", "request_id"},
         )
         ledger = self.sandbox.ledger
-        entries = ledger.select(after=_number(request, "after", 0), limit=_number(request, "limit", 1000), **wanted)
+        entries = ledger.select(**page_wanted(request), **wanted)
         return {"entries": [entry.as_json() for entry in entries], "last": len(ledger.entries)}
 
     async def calls(self, request: web.Request) -> Json:
-        wanted = _only(request, {"endpoint", "shop_id", "status", "code", "method", "path", "fault"})
+        wanted = wanted_only(
+            request, {"marketplace", "endpoint", "shop_id", "status", "code", "method", "path", "fault"}
+        )
         calls = self.sandbox.calls
-        found = calls.select(after=_number(request, "after", 0), limit=_number(request, "limit", 1000), **wanted)
+        found = calls.select(**page_wanted(request), **wanted)
         return {"total": calls.total, "counts": dict(calls.counts), "calls": [call.as_json() for call in found]}
 
     async def forget_calls(self, request: web.Request) -> Json:
@@ -109,7 +114,7 @@ class Control:
         return {"now": clock.now(), "shift": clock.shift}
 
     async def move_clock(self, request: web.Request) -> Json:
-        wish = await _read(request, {"shift", "set"})
+        wish = await read_wish(request, {"shift", "set"})
         if len(wish) != 1 or not all(type(value) is int for value in wish.values()):
             raise ValueError("send either shift (seconds) or set (unix seconds), a whole number")
         if "shift" in wish:
@@ -123,7 +128,7 @@ class Control:
         return {"faults": [fault.as_json() for fault in self.sandbox.faults.active]}
 
     async def add_fault(self, request: web.Request) -> Json:
-        wish = await _read(request, None)
+        wish = await read_wish(request, None)
         return self.sandbox.faults.add(wish, self.sandbox.slugs).as_json()
 
     async def clear_faults(self, request: web.Request) -> Json:
@@ -132,7 +137,9 @@ class Control:
         return await self.faults(request)
 
     async def buyer(self, request: web.Request) -> Json:
-        wish = await _read(request, {"action", "order_id", "cancel_id", "reason", "line_item_ids", "shop_id", "region"})
+        wish = await read_wish(
+            request, {"action", "order_id", "cancel_id", "reason", "line_item_ids", "shop_id", "region"}
+        )
         cancellation = buyer.act(self.sandbox.tiktok.world, wish)
         return {
             "cancel_id": cancellation.id,
@@ -155,7 +162,7 @@ class Control:
         }
 
     async def set_webhook(self, request: web.Request) -> Json:
-        wish = await _read(request, {"url"})
+        wish = await read_wish(request, {"url"})
         url = str(wish.get("url") or "")
         if url:
             event_calls.check_address(url, strict=self.sandbox.tiktok.switches.strict_webhook_urls)
@@ -199,58 +206,17 @@ class Control:
         return self.sandbox.switches.as_json()
 
     async def set_switches(self, request: web.Request) -> Json:
-        wish = await _read(request, None)
+        wish = await read_wish(request, None)
         for name, value in wish.items():
             self.sandbox.switches.set(name, value)
         self.sandbox.tiktok.set_drift(self.sandbox.tiktok.switches.drift)
         return self.sandbox.switches.as_json()
 
     async def reset(self, request: web.Request) -> Json:
-        wish = await _read(request, set(RESETTABLE)) if request.can_read_body else {}
+        wish = await read_wish(request, set(RESETTABLE)) if request.can_read_body else {}
         for name, value in wish.items():
             if type(value) is not RESETTABLE[name]:
                 raise ValueError(f"{name} is of type {RESETTABLE[name].__name__}")
         await asyncio.sleep(0)
         self.sandbox.reset(replace(self.sandbox.options, **wish))
         return await self.health(request)
-
-
-def _as_json(answerer: Answerer) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def handler(request: web.Request) -> web.Response:
-        try:
-            return _json(await answerer(request))
-        except web.HTTPNotFound:
-            return _json({"error": "not found"}, status=404)
-        except Refusal as refusal:
-            return _json({"error": refusal.words, "code": refusal.code}, status=409)
-        except ValueError as error:
-            return _json({"error": str(error)}, status=400)
-
-    return handler
-
-
-def _json(value: Json, status: int = 200) -> web.Response:
-    return web.json_response(value, status=status, dumps=lambda each: json.dumps(each, ensure_ascii=False))
-
-
-async def _read(request: web.Request, known: set[str] | None) -> Json:
-    """The body's JSON object. Raises ValueError for anything else and for names nobody knows."""
-    try:
-        value = json.loads(await request.read() or b"{}")
-    except ValueError as error:
-        raise ValueError("the body is not JSON") from error
-    if not isinstance(value, dict):
-        raise ValueError("the body is not a JSON object")
-    if known is not None and (unknown := set(value) - known):
-        raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
-    return value
-
-
-def _only(request: web.Request, known: set[str]) -> dict[str, str]:
-    if unknown := set(request.query) - known - {"after", "limit"}:
-        raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
-    return {name: value for name, value in request.query.items() if name in known}
-
-
-def _number(request: web.Request, name: str, usual: int) -> int:
-    return max(0, int(request.query.get(name, usual)))

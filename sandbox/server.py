@@ -12,6 +12,9 @@ from aiohttp import web
 from sandbox.calls import Calls
 from sandbox.clock import Clock
 from sandbox.control import Control
+from sandbox.crux_timp.control import CruxControl
+from sandbox.crux_timp.marketplace import PREFIX, CruxTimp
+from sandbox.crux_timp.routes import SLUGS
 from sandbox.crux_timp.switches import CruxTimpSwitches
 from sandbox.exchange import Exchange, Marketplace
 from sandbox.faults import Faults
@@ -56,13 +59,21 @@ class Sandbox:
             faults=self.faults,
             switches=tiktok_switches,
         )
+        self.crux = CruxTimp(
+            options,
+            clock=self.clock,
+            schedule=self.schedule,
+            ledger=self.ledger,
+            faults=self.faults,
+            switches=crux_switches,
+        )
         if self.sender is not None:
             self.start_sending()
 
     @property
     def slugs(self) -> dict[str, frozenset[str]]:
         """The endpoints of each marketplace, by which faults and counts refer to them."""
-        return {self.tiktok.name: self.tiktok.contract.slugs}
+        return {self.tiktok.name: self.tiktok.contract.slugs, self.crux.name: SLUGS}
 
     def start_sending(self) -> None:
         """Send the present world's notifications, and no longer those of an earlier one."""
@@ -82,7 +93,7 @@ class Sandbox:
         path, _, query_text = request.raw_path.partition("?")
         headers = {name.lower(): value for name, value in request.headers.items()}
         query: dict[str, str] = {}
-        marketplace: Marketplace = self.tiktok
+        marketplace: Marketplace = self.crux if path.startswith(PREFIX + "/") else self.tiktok
         try:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
@@ -168,6 +179,7 @@ def make_app(options: Options) -> web.Application:
     app = web.Application(client_max_size=LARGEST_BODY)
     app.cleanup_ctx.append(background)
     app.router.add_get("/images/{name:.+}", sandbox.image)
+    CruxControl(sandbox).add_routes(app)
     Control(sandbox).add_routes(app)
     Page(sandbox).add_routes(app)
     app.router.add_route("*", "/{path:.*}", sandbox.marketplace_call)

@@ -54,7 +54,7 @@ class Switches:
 
 
 def _converted(switch: Field[Any], value: object) -> bool | int | str:
-    kind = type(switch.default)
+    kind: type = type(switch.default)
     if kind is bool:
         words = {"true": True, "1": True, "false": False, "0": False}
         if str(value).lower() not in words:

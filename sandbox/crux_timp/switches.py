@@ -58,6 +58,6 @@ class CruxTimpSwitches(SwitchBoard):
     invoice_again: str = one_of("refused", "replaces")
     update_status: int = one_of(204, 200, 201)
     export_status: int = one_of(200, 201)
-    export_seconds: int = 0
+    export_seconds: int = 2
     notifications_seen_once: bool = True
     unpublished: bool = False
