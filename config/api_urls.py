@@ -6,8 +6,9 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.routers import SimpleRouter
 
-from cancellations.api import CancellationViewSet, DecisionViewSet, OrderCancelOptionsView
-from config.api import NowhereView
+from cancellations.api.decisions import DecisionViewSet
+from cancellations.api.requests import CancellationViewSet, OrderCancelOptionsView
+from config.api.problems import NowhereView
 from orders.api import OrderViewSet
 from shops.api import ShopViewSet, SyncRunViewSet
 

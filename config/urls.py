@@ -10,5 +10,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/", include("config.api_urls")),
 ]
-handler400 = "config.api.not_understood"
-handler500 = "config.api.broken"
+handler400 = "config.api.problems.not_understood"
+handler500 = "config.api.problems.broken"

@@ -2,7 +2,8 @@ from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import viewsets
 
-from config.api import FiltersLists, problems
+from config.api.documented import problems
+from config.api.pages import FiltersLists
 from orders.filters import OrderFilter
 from orders.models import Order
 from orders.serializers import OrderDetailSerializer, OrderSerializer

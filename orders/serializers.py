@@ -2,7 +2,8 @@
 
 from rest_framework import serializers
 
-from config.api import MoneyField, Rows
+from config.api.bodies import Rows
+from config.api.fields import MoneyField
 from orders.models import LineItem, Order, Package
 
 

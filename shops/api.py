@@ -12,7 +12,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from config.api import US_REJECT, FiltersLists, Problem, problems
+from config.api.documented import US_REJECT, problems
+from config.api.pages import FiltersLists
+from config.api.problems import Problem
 from shops.markets import capabilities
 from shops.models import Connection, Membership, Role, Shop, SyncRun
 from shops.pulling import ask_for_pull

@@ -5,7 +5,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.api import US_REJECT, NoticeSerializer, Rows, Strict
+from config.api.bodies import Rows, Strict
+from config.api.documented import US_REJECT, NoticeSerializer
 from shops.models import Connection, Role, Shop, SyncRun
 
 

@@ -570,7 +570,7 @@ def test_decisions_are_never_edited_or_deleted(cancellation: CancellationRequest
 
 
 def test_the_api_and_the_screens_decide_by_the_same_verb(cancellation: CancellationRequest) -> None:
-    with patch("cancellations.serializers.decide", wraps=verbs.decide) as decide:
+    with patch("cancellations.serializers.coming_in.decide", wraps=verbs.decide) as decide:
         post(agent(cancellation), {"verdict": "approve", "cancellation": cancellation.pk})
     assert decide.call_count == 1
 

@@ -470,7 +470,7 @@ def test_details_cost_a_fixed_number_of_queries(
     budgets = {
         f"shops/{cancellation.shop_id}": 4,
         f"orders/{cancellation.order_id}": 6,
-        f"cancellations/{cancellation.pk}": 5,
+        f"cancellations/{cancellation.pk}": 6,
         f"decisions/{first.pk}": 6,
     }
     for path, budget in budgets.items():

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.test import Client
 
-from config.api import PROBLEM_JSON, TITLES
+from config.api.problems import PROBLEM_JSON, TITLES
 from tests.factories import UserFactory
 
 

@@ -1,0 +1,143 @@
+import django_filters
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
+from rest_framework import mixins, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from cancellations import decisions
+from cancellations.api.refusals import as_problems
+from cancellations.models import Decision
+from cancellations.serializers.coming_in import VERDICTS, DecisionRequest, NoteRequest
+from cancellations.serializers.going_out import DecisionDetailSerializer, DecisionSerializer
+from config.api.documented import problems
+from config.api.pages import FiltersLists
+from shops.filters import shops_of
+
+
+class DecisionFilter(django_filters.FilterSet):  # type: ignore[misc]
+    shop = django_filters.ModelChoiceFilter(queryset=shops_of)
+
+    class Meta:
+        model = Decision
+        fields = ("verdict", "state", "stalled_because")
+
+
+CHANGED = {200: DecisionDetailSerializer}
+
+
+@extend_schema_view(
+    list=extend_schema(
+        summary="Decisions, newest first", responses={200: DecisionSerializer(many=True), **problems("invalid")}
+    ),
+    retrieve=extend_schema(
+        summary="A decision with every call made for it",
+        responses={200: DecisionDetailSerializer, **problems("not-found")},
+    ),
+)
+class DecisionViewSet(
+    FiltersLists, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Decision]
+):
+    queryset = Decision.objects.none()
+    filterset_class = DecisionFilter
+    page_order = ("-pk",)
+    lookup_value_regex = r"\d+"
+
+    def get_serializer_class(self) -> type[DecisionSerializer]:
+        return DecisionSerializer if self.action == "list" else DecisionDetailSerializer
+
+    def get_queryset(self) -> QuerySet[Decision]:
+        rows = Decision.objects.visible_to(self.request.user).select_related("made_by")
+        if self.action == "list":
+            return rows
+        return rows.select_related("shop").prefetch_related("attempts", "lines__line_item", "evidence")
+
+    @extend_schema(
+        summary="Decide",
+        description=(
+            "Records a decision; a worker sends it when the undo window ends, and `decisions/{id}/` tells what came of "
+            "it. Send JSON, or multipart/form-data where images go with a rejection. Every name must be known and fit "
+            "the verdict: what would be ignored is refused.\n\n" + VERDICTS
+        ),
+        request={"application/json": DecisionRequest, "multipart/form-data": DecisionRequest},
+        examples=[
+            OpenApiExample("approve", {"verdict": "approve", "cancellation": 4711}, request_only=True),
+            OpenApiExample(
+                "reject (not in the US)",
+                {"verdict": "reject", "cancellation": 4711, "reason": "package_sent", "comment": "It left yesterday."},
+                request_only=True,
+            ),
+            OpenApiExample(
+                "ship to reject (US)",
+                {
+                    "verdict": "ship_to_reject",
+                    "cancellation": 4711,
+                    "shipping": {"tracking_number": "9400111899223197", "shipping_provider_id": "7117858858072016686"},
+                },
+                request_only=True,
+            ),
+            OpenApiExample(
+                "cancel items",
+                {
+                    "verdict": "cancel_items",
+                    "order": 815,
+                    "reason": "seller_cancel_reason_out_of_stock",
+                    "items": [{"line_item": 1631, "quantity": 1}],
+                },
+                request_only=True,
+            ),
+        ],
+        responses={
+            201: DecisionDetailSerializer,
+            **problems(
+                "malformed", "invalid", "forbidden", "already-decided", "too-large", "unsupported-media-type",
+                "not-allowed",
+            ),
+        },
+    )  # fmt: skip
+    def create(self, request: Request) -> Response:
+        told = DecisionRequest(data=request.data, context=self.get_serializer_context())
+        told.is_valid(raise_exception=True)
+        with as_problems(request):
+            decision = told.record()
+        body = self.get_serializer(self.get_queryset().get(pk=decision.pk)).data
+        return Response(body, status=201, headers={"Location": body["url"]})
+
+    @extend_schema(
+        summary="Take a decision back before it is sent",
+        request=None,
+        responses={**CHANGED, **problems("forbidden", "not-found", "too-late")},
+    )
+    @action(detail=True, methods=["post"])
+    def withdraw(self, request: Request, pk: str) -> Response:
+        decision = self.get_object()
+        with as_problems(request, about=decision):
+            decisions.withdraw(decision, request.user)  # type: ignore[arg-type]
+        return self.retrieve(request)
+
+    @extend_schema(
+        summary="Have the marketplace asked once more about a stalled decision",
+        request=None,
+        responses={**CHANGED, **problems("forbidden", "not-found", "not-stalled")},
+    )
+    @action(detail=True, methods=["post"], url_path="ask-again")
+    def ask_again(self, request: Request, pk: str) -> Response:
+        decision = self.get_object()
+        with as_problems(request, about=decision):
+            decisions.ask_again(decision, request.user)  # type: ignore[arg-type]
+        return self.retrieve(request)
+
+    @extend_schema(
+        summary="End a stalled decision that a manager has looked into",
+        request=NoteRequest,
+        responses={**CHANGED, **problems("malformed", "invalid", "forbidden", "not-found", "not-stalled")},
+    )
+    @action(detail=True, methods=["post"], url_path="set-aside")
+    def set_aside(self, request: Request, pk: str) -> Response:
+        decision = self.get_object()
+        told = NoteRequest(data=request.data)
+        told.is_valid(raise_exception=True)
+        with as_problems(request, about=decision):
+            decisions.set_aside(decision, request.user, told.validated_data["note"])  # type: ignore[arg-type]
+        return self.retrieve(request)

@@ -1,0 +1,33 @@
+"""Every no of `decisions` and `recording` as a problem."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rest_framework.request import Request
+from rest_framework.reverse import reverse
+
+from cancellations.decisions import AlreadyDecided, NotAllowed, TooLate
+from cancellations.models import Decision
+from config.api.documented import NoticeSerializer
+from config.api.problems import Problem
+
+
+@contextmanager
+def as_problems(request: Request, about: Decision | None = None) -> Iterator[None]:
+    """Say no in the words of `decisions`, with the decision that is in the way or the rule behind it."""
+    try:
+        yield
+    except AlreadyDecided as no:
+        raise Problem("already-decided", str(no), more={"decision": address(no.decision, request)}) from None
+    except TooLate as no:
+        assert about
+        raise Problem("too-late", str(no), more={"decision": address(about, request)}) from None
+    except NotAllowed as no:
+        if about:
+            raise Problem("not-stalled", str(no), more={"decision": address(about, request)}) from None
+        notice = {"notice": NoticeSerializer(no.notice).data} if no.notice else {}
+        raise Problem("not-allowed", str(no), more=notice) from None
+
+
+def address(decision: Decision, request: Request) -> str:
+    return reverse("api:decision-detail", [decision.pk], request=request)

@@ -1,0 +1,205 @@
+"""Requests and decisions as the API shows them."""
+
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from cancellations import rules
+from cancellations.models import (
+    Attempt,
+    CancellationLine,
+    CancellationRequest,
+    Decision,
+    DecisionLine,
+    Evidence,
+    Verdict,
+)
+from config.api.bodies import Rows
+from config.api.documented import US_REJECT, MarketplaceWords, NoticeSerializer
+from config.api.fields import MoneyField, UtcTime
+from shops import markets
+
+
+class OfferSerializer(serializers.Serializer[Any]):
+    """A verdict as it can be offered now, by the market's rules and the request's state."""
+
+    verdict = serializers.ChoiceField(choices=Verdict.choices)
+    allowed = serializers.BooleanField()
+    why_not = serializers.CharField(help_text="Empty exactly where it is allowed.")
+    effect = serializers.CharField(help_text="What will happen, in one sentence.")
+    notice = NoticeSerializer(allow_null=True, help_text="The rule to know before choosing this. " + US_REJECT)
+
+
+class PersonSerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    name = serializers.CharField(source="__str__")
+
+
+class DecisionBrief(Rows):
+    class Meta:
+        model = Decision
+        fields = ["id", "verdict", "state"]
+
+
+class DecisionSerializer(Rows):
+    url = serializers.HyperlinkedIdentityField(view_name="api:decision-detail")
+    made_by = PersonSerializer(allow_null=True)
+    shipping = serializers.DictField(source="shipment", help_text="As it was sent with `ship_to_reject`; else empty.")
+    marketplace = serializers.SerializerMethodField(help_text="What the marketplace said last.")
+    can_be_withdrawn = serializers.SerializerMethodField(help_text="Not sent yet, so it can be taken back.")
+
+    class Meta:
+        model = Decision
+        fields = [
+            "id", "url", "shop", "cancellation", "order", "verdict", "state", "stalled_because", "reason",
+            "reason_text", "comment", "shipping", "made_by", "made_at", "send_after", "can_be_withdrawn", "sent_at",
+            "accepted_at", "settled_at", "marketplace", "note",
+        ]  # fmt: skip
+
+    @extend_schema_field(MarketplaceWords)
+    def get_marketplace(self, decision: Decision) -> dict[str, str]:
+        return {"code": decision.code, "message": decision.message, "request_id": decision.request_id}
+
+    def get_can_be_withdrawn(self, decision: Decision) -> bool:
+        return decision.can_be_withdrawn(timezone.now())
+
+
+class AttemptSerializer(Rows):
+    class Meta:
+        model = Attempt
+        fields = ["number", "purpose", "outcome", "code", "message", "request_id", "started_at", "finished_at"]
+
+
+class DecisionLineSerializer(Rows):
+    line_item_marketplace_id = serializers.CharField(source="line_item.marketplace_id")
+    product_name = serializers.CharField(source="line_item.product_name")
+
+    class Meta:
+        model = DecisionLine
+        fields = ["line_item", "line_item_marketplace_id", "product_name", "quantity"]
+
+
+class EvidenceSerializer(Rows):
+    class Meta:
+        model = Evidence
+        fields = ["id", "original_name", "mime_type", "width", "height", "marketplace_image_id", "created_at"]
+
+
+class DecisionDetailSerializer(DecisionSerializer):
+    idempotency_key = serializers.UUIDField(source="key", help_text="Sent with every attempt, where it is honoured.")
+    attempts = AttemptSerializer(many=True, help_text="Every call made for it, written down before it was made.")
+    lines = DecisionLineSerializer(many=True)
+    evidence = EvidenceSerializer(many=True)
+
+    class Meta(DecisionSerializer.Meta):
+        fields = [*DecisionSerializer.Meta.fields, "idempotency_key", "attempts", "lines", "evidence"]
+
+
+class CancellationLineSerializer(Rows):
+    refund_total = MoneyField()
+    refund_subtotal = MoneyField()
+    refund_shipping_fee = MoneyField()
+    refund_tax = MoneyField()
+    refund_fees = MoneyField()
+
+    class Meta:
+        model = CancellationLine
+        fields = [
+            "id", "marketplace_id", "line_item_marketplace_id", "sku_id", "sku_name", "product_name", "seller_sku",
+            "image_url", "quantity", "refund_total", "refund_subtotal", "refund_shipping_fee", "refund_tax",
+            "refund_fees",
+        ]  # fmt: skip
+
+
+class CancellationSerializer(Rows):
+    refund_total = MoneyField()
+    deadline = UtcTime(allow_null=True, help_text="When the marketplace decides by itself; see `silence`.")
+    decision = serializers.SerializerMethodField(help_text="The decision that is on its way, if there is one.")
+
+    class Meta:
+        model = CancellationRequest
+        fields = [
+            "id", "shop", "order", "marketplace_id", "order_marketplace_id", "state", "status", "kind", "needs_answer",
+            "initiator", "reason", "reason_text", "deadline", "refund_total", "created_at", "updated_at",
+            "first_seen_at", "decision",
+        ]  # fmt: skip
+
+    @extend_schema_field(DecisionBrief(allow_null=True))
+    def get_decision(self, cancellation: CancellationRequest) -> Any:
+        found = cancellation.live_decision
+        return DecisionBrief(found).data if found else None
+
+
+class CancellationDetailSerializer(CancellationSerializer):
+    refund_subtotal = MoneyField()
+    refund_shipping_fee = MoneyField()
+    refund_tax = MoneyField()
+    refund_fees = MoneyField()
+    silence = serializers.SerializerMethodField(help_text="What the marketplace does at the deadline.")
+    lines = CancellationLineSerializer(many=True)
+    offers = serializers.SerializerMethodField(help_text=US_REJECT)
+    decisions = DecisionSerializer(many=True, source="history", help_text="Newest first.")
+    reject_reasons = serializers.HyperlinkedIdentityField(view_name="api:cancellation-reject-reasons")
+    shipping_options = serializers.HyperlinkedIdentityField(view_name="api:cancellation-shipping-options")
+
+    class Meta(CancellationSerializer.Meta):
+        fields = [
+            *CancellationSerializer.Meta.fields, "refund_subtotal", "refund_shipping_fee", "refund_tax", "refund_fees",
+            "silence", "lines", "offers", "decisions", "reject_reasons", "shipping_options", "extra",
+        ]  # fmt: skip
+
+    @extend_schema_field(serializers.ChoiceField(choices=["approves", "rejects", "nothing"]))
+    def get_silence(self, cancellation: CancellationRequest) -> str:
+        return markets.capabilities(cancellation.shop, timezone.now()).silence
+
+    @extend_schema_field(OfferSerializer(many=True))
+    def get_offers(self, cancellation: CancellationRequest) -> Any:
+        return OfferSerializer(list(rules.offers(cancellation, timezone.now()).values()), many=True).data
+
+
+class CancelReasonSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(help_text="What to send as `reason`.")
+    text = serializers.CharField()
+    partial = serializers.BooleanField(  # type: ignore[assignment]
+        help_text="Fits single items as well as the whole order."
+    )
+
+
+class CancelOptionsSerializer(serializers.Serializer[Any]):
+    offer = OfferSerializer()
+    can_cancel_lines = serializers.BooleanField(help_text="Else an order can only be cancelled as a whole.")
+    reasons = CancelReasonSerializer(many=True)
+
+
+class RejectReasonSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(help_text="What to send as `reason`.")
+    text = serializers.CharField(help_text="What the buyer reads.")
+
+
+class RejectReasonsSerializer(serializers.Serializer[Any]):
+    reasons = RejectReasonSerializer(many=True)
+
+
+class PickupSlotSerializer(serializers.Serializer[Any]):
+    start = UtcTime()
+    end = UtcTime()
+    available = serializers.BooleanField()
+
+
+class HandoverSerializer(serializers.Serializer[Any]):
+    can_pickup = serializers.BooleanField()
+    can_drop_off = serializers.BooleanField()
+    pickup_slots = PickupSlotSerializer(many=True)
+
+
+class CarrierSerializer(serializers.Serializer[Any]):
+    id = serializers.CharField(source="marketplace_id", help_text="What to send as `shipping.shipping_provider_id`.")
+    name = serializers.CharField()
+
+
+class ShippingOptionsSerializer(serializers.Serializer[Any]):
+    sent_by_seller = serializers.BooleanField(help_text="Then a tracking number and a carrier are needed.")
+    handover = HandoverSerializer(allow_null=True, help_text="Null while there is no package to hand over.")
+    carriers = CarrierSerializer(many=True)

@@ -1,0 +1,1 @@
+"""What every view of the API shares; it names no app."""
