@@ -94,7 +94,8 @@ class Control:
             {"effect", "order_id", "cancel_id", "shop_id", "actor", "package_id", "idempotency_key", "request_id"},
         )
         ledger = self.sandbox.ledger
-        entries = ledger.select(**page_wanted(request), **wanted)
+        after, limit = page_wanted(request)
+        entries = ledger.select(after=after, limit=limit, **wanted)
         return {"entries": [entry.as_json() for entry in entries], "last": len(ledger.entries)}
 
     async def calls(self, request: web.Request) -> Json:
@@ -102,7 +103,8 @@ class Control:
             request, {"marketplace", "endpoint", "shop_id", "status", "code", "method", "path", "fault"}
         )
         calls = self.sandbox.calls
-        found = calls.select(**page_wanted(request), **wanted)
+        after, limit = page_wanted(request)
+        found = calls.select(after=after, limit=limit, **wanted)
         return {"total": calls.total, "counts": dict(calls.counts), "calls": [call.as_json() for call in found]}
 
     async def forget_calls(self, request: web.Request) -> Json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,12 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
+from sandbox.crux_timp import page as desk
+from sandbox.crux_timp.marketplace import CruxTimp
+from sandbox.crux_timp.records import Organization
+from sandbox.crux_timp.refusals import Refusal as CruxRefusal
 from sandbox.faults import KINDS
+from sandbox.markup import form, hidden, moment, orders_section, shop_link
 from sandbox.tiktok_shop import buyer
 from sandbox.tiktok_shop.records import PENDING, Order, Shop
 from sandbox.tiktok_shop.refusals import Refusal
@@ -37,23 +41,27 @@ class Page:
 
     async def act(self, request: web.Request) -> web.Response:
         """One form was sent: do it and show the page again."""
-        form = {name: str(value) for name, value in (await request.post()).items()}
+        sent = {name: str(value) for name, value in (await request.post()).items()}
         notice = ""
         try:
-            match form.get("do"):
+            match sent.get("do"):
                 case "request" | "withdraw":
-                    named = {name: form[name] for name in ("order_id", "reason") if form.get(name)}
-                    buyer.act(self.sandbox.tiktok.world, {"action": form["do"], **named})
+                    named = {name: sent[name] for name in ("order_id", "reason") if sent.get(name)}
+                    buyer.act(self.sandbox.tiktok.world, {"action": sent["do"], **named})
+                case "ask":
+                    desk.ask(self.crux.world, sent)
                 case "clock":
-                    self._move_clock(form.get("seconds", ""))
+                    self._move_clock(sent.get("seconds", ""))
                 case "fault":
-                    trouble = {"kind": form.get("kind"), "endpoint": form.get("endpoint", "*"), "count": 1}
+                    trouble = {"kind": sent.get("kind"), "endpoint": sent.get("endpoint", "*"), "count": 1}
+                    if sent.get("marketplace"):
+                        trouble["marketplace"] = sent["marketplace"]
                     self.sandbox.faults.add(trouble, self.sandbox.slugs)
                 case "clear":
                     self.sandbox.faults.clear()
-        except (ValueError, Refusal) as error:
+        except (ValueError, Refusal, CruxRefusal) as error:
             notice = str(error)
-        query = {name: form[name] for name in ("shop", "only") if form.get(name)}
+        query = {name: sent[name] for name in ("shop", "only") if sent.get(name)}
         if notice:
             query["notice"] = notice
         return web.Response(status=303, headers={"Location": "/?" + urlencode(query)})
@@ -68,8 +76,8 @@ class Page:
     async def show(self, request: web.Request) -> web.Response:
         world = self.sandbox.tiktok.world
         now = world.settle()
-        shops = list(world.shops.values())
-        shop = world.shops.get(request.query.get("shop", ""), shops[0])
+        shop = self._shop(request.query.get("shop", ""))
+        shop_id = shop.id if isinstance(shop, Shop) else shop.uuid
         only = request.query.get("only", "can")
         notice = request.query.get("notice", "")
         parts = [
@@ -78,14 +86,14 @@ class Page:
             '<link rel="icon" href="/images/umbrella-dba53a.svg">'
             '<link rel="stylesheet" href="/sandbox.css"></head><body>'
             "<header><h1>Sandbox marketplace</h1>"
-            f'<p class="soft">Play the buyer. It is {_moment(now)} here.</p></header>',
+            f'<p class="soft">Play the buyer, or a supplier&rsquo;s retailer. It is {moment(now)} here.</p></header>',
             f'<main>{f"""<section class="notice" role="status">{escape(notice)}</section>""" if notice else ""}',
-            _shop_links(shops, shop, only),
+            self._shops(shop, only),
             '<div class="columns"><div>',
-            self._orders(shop, only, now),
+            self._orders(shop, only, now) if isinstance(shop, Shop) else desk.orders(self.crux.world, shop, only),
             "</div><div>",
-            self._clock(shop, only),
-            self._faults(shop, only),
+            self._clock(shop_id, only),
+            self._faults(shop, shop_id, only),
             self._ledger(),
             "</div></div></main></body></html>",
         ]
@@ -98,7 +106,23 @@ class Page:
             },
         )
 
+    @property
+    def crux(self) -> CruxTimp:
+        return self.sandbox.crux
+
+    def _shop(self, shop_id: str) -> Shop | Organization:
+        """A shop of TikTok Shop, a supplier of Crux Connect, or the first of all."""
+        shops, suppliers = self.sandbox.tiktok.world.shops, {each.uuid: each for each in self.crux.world.suppliers}
+        return shops.get(shop_id) or suppliers.get(shop_id) or next(iter(shops.values()))
+
     # ---- parts -----------------------------------------------------------------------------------------------
+
+    def _shops(self, shop: Shop | Organization, only: str) -> str:
+        links = [
+            shop_link(each.id, each.name, each.region, only, here=each is shop)
+            for each in self.sandbox.tiktok.world.shops.values()
+        ] + [shop_link(each.uuid, each.name, "Crux", only, here=each is shop) for each in self.crux.world.suppliers]
+        return f'<nav aria-label="Shops">{"".join(links)}</nav>'
 
     def _orders(self, shop: Shop, only: str, now: int) -> str:
         world = self.sandbox.tiktok.world
@@ -109,13 +133,8 @@ class Page:
         wanted = [order for order in orders if _fits(order, only)]
         if only == "waiting":
             wanted.sort(key=lambda order: world.cancellations[order.pending_cancel_id or ""].deadline or 0)
-        tabs = " · ".join(
-            f'<a href="?{urlencode({"shop": shop.id, "only": word})}"{_current(word == only)}>{text}</a>'
-            for word, text in (("can", "can be asked for"), ("waiting", "waiting for the seller"), ("all", "all"))
-        )
-        rows = "".join(self._order(order, only, now) for order in wanted[:SHOWN]) or '<p class="soft">None.</p>'
-        more = f'<p class="soft">{len(wanted) - SHOWN} more.</p>' if len(wanted) > SHOWN else ""
-        return f"<section><h2>Orders of {escape(shop.name)}</h2><p>{tabs}</p>{rows}{more}</section>"
+        rows = [self._order(order, only, now) for order in wanted[:SHOWN]]
+        return orders_section(shop.id, shop.name, only, rows, len(wanted))
 
     def _order(self, order: Order, only: str, now: int) -> str:
         line, count = order.lines[0], len(order.lines)
@@ -136,9 +155,9 @@ class Page:
         )
 
     def _order_form(self, order: Order, only: str) -> str:
-        hidden = _hidden(shop=order.shop.id, only=only, order_id=order.id)
+        fields = hidden(shop=order.shop.id, only=only, order_id=order.id)
         if order.pending_cancel_id is not None:
-            return f'{_form(hidden)}<button name="do" value="withdraw">Withdraw the request</button></form>'
+            return f'{form(fields)}<button name="do" value="withdraw">Withdraw the request</button></form>'
         if order.status not in ("UNPAID", "ON_HOLD", "AWAITING_SHIPMENT"):
             return ""
         world = self.sandbox.tiktok.world
@@ -148,12 +167,12 @@ class Page:
             for code in world.reasons.buyer(order.shop.region, status)
         )
         return (
-            f'{_form(hidden)}<select name="reason" aria-label="Reason for order {order.id}">{reasons}</select>'
+            f'{form(fields)}<select name="reason" aria-label="Reason for order {order.id}">{reasons}</select>'
             f'<button class="main" name="do" value="request">Ask to cancel</button></form>'
         )
 
-    def _clock(self, shop: Shop, only: str) -> str:
-        hidden = _hidden(shop=shop.id, only=only, do="clock")
+    def _clock(self, shop_id: str, only: str) -> str:
+        fields = hidden(shop=shop_id, only=only, do="clock")
         buttons = "".join(
             f'<button name="seconds" value="{"" if seconds is None else seconds}">{text}</button>'
             for text, seconds in SHIFTS
@@ -162,18 +181,19 @@ class Page:
         words = (
             f"{shift} seconds ahead of real time: who reads by a real clock sees it then." if shift else "Real time."
         )
-        return f'<section><h2>Clock</h2><p class="soft">{words}</p>{_form(hidden)}{buttons}</form></section>'
+        return f'<section><h2>Clock</h2><p class="soft">{words}</p>{form(fields)}{buttons}</form></section>'
 
-    def _faults(self, shop: Shop, only: str) -> str:
-        slugs = "".join(f"<option>{slug}</option>" for slug in sorted(self.sandbox.tiktok.contract.slugs))
+    def _faults(self, shop: Shop | Organization, shop_id: str, only: str) -> str:
+        marketplace = (self.sandbox.tiktok if isinstance(shop, Shop) else self.crux).name
+        slugs = "".join(f"<option>{slug}</option>" for slug in sorted(self.sandbox.slugs[marketplace]))
         kinds = "".join(f"<option>{kind}</option>" for kind in KINDS)
         rows = "".join(
             f"<li>{fault.kind} on {escape(fault.endpoint)}: struck {fault.struck} times</li>"
             for fault in self.sandbox.faults.active
         )
-        hidden = _hidden(shop=shop.id, only=only)
+        fields = hidden(shop=shop_id, only=only, marketplace=marketplace)
         return (
-            f'<section><h2>Trouble</h2><p class="soft">What the next call meets.</p><ul>{rows}</ul>{_form(hidden)}'
+            f'<section><h2>Trouble</h2><p class="soft">What the next call meets.</p><ul>{rows}</ul>{form(fields)}'
             f'<select name="kind" aria-label="Trouble">{kinds}</select><select name="endpoint" aria-label="Call">'
             f'<option value="*">any call</option>{slugs}</select>'
             f'<button name="do" value="fault">Strike once</button><button name="do" value="clear">Clear</button>'
@@ -182,39 +202,14 @@ class Page:
 
     def _ledger(self) -> str:
         rows = "".join(
-            f'<li><span class="word">{escape(entry.effect)}</span> by the {entry.actor}, {_moment(entry.at)}<br>'
+            f'<li><span class="word">{escape(entry.effect)}</span> by the {entry.actor}, {moment(entry.at)}<br>'
             f'<span class="id">{entry.order_id or ""}</span></li>'
             for entry in reversed(self.sandbox.ledger.entries[-15:])
         )
         return f'<section><h2>Ledger</h2><ol>{rows or """<li class="soft">Nothing happened yet.</li>"""}</ol></section>'
 
 
-def _shop_links(shops: list[Shop], shop: Shop, only: str) -> str:
-    links = "".join(
-        f'<a href="?{urlencode({"shop": each.id, "only": only})}"{_current(each is shop)}>'
-        f"{escape(each.name)} <small>{each.region}</small></a>"
-        for each in shops
-    )
-    return f'<nav aria-label="Shops">{links}</nav>'
-
-
 def _fits(order: Order, only: str) -> bool:
     if only == "waiting":
         return order.pending_cancel_id is not None
     return only != "can" or buyer.may_request(order)
-
-
-def _current(here: bool) -> str:
-    return ' aria-current="page"' if here else ""
-
-
-def _form(hidden: str) -> str:
-    return f'<form method="post" action="/">{hidden}'
-
-
-def _hidden(**values: str) -> str:
-    return "".join(f'<input type="hidden" name="{name}" value="{escape(value)}">' for name, value in values.items())
-
-
-def _moment(unix: int) -> str:
-    return datetime.fromtimestamp(unix, UTC).strftime("%d %B %Y, %H:%M UTC")

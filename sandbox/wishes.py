@@ -52,6 +52,6 @@ def wanted_only(request: web.Request, known: set[str]) -> dict[str, str]:
     return {name: value for name, value in request.query.items() if name in known}
 
 
-def page_wanted(request: web.Request) -> dict[str, int]:
+def page_wanted(request: web.Request) -> tuple[int, int]:
     """Which part of a log: what is younger than ``after``, and ``limit`` of it at most."""
-    return {name: max(0, int(request.query.get(name, usual))) for name, usual in (("after", 0), ("limit", 1000))}
+    return max(0, int(request.query.get("after", 0))), max(0, int(request.query.get("limit", 1000)))
