@@ -20,13 +20,10 @@ _UNKEEPABLE = re.compile(rb"\\u(0000|d[89a-f])", re.IGNORECASE)
 LONGEST_ID = 200  # characters; of theirs have some forty, and what is looked up by an index must fit into one
 
 
-def parsed(body: bytes, read_float: Callable[[str], Any] | None = None) -> Any:
-    """The JSON of a body, without null characters and half surrogate pairs in its texts. Raises ValueError.
-
-    `read_float` makes something better than a float of a number with a point or an exponent.
-    """
+def parsed(body: bytes) -> Any:
+    """The JSON of a body, without null characters and half surrogate pairs in its texts. Raises ValueError."""
     try:
-        value = json.loads(body, parse_float=read_float)
+        value = json.loads(body)
         return _keepable(value) if _UNKEEPABLE.search(body) else value
     except RecursionError:
         raise ValueError("nested too deeply") from None
@@ -147,5 +144,5 @@ def unknown(raw: Json, known: Collection[str], where: str, drift: Drift) -> Json
 
 
 def inside(where: str, error: BadRecord) -> BadRecord:
-    """The same problem seen from one level up."""
-    return BadRecord(f"{where}.{error.where}", error.problem)
+    """The same problem seen from one level up, of the same kind."""
+    return type(error)(f"{where}.{error.where}", error.problem)

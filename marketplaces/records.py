@@ -23,14 +23,16 @@ class Money:
 class Credentials:
     """What one call needs to speak for a seller. Never printed: every secret is left out of the repr.
 
-    Where a seller signs in with a user name and a password, they are `app_key` and `app_secret`. `options` are those of
-    `Marketplace.options` that differ from their defaults.
+    Where a seller signs in with a user name and a password, they are `app_key` and `app_secret`. `shop_id` is the
+    `ShopRecord.marketplace_id` of the shop, empty while none is known. `options` are those of `Marketplace.options`
+    that differ from their defaults.
     """
 
     app_key: str
     app_secret: str = field(repr=False)
     access_token: str = field(default="", repr=False)
     shop_cipher: str = field(default="", repr=False)
+    shop_id: str = ""
     api_url: str = ""  # empty: the marketplace's own host
     auth_url: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
