@@ -40,7 +40,7 @@ def of_order(order: Order) -> Sequence[Entry]:
 
 
 def told(events: Iterable[Event], attempts: Iterable[Attempt]) -> Sequence[Entry]:
-    events = events.select_related("actor", "decision")  # type: ignore[attr-defined]
+    events = events.select_related("actor", "decision", "cancellation")  # type: ignore[attr-defined]
     # At the same moment a call comes after what led to it.
     entries = [(event.at, 0, event.pk, of_event(event)) for event in events]
     entries += [(attempt.started_at, 1, attempt.pk, of_attempt(attempt)) for attempt in attempts]
@@ -51,13 +51,18 @@ def of_event(event: Event) -> Entry:
     detail, decision = event.detail, event.decision
     text, tone = words_for(event.name, verdict_of(detail.get("verdict", "")), state_of(detail.get("to", "")))
     extra = ""
+    if event.name == "cancellation.moved" and event.cancellation and event.cancellation.is_recorded:
+        text = _("Settled: %(state)s") % {"state": state_of(detail.get("to", ""))}  # no marketplace shows it
     if event.name == "decision.recorded" and decision:
         extra = " · ".join(part for part in (decision.reason_text or decision.reason, decision.comment) if part)
-    elif event.name == "decision.set_aside":
+    elif event.name == "cancellation.recorded":
+        heard = _("Heard through %(channel)s") % {"channel": channel_of(detail.get("heard_through", ""))}
+        extra = " · ".join(part for part in (heard, detail.get("note", "")) if part)
+    elif event.name in ("decision.set_aside", "cancellation.closed"):
         extra = detail.get("note", "")
     elif event.name == "cancellation.moved":
         extra = detail.get("status", "")
-    elif event.name in ("decision.refused", "decision.stalled") and decision:
+    elif event.name in ("decision.confirmed", "decision.refused", "decision.stalled") and decision:
         extra = " ".join(part for part in (decision.message, decision.note) if part)
     return Entry(
         event.at, text, who=str(event.actor or ""), detail=extra, tone=tone,
@@ -68,6 +73,8 @@ def of_event(event: Event) -> Entry:
 def words_for(name: str, verdict: str, state: str) -> tuple[str, str]:
     known = {
         "cancellation.requested": (_("The buyer asked to cancel"), ""),
+        "cancellation.recorded": (_("Recorded: somebody asks to cancel"), ""),
+        "cancellation.closed": (_("Closed without an answer"), "muted"),
         "cancellation.moved": (_("The marketplace shows: %(state)s") % {"state": state}, ""),
         "decision.recorded": (_("Decided: %(verdict)s") % {"verdict": verdict}, ""),
         "decision.withdrawn": (_("Taken back: %(verdict)s") % {"verdict": verdict}, "muted"),
@@ -109,3 +116,8 @@ def verdict_of(name: str) -> str:
 
 def state_of(name: str) -> str:
     return str(CancellationRequest.State(name).label) if name in CancellationRequest.State.values else name
+
+
+def channel_of(name: str) -> str:
+    channel = CancellationRequest.Channel
+    return str(channel(name).label) if name in channel.values else name

@@ -1,22 +1,28 @@
 from django.urls import path
 
-from cancellations import views, webhook
+from cancellations import webhook
 from cancellations.models import Verdict
+from cancellations.views import announcements, decision, items, queue, recording, request, verdicts
 
 app_name = "cancellations"
 urlpatterns = [
-    path("", views.queue, name="queue"),
-    path("cancellations/<int:pk>/", views.cancellation, name="cancellation"),
-    path("cancellations/<int:pk>/approve/", views.decide, {"verdict": Verdict.APPROVE}, name="approve"),
-    path("cancellations/<int:pk>/reject/", views.decide, {"verdict": Verdict.REJECT}, name="reject"),
-    path("cancellations/<int:pk>/ship/", views.decide, {"verdict": Verdict.SHIP_TO_REJECT}, name="ship"),
-    path("decisions/<int:pk>/", views.decision, name="decision"),
-    path("decisions/<int:pk>/undo/", views.undo, name="undo"),
-    path("decisions/<int:pk>/ask-again/", views.ask_again, name="ask_again"),
-    path("decisions/<int:pk>/set-aside/", views.set_aside, name="set_aside"),
-    path("evidence/<int:pk>/", views.evidence, name="evidence"),
-    path("orders/<int:pk>/cancel-items/", views.cancel_items, name="cancel_items"),
-    path("orders/<int:pk>/cancel-items/refund/", views.refund, name="refund"),
-    path("orders/<int:pk>/cancel-items/offer/", views.items_offer, name="items_offer"),
+    path("", queue.queue, name="queue"),
+    path("announcements/", announcements.announcements, name="announcements"),
+    path("announcements/<int:pk>/handle/", announcements.handle, name="handle"),
+    path("cancellations/record/", recording.record, name="record"),
+    path("orders/<int:pk>/record-request/", recording.record_request, name="record_request"),
+    path("cancellations/<int:pk>/", request.cancellation, name="cancellation"),
+    path("cancellations/<int:pk>/close/", request.close, name="close"),
+    path("cancellations/<int:pk>/approve/", verdicts.decide, {"verdict": Verdict.APPROVE}, name="approve"),
+    path("cancellations/<int:pk>/reject/", verdicts.decide, {"verdict": Verdict.REJECT}, name="reject"),
+    path("cancellations/<int:pk>/ship/", verdicts.decide, {"verdict": Verdict.SHIP_TO_REJECT}, name="ship"),
+    path("decisions/<int:pk>/", decision.decision, name="decision"),
+    path("decisions/<int:pk>/undo/", decision.undo, name="undo"),
+    path("decisions/<int:pk>/ask-again/", decision.ask_again, name="ask_again"),
+    path("decisions/<int:pk>/set-aside/", decision.set_aside, name="set_aside"),
+    path("evidence/<int:pk>/", decision.evidence, name="evidence"),
+    path("orders/<int:pk>/cancel-items/", items.cancel_items, name="cancel_items"),
+    path("orders/<int:pk>/cancel-items/refund/", items.refund, name="refund"),
+    path("orders/<int:pk>/cancel-items/offer/", items.items_offer, name="items_offer"),
     path("webhooks/<slug:marketplace>/", webhook.webhook, name="webhook"),
 ]

@@ -14,7 +14,7 @@ from shops.markets import capabilities
 
 class OrderFilter(ShopFilterSet):
     status = django_filters.CharFilter(label=_("Status"))
-    is_cancel_requested = django_filters.BooleanFilter(label=_("Buyer asks to cancel"))
+    is_cancel_requested = django_filters.BooleanFilter(label=_("Somebody asks to cancel"))
 
     def get_form_class(self) -> type[forms.Form]:
         form_class = super().get_form_class()

@@ -2,11 +2,13 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
 from orders.filters import OrderFilter
 from orders.models import Order
+from shops.markets import capabilities
 from shops.models import Role, Shop
 from shops.paging import key_page
 
@@ -34,9 +36,12 @@ def order(request: HttpRequest, pk: int) -> HttpResponse:
         .prefetch_related("packages", "cancellations", "decisions__made_by"),
         pk=pk,
     )
+    can_decide = Shop.objects.where_role(request.user, Role.AGENT).filter(pk=found.shop_id).exists()
+    lists_requests = capabilities(found.shop, timezone.now()).shows_requests
     context = {
         "order": found,
         "shop": found.shop,
-        "can_decide": Shop.objects.where_role(request.user, Role.AGENT).filter(pk=found.shop_id).exists(),
+        "can_decide": can_decide,
+        "can_record": can_decide and not lists_requests and any(line.open_quantity for line in found.lines.all()),
     }
     return render(request, "orders/order.html", context)

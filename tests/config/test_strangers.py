@@ -4,8 +4,9 @@ import pytest
 from django.core.files.base import ContentFile
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 
-from cancellations.models import Decision, Evidence, Verdict
+from cancellations.models import Announcement, CancellationRequest, Decision, Evidence, Verdict
 from shops.models import Role
 from tests.factories import (
     CancellationFactory,
@@ -20,7 +21,10 @@ from tests.factories import (
 pytestmark = pytest.mark.django_db
 
 # Each shows what its reader may see.
-PERSONAL = {"cancellations:queue", "orders:list", "shops:list", "accounts:profile"}
+PERSONAL = {
+    "cancellations:queue", "cancellations:announcements", "cancellations:record", "orders:list", "shops:list",
+    "accounts:profile",
+}  # fmt: skip
 READ = {
     "cancellations:cancellation", "cancellations:decision", "cancellations:evidence", "cancellations:items_offer",
     "orders:order", "shops:shop", "shops:runs",
@@ -28,10 +32,11 @@ READ = {
 WRITE = {
     "cancellations:approve", "cancellations:reject", "cancellations:ship", "cancellations:undo",
     "cancellations:ask_again", "cancellations:set_aside", "cancellations:cancel_items", "cancellations:refund",
-    "shops:sync",
+    "cancellations:record_request", "cancellations:close", "cancellations:handle", "shops:sync",
 }  # fmt: skip
 ONLY_POST = {
-    "cancellations:undo", "cancellations:ask_again", "cancellations:set_aside", "cancellations:refund", "shops:sync",
+    "cancellations:undo", "cancellations:ask_again", "cancellations:set_aside", "cancellations:refund",
+    "cancellations:close", "cancellations:handle", "shops:sync",
 }  # fmt: skip
 
 
@@ -52,12 +57,17 @@ def addresses() -> dict[str, str]:
     image.image.save("proof.png", ContentFile(b"pixels"), save=False)
     image.width = image.height = 100
     image.save()
+    announcement = Announcement.objects.create(
+        shop=order.shop, order=order, marketplace_id="1", title="Asked for", is_cancellation=True,
+        announced_at=timezone.now(),
+    )  # fmt: skip
     pks = {
-        **dict.fromkeys(["cancellation", "approve", "reject", "ship"], cancellation.pk),
+        **dict.fromkeys(["cancellation", "approve", "reject", "ship", "close"], cancellation.pk),
         **dict.fromkeys(["decision", "undo", "ask_again", "set_aside"], decision.pk),
-        **dict.fromkeys(["cancel_items", "refund", "items_offer", "order"], order.pk),
+        **dict.fromkeys(["cancel_items", "refund", "items_offer", "order", "record_request"], order.pk),
         **dict.fromkeys(["shop", "runs", "sync"], order.shop.pk),
         "evidence": image.pk,
+        "handle": announcement.pk,
     }
     return {name: reverse(name, args=[pks[name.partition(":")[2]]]) for name in READ | WRITE}
 
@@ -105,6 +115,8 @@ def test_a_viewer_changes_nothing_and_is_told_why(client: Client, addresses: dic
     assert "You may not do this" in answer.content.decode()
     decision.refresh_from_db()
     assert (Decision.objects.count(), decision.state) == (1, Decision.State.STALLED)
+    assert CancellationRequest.objects.get().needs_answer
+    assert Announcement.objects.waiting().exists()
 
 
 @pytest.mark.parametrize("name", sorted(PERSONAL))
@@ -113,6 +125,7 @@ def test_every_list_is_empty_for_somebody_without_shops(client: Client, addresse
     answer = client.get(reverse(name))
     assert answer.status_code == 200
     assert Decision.objects.get().order_label not in answer.content.decode()
+    assert Announcement.objects.get().title not in answer.content.decode()
 
 
 @pytest.mark.parametrize("name", sorted(PERSONAL | READ | WRITE))

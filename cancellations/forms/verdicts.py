@@ -1,10 +1,10 @@
-"""The forms of the four verdicts. Their choices are those the marketplace gives for this very request or order, now.
+"""The forms of the verdicts. Their choices are those the marketplace gives for this very request now.
 
 Making a form asks the marketplace, so it raises marketplaces.errors.MarketplaceError when there is no answer. A form
 that was sent in does not: it keeps what was typed and says at its top that it could not be checked.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.templatetags.times import clock
-from cancellations import live, rules
+from cancellations import live
 from cancellations.decisions import Details, Shipping
 from cancellations.evidence import Picture, read_picture
 from cancellations.models import CancellationRequest, Verdict
@@ -272,74 +272,3 @@ FORMS: dict[Verdict, type[VerdictForm]] = {
     Verdict.REJECT: RejectForm,
     Verdict.SHIP_TO_REJECT: ShipForm,
 }
-
-
-class CancelItemsForm(forms.Form):
-    """Line items to cancel. `choices()` are the lines as the template shows them."""
-
-    items = forms.MultipleChoiceField(
-        label=gettext_lazy("Items"),
-        error_messages={
-            "required": gettext_lazy("Choose at least one item."),
-            "invalid_choice": gettext_lazy(
-                "One of these items is not part of this order, or can no longer be cancelled."
-            ),
-        },
-    )
-    reason = forms.ChoiceField(
-        label=gettext_lazy("Reason"),
-        widget=forms.Select(attrs={"class": "form-select"}),
-        error_messages={
-            "required": gettext_lazy("Choose a reason."),
-            "invalid_choice": gettext_lazy("This reason does not fit the order's state or a part of an order."),
-        },
-    )
-
-    def __init__(self, order: Order, market: Capabilities, now: datetime, data: Data = None) -> None:
-        super().__init__(data, prefix=None)
-        self.order, self.market = order, market
-        self.lines = [line for line in order.lines.all() if not line.is_cancelled and not line.is_shipped]
-        items, reason = self.fields["items"], self.fields["reason"]
-        assert isinstance(items, forms.MultipleChoiceField)
-        assert isinstance(reason, forms.ChoiceField)
-        items.choices = [(str(line.pk), str(line)) for line in self.lines]
-        known = rules.cancel_reasons(order, now, partial=False)
-        only_whole = market.can_cancel_lines and len(self.lines) > 1
-        only = _("%(reason)s – whole order only")
-        reason.choices = [
-            ("", _("Choose a reason")),
-            *((one.name, only % {"reason": one.text} if only_whole and not one.partial else one.text) for one in known),
-        ]
-        for line in self.lines:
-            if line.quantity > 1:
-                self.fields[f"quantity_{line.pk}"] = forms.IntegerField(
-                    label=_("How many"), min_value=1, max_value=line.quantity, initial=line.quantity, required=False,
-                    widget=forms.NumberInput(attrs={"class": "form-control form-control-sm"}),
-                )  # fmt: skip
-        if not market.can_cancel_lines and not self.is_bound:
-            self.initial["items"] = [str(line.pk) for line in self.lines]
-
-    def rows(self) -> Sequence[tuple[Any, Any, bool]]:
-        """(line, its quantity field or None, whether it is chosen) of every line that can still be cancelled."""
-        chosen = set(self["items"].value() or [])
-        return [
-            (line, self[name] if (name := f"quantity_{line.pk}") in self.fields else None, str(line.pk) in chosen)
-            for line in self.lines
-        ]
-
-    def chosen(self) -> dict[int, int]:
-        """{LineItem.pk: quantity} once the form is valid."""
-        quantities = {line.pk: line.quantity for line in self.lines}
-        return {
-            pk: self.cleaned_data.get(f"quantity_{pk}") or quantities[pk] for pk in map(int, self.cleaned_data["items"])
-        }
-
-
-class SetAsideForm(forms.Form):
-    note = forms.CharField(
-        label=gettext_lazy("What you found"),
-        max_length=2000,
-        widget=forms.Textarea(attrs={"class": "form-control", "rows": 2}),
-        help_text=gettext_lazy("For those who come after you. The request can then be decided anew."),
-        error_messages={"required": gettext_lazy("Say what you found, for those who come after you.")},
-    )

@@ -1,0 +1,24 @@
+"""Words for those who come after."""
+
+from django import forms
+from django.utils.translation import gettext_lazy
+
+
+class SetAsideForm(forms.Form):
+    note = forms.CharField(
+        label=gettext_lazy("What you found"),
+        max_length=2000,
+        widget=forms.Textarea(attrs={"class": "form-control", "rows": 2}),
+        help_text=gettext_lazy("For those who come after you. The request can then be decided anew."),
+        error_messages={"required": gettext_lazy("Say what you found, for those who come after you.")},
+    )
+
+
+class CloseForm(forms.Form):
+    note = forms.CharField(
+        label=gettext_lazy("Why it needs no answer"),
+        max_length=2000,
+        widget=forms.Textarea(attrs={"class": "form-control", "rows": 2}),
+        help_text=gettext_lazy("Withdrawn, settled elsewhere, or recorded by mistake: for those who come after you."),
+        error_messages={"required": gettext_lazy("Say why it needs no answer, for those who come after you.")},
+    )

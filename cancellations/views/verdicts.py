@@ -1,0 +1,94 @@
+"""The verdicts' forms, and what becomes of them."""
+
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+from django.views.decorators.vary import vary_on_headers
+
+from cancellations import decisions
+from cancellations.decisions import AlreadyDecided, NotAllowed
+from cancellations.forms.problems import add_problems
+from cancellations.forms.verdicts import FORMS, VerdictForm
+from cancellations.models import CancellationRequest, Decision, Verdict
+from cancellations.views.asking import INVALID, visible_cancellation, wants_fragment
+from cancellations.views.decision import decided
+from cancellations.views.request import facts
+from marketplaces.errors import MarketplaceError
+from shops.roles import must_be_agent
+
+if TYPE_CHECKING:
+    from cancellations.views.asking import Request
+
+
+@require_http_methods(["GET", "POST"])
+@vary_on_headers("HX-Request")
+def decide(request: "Request", pk: int, verdict: Verdict) -> HttpResponse:
+    """The form of a verdict, and what becomes of it."""
+    found = visible_cancellation(request, pk)
+    must_be_agent(request.user, found.shop)
+    try:
+        market = decisions.must_be_offered(found, verdict)
+        form = FORMS[verdict](found, market, *((request.POST, request.FILES) if request.method == "POST" else ()))
+        if form.is_valid() and (made := send_in(request, found, verdict, form)):
+            return decided(request, made)
+    except AlreadyDecided as earlier:
+        return already_decided(request, verdict, earlier)
+    except NotAllowed as refusal:
+        return not_allowed(request, found.pk, refusal)
+    except MarketplaceError as error:
+        return no_answer(request, found, verdict, error)
+    return form_page(request, found, verdict, form)
+
+
+def send_in(
+    request: "Request", cancellation: CancellationRequest, verdict: Verdict, form: VerdictForm
+) -> Decision | None:
+    """The decision, or None when the form now says what is wrong with it."""
+    try:
+        return decisions.decide(cancellation, verdict, request.user, form.details())
+    except ValidationError as problems:
+        add_problems(form, problems)
+        return None
+
+
+def form_page(
+    request: "Request", cancellation: CancellationRequest, verdict: Verdict, form: VerdictForm
+) -> HttpResponse:
+    context = facts(request, cancellation) | {"form": form, "verdict": verdict}
+    context["offer"] = context["offers"][verdict]
+    context["fragment"] = f"cancellations/_{form.template}.html"
+    template = context["fragment"] if wants_fragment(request) else "cancellations/decide.html"
+    return render(request, template, context, status=INVALID if form.is_bound else 200)
+
+
+def already_decided(request: "Request", verdict: Verdict, earlier: AlreadyDecided) -> HttpResponse:
+    """A second click of the same person is answered by what the first one did, and nothing needs to be said."""
+    decision = earlier.decision
+    is_same = decision.made_by_id == request.user.pk and decision.verdict == verdict and request.method == "POST"
+    return decided(request, decision, "" if is_same else str(earlier))
+
+
+def not_allowed(request: "Request", pk: int, refusal: NotAllowed) -> HttpResponse:
+    """What was on the screen is out of date: say so and show how it stands now."""
+    found = visible_cancellation(request, pk)
+    if not wants_fragment(request):
+        messages.error(request, _("Nothing was sent. %(why)s") % {"why": refusal})
+        return redirect(f"{found.get_absolute_url()}#answer")
+    context = facts(request, found) | {"refusal": refusal}
+    response = render(request, "cancellations/_verdicts.html", context)
+    response["HX-Trigger"] = "moved"
+    return response
+
+
+def no_answer(
+    request: "Request", cancellation: CancellationRequest, verdict: Verdict, error: MarketplaceError
+) -> HttpResponse:
+    context = facts(request, cancellation) | {"error": error, "verdict": verdict, "again": request.get_full_path()}
+    context["fragment"] = "cancellations/_no_answer.html"
+    template = context["fragment"] if wants_fragment(request) else "cancellations/decide.html"
+    return render(request, template, context)
