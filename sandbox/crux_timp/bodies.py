@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Collection
 from datetime import date
 from typing import Any, NoReturn
 
 from sandbox.crux_timp.records import Attributes
 from sandbox.crux_timp.refusals import Refusal
+
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def read_object(body: bytes) -> Fields:
@@ -71,7 +74,7 @@ class Fields:
         if text is None:
             return None
         try:
-            if len(text) == len("2019-01-01"):
+            if DAY.fullmatch(text):
                 return date.fromisoformat(text).isoformat()
         except ValueError:
             pass
