@@ -12,7 +12,7 @@ from marketplaces.crux_timp.client import Answer, CruxTimpClient
 from marketplaces.crux_timp.lines import Line
 from marketplaces.crux_timp.mapper import Reader
 from marketplaces.crux_timp.readings import OPTIONS, readings
-from marketplaces.errors import BadRecord, OutcomeUnknown, Refused, TemporaryFailure, Unsupported
+from marketplaces.errors import BadRecord, MarketplaceError, OutcomeUnknown, Refused, TemporaryFailure, Unsupported
 from marketplaces.http import SHARED, Http
 from marketplaces.reading import Record
 from marketplaces.records import (
@@ -50,7 +50,8 @@ class CruxTimpAdapter:
         self, credentials: Credentials, http: Http = SHARED, clock: Callable[[], datetime] = orders.now
     ) -> None:
         self._readings = readings(credentials.options)
-        self._user_name = credentials.app_key
+        self._credentials = credentials
+        self._http = http
         self._clock = clock
         self._client = CruxTimpClient(credentials, self._readings, http)
         self._orders = orders.Orders(self._client, Reader(self._readings, credentials.shop_id), clock)
@@ -61,10 +62,23 @@ class CruxTimpAdapter:
         raise Unsupported("Crux Connect gives no codes: its users sign in with a name and a password.")
 
     def refresh_tokens(self, refresh_token: str) -> Tokens:
-        """Sign in. There are no refresh tokens, so the argument is not looked at; older tokens live on to their end."""
+        """Sign in. There are no refresh tokens, so the argument is not looked at; older tokens live on to their end.
+
+        The answer names no organization, so a look at an order does, where the user may have one; else the user's name
+        has to serve.
+        """
         asked_at = self._clock()
         data = self._client.sign_in()
-        return _understood(lambda: details.tokens(data, self._user_name, asked_at))
+        tokens = _understood(lambda: details.tokens(data, self._credentials.app_key, asked_at))
+        speaker = CruxTimpAdapter(replace(self._credentials, access_token=tokens.access_token), self._http, self._clock)
+        return details.named(tokens, speaker._supplier_name(tokens.shops[0].marketplace_id))
+
+    def _supplier_name(self, organization: str) -> str:
+        """What orders call this organization; "" where there are none, or none may be read."""
+        try:
+            return self._orders.supplier_name(organization)
+        except (MarketplaceError, BadRecord):
+            return ""
 
     def authorized_shops(self) -> Sequence[ShopRecord]:
         """No call lists them: the sign-in names the one there is."""

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -45,6 +46,14 @@ def tokens(data: Any, user_name: str, asked_at: datetime) -> Tokens:
         scopes=_assigned(data.get("permission_assignments")),
         shops=(shop,),
     )
+
+
+def named(tokens: Tokens, organization: str) -> Tokens:
+    """The same, with the organization's name where it is known."""
+    if not organization:
+        return tokens
+    shops = tuple(replace(shop, name=organization) for shop in tokens.shops)
+    return replace(tokens, seller_name=organization, shops=shops)
 
 
 def _suppliers_only(data: Json, user_name: str) -> None:

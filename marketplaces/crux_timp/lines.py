@@ -109,7 +109,7 @@ def read_line(raw: Json, readings: Readings, drift: Drift) -> Line:
     )
     return Line(
         record=record,
-        supplier=_supplier(raw),
+        supplier=supplier(raw)[0],
         allocation=status,
         accepted=accepted,
         backordered=backordered,
@@ -138,9 +138,11 @@ def _word(raw: Json, name: str, drift: Drift) -> str:
     return next((word for word in WEIGHTIEST if word in found), found[0] if found else "")
 
 
-def _supplier(raw: Json) -> str:
-    supplier = members(raw, "supplier")
+def supplier(raw: Json) -> tuple[str, str]:
+    """The UUID and the name of the organization that supplies a line, "" for what it does not say."""
+    told = members(raw, "supplier")
     try:
-        return short(supplier, "uuid") or short(raw, "supplier_uuid")
+        uuid = short(told, "uuid") or short(raw, "supplier_uuid")
+        return uuid, text(told, "organization_name") or text(raw, "supplier_name")
     except BadRecord as problem:
         raise inside("supplier", problem) from None

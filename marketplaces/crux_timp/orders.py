@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from marketplaces.crux_timp.client import CruxTimpClient
 from marketplaces.crux_timp.known import CANCELLED
-from marketplaces.crux_timp.lines import Line, QuantityMissing
+from marketplaces.crux_timp.lines import Line, QuantityMissing, supplier
 from marketplaces.crux_timp.mapper import Reader
 from marketplaces.crux_timp.reading import named, quantity
 from marketplaces.crux_timp.windows import (
@@ -19,7 +19,7 @@ from marketplaces.crux_timp.windows import (
     window_at,
 )
 from marketplaces.errors import BadRecord, Refused, TemporaryFailure
-from marketplaces.reading import Drift, Json
+from marketplaces.reading import Drift, Json, objects
 from marketplaces.records import OrderRecord, Page, SetAside
 
 _FORMATS = {"plain": "%Y-%m-%d %H:%M:%S", "iso": "%Y-%m-%dT%H:%M:%S.000Z"}
@@ -82,6 +82,14 @@ class Orders:
             return self._reader.lines(_object(raw), {})
         except BadRecord as problem:
             raise Refused(f"The order is not as documented: {problem}.") from None
+
+    def supplier_name(self, organization: str) -> str:
+        """What the lines of some order call this organization; "" where none does."""
+        answer = self._client.orders({"start": 0, "limit": 1})
+        suppliers = [
+            supplier(line) for raw in objects(_object(answer), "orders") for line in objects(raw, "line_items")
+        ]
+        return next((name for uuid, name in suppliers if uuid == organization), "")
 
     def _search(self, wanted: Json, row: int) -> tuple[list[Any], int, datetime]:
         """Rows, how many there are in all, and the moment of asking.

@@ -1,6 +1,5 @@
 """Texts, ids and lists out of any marketplace's JSON."""
 
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -58,7 +57,3 @@ def test_what_nobody_knows_is_kept_and_reported_once() -> None:
     assert unknown({"a": 1, "c": 3, "b": 2}, {"a"}, "order", drift) == {"b": 2, "c": 3}
     assert unknown({"b": 4}, {"a"}, "order", drift) == {"b": 4}
     assert list(drift) == ["order.b", "order.c"]
-
-
-def test_an_amount_can_be_read_as_it_is_written() -> None:
-    assert parsed(b"[0.1, 27.20, 5]", Decimal) == [Decimal("0.1"), Decimal("27.20"), 5]
