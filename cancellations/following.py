@@ -25,7 +25,7 @@ READ_AT_ONCE = 50  # orders
 
 def follow(shop: Shop, market: Capabilities) -> None:
     """Read again what waits here, and what was announced. A failure of one keeps the other from nothing."""
-    steps = [read_orders_that_wait, *([read_announcements] if market.announces_requests else [])]
+    steps = [read_orders_that_wait, read_flagged_orders, *([read_announcements] if market.announces_requests else [])]
     for step in steps:
         try:
             step(shop)
@@ -45,6 +45,12 @@ def read_orders_that_wait(shop: Shop) -> None:
     ids = sorted({cancellation.order_marketplace_id for cancellation in recorded_and_waiting(shop)})
     for start in range(0, len(ids), READ_AT_ONCE):
         orders_sync.read_again(shop, ids[start : start + READ_AT_ONCE])
+
+
+def read_flagged_orders(shop: Shop) -> None:
+    flagged = orders_sync.with_cancel_requested(shop)
+    with transaction.atomic():
+        orders_sync.store(shop, flagged)
 
 
 def read_announcements(shop: Shop) -> None:

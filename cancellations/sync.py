@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import partial
 from operator import attrgetter
 
 import structlog
@@ -12,9 +11,8 @@ from django.utils import timezone
 
 from cancellations import following
 from cancellations.models import CancellationLine, CancellationRequest, Event
-from marketplaces.base import Adapter
 from marketplaces.errors import MarketplaceError, Refused
-from marketplaces.records import CancellationRecord, OrderRecord, Page
+from marketplaces.records import CancellationRecord
 from orders import sync as orders_sync
 from orders.models import Order
 from orders.sync import Read, row, same
@@ -80,7 +78,7 @@ def link_orders(shop: Shop) -> None:
 def find_what_the_search_missed(shop: Shop) -> None:
     """The net below the net: orders that say a request is pending which we do not have, and requests overdue here."""
     try:
-        flagged = orders_with_cancel_requested(shop)
+        flagged = [order.marketplace_id for order in orders_sync.with_cancel_requested(shop)]
         asked = CancellationRequest.objects.filter(shop=shop, order_marketplace_id__in=flagged).waiting()
         known = set(asked.values_list("order_marketplace_id", flat=True))
         for order_id in flagged:
@@ -92,22 +90,6 @@ def find_what_the_search_missed(shop: Shop) -> None:
             read_again(shop, ids)
     except MarketplaceError as error:
         logger.warning("sync.net_failed", shop=shop.pk, code=error.code, error=error.message)
-
-
-def orders_with_cancel_requested(shop: Shop) -> list[str]:
-    """Ids, from all pages: the newest orders, which are the likeliest to be missing here, come last."""
-    ids: list[str] = []
-    cursor = ""
-    while True:
-        page = call_for(shop, partial(ask_for_flagged, cursor=cursor))
-        ids += [order.marketplace_id for order in page.records]
-        cursor = page.next_cursor
-        if not cursor:
-            return ids
-
-
-def ask_for_flagged(adapter: Adapter, cursor: str) -> Page[OrderRecord]:
-    return adapter.orders_with_cancel_requested(cursor)
 
 
 def read_requests_of_order(shop: Shop, order_id: str) -> None:

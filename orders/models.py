@@ -64,7 +64,9 @@ class Order(models.Model):
     # Without an index of its own: others begin with it, here as elsewhere where it says so.
     shop = models.ForeignKey(Shop, on_delete=models.PROTECT, related_name="orders", db_index=False)
     marketplace_id = models.CharField(_("order id"))
-    number = models.CharField(_("order number"), blank=True, help_text=_("What people call it, where not by its id."))
+    number = models.CharField(
+        _("order number"), blank=True, db_default="", help_text=_("What people call it, where not by its id.")
+    )
     status = models.CharField(_("status"))
     currency = models.CharField(_("currency"), max_length=3)
     total = amount(_("total"))
@@ -101,7 +103,10 @@ class Order(models.Model):
     recipient_address = models.TextField(_("address"), blank=True)
     extra = models.JSONField(_("fields we do not know"), default=dict, blank=True)
     fingerprint = models.CharField(
-        blank=True, editable=False, help_text=_("Of what was read, where the marketplace tells no time of change.")
+        blank=True,
+        db_default="",
+        editable=False,
+        help_text=_("Of what was read, where the marketplace tells no time of change."),
     )
 
     objects = OrderQuerySet.as_manager()
@@ -179,8 +184,8 @@ class LineItem(models.Model):
     cancel_reason = models.CharField(_("cancel reason"), blank=True)
     is_shipped = models.BooleanField(_("shipped"), default=False)
     is_cancelled = models.BooleanField(_("cancelled"), default=False)
-    cancelled_quantity = models.PositiveIntegerField(_("of it cancelled"), default=0)
-    shipped_quantity = models.PositiveIntegerField(_("of it shipped"), default=0)
+    cancelled_quantity = models.PositiveIntegerField(_("of it cancelled"), default=0, db_default=0)
+    shipped_quantity = models.PositiveIntegerField(_("of it shipped"), default=0, db_default=0)
     is_gift = models.BooleanField(_("gift"), default=False)
     extra = models.JSONField(_("fields we do not know"), default=dict, blank=True)
 

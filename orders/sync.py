@@ -1,12 +1,14 @@
 """Orders come in. The only writer of orders, line items and packages."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
 from django.db import transaction
 
-from marketplaces.records import OrderRecord
+from marketplaces.base import Adapter
+from marketplaces.records import OrderRecord, Page
 from orders.models import LineItem, Order, Package
 from shops import pulling
 from shops.models import Shop, SyncKind, SyncRun
@@ -71,6 +73,24 @@ def read_again(shop: Shop, order_ids: Sequence[str]) -> Sequence[OrderRecord]:
     with transaction.atomic():
         write(shop, newest_of_each(page.records))
     return page.records
+
+
+def with_cancel_requested(shop: Shop) -> list[OrderRecord]:
+    """Orders that say themselves that somebody asks to cancel, from all pages: the newest, which are the likeliest to
+    be missing here, come last. Raises marketplaces.errors.
+    """
+    orders: list[OrderRecord] = []
+    cursor = ""
+    while True:
+        page = call_for(shop, partial(ask_for_flagged, cursor=cursor))
+        orders += page.records
+        cursor = page.next_cursor
+        if not cursor:
+            return orders
+
+
+def ask_for_flagged(adapter: Adapter, cursor: str) -> Page[OrderRecord]:
+    return adapter.orders_with_cancel_requested(cursor)
 
 
 def store(shop: Shop, records: Sequence[OrderRecord]) -> int:

@@ -58,12 +58,13 @@ class Connection(models.Model):
     def __str__(self) -> str:
         return f"{self.seller_name} ({self.marketplace})"
 
-    def credentials(self, shop_cipher: str = "") -> Credentials:
+    def credentials(self, shop_cipher: str = "", shop_id: str = "") -> Credentials:
         return Credentials(
             app_key=self.app_key,
             app_secret=self.app_secret,
             access_token=self.access_token,
             shop_cipher=shop_cipher,
+            shop_id=shop_id,
             api_url=self.api_url,
             auth_url=self.auth_url,
             options=self.options,
@@ -161,7 +162,7 @@ class Shop(models.Model):
         return ZoneInfo(self.time_zone)
 
     def credentials(self) -> Credentials:
-        return self.connection.credentials(self.cipher)
+        return self.connection.credentials(self.cipher, self.marketplace_id)
 
 
 class Membership(models.Model):

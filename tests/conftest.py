@@ -11,7 +11,7 @@ from django.db import connection
 from config import private_servers
 from tests.sandbox_process import SandboxProcess, running_sandbox
 from tests.workers import StartWorker, workers
-from tests.world import World, connected_world
+from tests.world import SupplierWorld, World, connected_world, supplier_world
 
 
 @pytest.fixture
@@ -41,6 +41,13 @@ def world(sandbox: SandboxProcess, transactional_db: None) -> World:
     """A database that has pulled every shop of the simulator; real transactions, as in production."""
     cache.clear()
     return connected_world(sandbox)
+
+
+@pytest.fixture
+def suppliers(sandbox: SandboxProcess, transactional_db: None) -> SupplierWorld:
+    """As `world`, with the simulator's suppliers at the marketplace that shows no requests."""
+    cache.clear()
+    return supplier_world(sandbox)
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ from accounts.models import User
 from cancellations import sync
 from cancellations.decisions import Details, Shipping, cancel_items, decide
 from cancellations.models import CancellationRequest, Decision, Verdict
+from cancellations.recording import Heard, record
 from marketplaces.records import Tokens
-from orders.models import Order
-from shops.connecting import Account, connect
+from orders.models import LineItem, Order
+from shops.connecting import Account, connect, connect_with_password
 from shops.models import Role, Shop
 from tests.factories import member
 from tests.sandbox_process import SandboxProcess
@@ -86,6 +87,50 @@ class World:
         """What the simulator's ledger says that sellers did to an order: once each, or something is wrong."""
         order_id = about.order_marketplace_id if isinstance(about, CancellationRequest) else about.marketplace_id
         return [entry["effect"] for entry in self.sandbox.effects(order_id=order_id) if entry["actor"] == by]
+
+
+@dataclass
+class SupplierWorld(World):
+    """A supplier at a marketplace that shows no requests; retailers ask there, and somebody here writes it down."""
+
+    supplier: Shop
+
+    def orders_of(self, state: str = "open", **of_order: object) -> list[Order]:
+        """Our orders that stand like this over there: open, pending, …"""
+        told = self.sandbox.get("crux/orders", supplier=self.supplier.marketplace_id, state=state)["orders"]
+        ids = [order["order_uuid"] for order in told]
+        return list(Order.objects.filter(shop=self.supplier, marketplace_id__in=ids, **of_order).order_by("pk"))
+
+    def ask(self, order: Order, line_item: LineItem | None = None) -> None:
+        """The retailer asks to cancel, over there."""
+        line = {"line_item_uuid": line_item.marketplace_id} if line_item else {}
+        self.sandbox.post("retailer", action="request", order_uuid=order.marketplace_id, **line)
+
+    def recorded(self, order: Order, line_item: LineItem | None = None) -> CancellationRequest:
+        """A request that the retailer made there and that our agent has written down here."""
+        self.ask(order, line_item)
+        return record(order, line_item, self.agent, Heard())
+
+    def pull(self) -> None:
+        for run in sync.pull(Shop.objects.select_related("connection").get(pk=self.supplier.pk)):
+            assert run.state == run.State.SUCCEEDED, run.error
+
+    def effects(self, about: CancellationRequest | Order, *, by: str = "seller") -> list[str]:
+        order_id = about.order_marketplace_id if isinstance(about, CancellationRequest) else about.marketplace_id
+        entries = self.sandbox.effects(order_id=order_id, shop_id=self.supplier.marketplace_id)
+        return [entry["effect"] for entry in entries if entry["actor"] == by]
+
+
+def supplier_world(sandbox: SandboxProcess) -> SupplierWorld:
+    """Connect the simulator's suppliers, who sign in with a name and a password, and pull them once."""
+    for seller in sandbox.credentials()["connections"]:
+        if not seller["access_token"]:
+            account = Account(seller["marketplace"], seller["app_key"], seller["app_secret"], seller["api_url"])
+            connect_with_password(account)
+    shops = list(Shop.objects.select_related("connection").order_by("pk"))
+    for one in shops:
+        sync.pull(one)
+    return SupplierWorld(sandbox, member(Role.AGENT, *shops), shops[0])
 
 
 def connected_world(sandbox: SandboxProcess) -> World:

@@ -183,7 +183,7 @@ class DecisionLine(models.Model):
     decision = models.ForeignKey(Decision, on_delete=models.CASCADE, related_name="lines", db_index=False)
     line_item = models.ForeignKey(LineItem, on_delete=models.PROTECT, related_name="+")
     quantity = models.PositiveIntegerField(_("quantity"), default=1)
-    cancelled_before = models.PositiveIntegerField(_("cancelled before"), default=0)
+    cancelled_before = models.PositiveIntegerField(_("cancelled before"), default=0, db_default=0)
 
     class Meta:
         ordering = ["pk"]

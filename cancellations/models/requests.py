@@ -130,7 +130,7 @@ class CancellationRequest(models.Model):
         Order, on_delete=models.PROTECT, null=True, blank=True, related_name="cancellations", verbose_name=_("order")
     )
     order_marketplace_id = models.CharField(_("order id"))
-    order_number = models.CharField(_("order number"), blank=True)
+    order_number = models.CharField(_("order number"), blank=True, db_default="")
     line_item = models.ForeignKey(
         LineItem,
         on_delete=models.PROTECT,
@@ -171,8 +171,8 @@ class CancellationRequest(models.Model):
         related_name="+",
         verbose_name=_("recorded by"),
     )
-    heard_through = models.CharField(_("heard through"), max_length=20, choices=Channel, blank=True)
-    note = models.TextField(_("note"), blank=True)
+    heard_through = models.CharField(_("heard through"), max_length=20, choices=Channel, blank=True, db_default="")
+    note = models.TextField(_("note"), blank=True, db_default="")
 
     objects = CancellationQuerySet.as_manager()
     history: "list[Decision]"

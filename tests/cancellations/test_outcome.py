@@ -18,6 +18,7 @@ from cancellations.outcome import (
     shown,
     what_is_there,
 )
+from marketplaces.errors import Refused
 from orders.models import Order
 from tests.factories import CancellationFactory, DecisionFactory, LineItemFactory, OrderFactory
 
@@ -181,7 +182,7 @@ class TestWords:
         ],
     )
     def test_after_a_refusal_it_is_said_whether_somebody_was_faster(self, shows: Shows, begins: str) -> None:
-        words = after_refusal(decision(Verdict.APPROVE, "closed"), shows)
+        words = after_refusal(decision(Verdict.APPROVE, "closed"), shows, Refused("No.", already_processed=True))
         assert words.startswith(begins) and bool(words) == bool(begins)
 
     def test_an_approval_says_nothing_of_the_order(self) -> None:

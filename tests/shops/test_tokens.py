@@ -288,19 +288,22 @@ class TestRenewingAhead:
         assert renewals(world) == 0
 
     @pytest.mark.parametrize(
-        ("ends", "refresh_token", "needs"),
+        ("marketplace", "ends", "needs"),
         [
-            (timedelta(hours=23, minutes=59), "x", True),
-            (timedelta(hours=24), "x", False),
-            (timedelta(hours=-1), "x", True),
-            (timedelta(hours=1), "", False),
-            (None, "x", False),
+            ("tiktok_shop", timedelta(hours=23, minutes=59), True),
+            ("tiktok_shop", timedelta(hours=24), False),
+            ("tiktok_shop", timedelta(hours=-1), True),
+            ("tiktok_shop", None, False),
+            ("crux_timp", timedelta(minutes=14), True),
+            ("crux_timp", timedelta(minutes=15), False),
         ],
     )
-    def test_a_day_ahead_is_early_enough(self, ends: timedelta | None, refresh_token: str, needs: bool) -> None:
+    def test_each_marketplace_says_how_early_is_early_enough(
+        self, marketplace: str, ends: timedelta | None, needs: bool
+    ) -> None:
         now: datetime = timezone.now()
         row = ConnectionFactory.build(
-            access_token_expires_at=None if ends is None else now + ends, refresh_token=refresh_token
+            marketplace=marketplace, access_token_expires_at=None if ends is None else now + ends
         )
         assert row.needs_renewal(now) == needs
 
