@@ -3,7 +3,7 @@
 Each writes rows in one transaction and asks for later work on commit; nothing here speaks to a marketplace.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -90,6 +90,11 @@ class Details:
     pictures: Sequence[Picture] = ()
     shipping: Shipping = field(default_factory=Shipping)
 
+    def given(self) -> set[str]:
+        """What goes with a rejection, by the names of the fields that it is asked with."""
+        told = {"reason": self.reason, "comment": self.comment, "images": self.pictures}
+        return {name for name, value in told.items() if value}
+
 
 def decide(
     cancellation: CancellationRequest, verdict: Verdict, user: "User", details: Details | None = None
@@ -116,7 +121,7 @@ def check(cancellation: CancellationRequest, verdict: Verdict, details: Details)
     market = must_be_offered(cancellation, verdict)
     problems: dict[str, str] = {}
     if verdict == Verdict.REJECT:
-        problems.update(not_taken(market, details))
+        problems.update(not_taken(market, details.given()))
         if market.takes_reject_reason and not details.reason:
             problems["reason"] = _("Choose a reason: the marketplace shows it to the buyer.")
         if market.takes_comment and len(details.comment) > market.comment_max_length:
@@ -132,17 +137,18 @@ def check(cancellation: CancellationRequest, verdict: Verdict, details: Details)
         raise ValidationError(problems)
 
 
-def not_taken(market: Capabilities, details: Details) -> dict[str, str]:
-    """What would be ignored over there is refused here."""
-    named = {"marketplace": market.marketplace_name}
-    problems = {}
-    if details.reason and not market.takes_reject_reason:
-        problems["reason"] = _("%(marketplace)s takes no reason with a rejection.") % named
-    if details.comment and not market.takes_comment:
-        problems["comment"] = _("%(marketplace)s takes no comment with a rejection.") % named
-    if details.pictures and not market.takes_images:
-        problems["images"] = _("%(marketplace)s takes no images with a rejection.") % named
-    return problems
+def not_taken(market: Capabilities, given: Collection[str]) -> dict[str, str]:
+    """What would be ignored over there is refused here: of `given`, each name with why."""
+    words = {
+        "reason": (market.takes_reject_reason, _("%(marketplace)s takes no reason with a rejection.")),
+        "comment": (market.takes_comment, _("%(marketplace)s takes no comment with a rejection.")),
+        "images": (market.takes_images, _("%(marketplace)s takes no images with a rejection.")),
+    }
+    return {
+        name: why % {"marketplace": market.marketplace_name}
+        for name, (taken, why) in words.items()
+        if name in given and not taken
+    }
 
 
 def must_be_offered(cancellation: CancellationRequest, verdict: Verdict) -> Capabilities:
@@ -245,13 +251,18 @@ def check_items(order: Order, items: Mapping[int, int], reason: str) -> list[Lin
 def check_cancel_reason(order: Order, reason: str, *, partial: bool) -> None:
     """Raises ValidationError for a reason that the marketplace does not take for this."""
     now = timezone.now()
-    market = rules.capabilities(order.shop, now)
-    if not market.takes_cancel_reason:
+    if why := no_cancel_reason(rules.capabilities(order.shop, now)):
         if reason:
-            why = _("%(marketplace)s takes no reason for cancelling items.") % {"marketplace": market.marketplace_name}
             raise ValidationError({"reason": why})
     elif reason not in {known.name for known in rules.cancel_reasons(order, now, partial=partial)}:
         raise ValidationError({"reason": _("This reason does not fit the order's state or a part of an order.")})
+
+
+def no_cancel_reason(market: Capabilities) -> str:
+    """Why items are cancelled without a reason; empty where the marketplace wants one."""
+    if market.takes_cancel_reason:
+        return ""
+    return _("%(marketplace)s takes no reason for cancelling items.") % {"marketplace": market.marketplace_name}
 
 
 def covers_order(lines: Iterable[LineItem], items: Mapping[int, int]) -> bool:

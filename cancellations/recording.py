@@ -4,7 +4,7 @@ Each writes rows in one transaction; nothing here speaks to a marketplace.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
@@ -21,6 +21,10 @@ from shops.roles import must_be_agent
 
 if TYPE_CHECKING:
     from accounts.models import User
+
+
+# What is older is a slip of the pen; and the year 1 has no time in every zone.
+LONGEST_AGO = timedelta(days=366)
 
 
 class AlreadyRecorded(NotAllowed):
@@ -64,6 +68,8 @@ def record(order: Order, line_item: LineItem | None, user: "User", heard: Heard)
     asked_at = heard.asked_at or timezone.now()
     if asked_at > timezone.now():
         raise ValidationError({"asked_at": _("This is in the future.")})
+    if asked_at < timezone.now() - LONGEST_AGO:
+        raise ValidationError({"asked_at": _("This is more than a year ago.")})
     with transaction.atomic():
         locked = Order.objects.select_for_update(of=("self",)).get(pk=order.pk)
         lines = lines_in_question(locked, line_item)

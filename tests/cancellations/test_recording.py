@@ -14,7 +14,7 @@ from cancellations.models import Announcement, CancellationRequest, Event, Verdi
 from cancellations.recording import AlreadyRecorded, Heard, close, handle, record
 from orders.models import LineItem, Order
 from shops.models import Role
-from tests.factories import DecisionFactory, LineItemFactory, OrderFactory, ShopFactory, member
+from tests.factories import DecisionFactory, LineItemFactory, OrderFactory, ShopFactory, at, member
 
 pytestmark = pytest.mark.django_db
 State = CancellationRequest.State
@@ -137,6 +137,10 @@ class TestRecording:
         with pytest.raises(ValidationError) as problem:
             record(order, None, agent, Heard(asked_at=timezone.now() + timedelta(minutes=5)))
         assert list(problem.value.message_dict) == ["asked_at"]
+
+    def test_nor_years_ago(self, order: Order, agent: User) -> None:
+        with pytest.raises(ValidationError, match="more than a year ago"):
+            record(order, None, agent, Heard(asked_at=at("0001-01-01")))
 
 
 class TestClosing:
