@@ -6,6 +6,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.routers import SimpleRouter
 
+from cancellations.api.announcements import AnnouncementViewSet
 from cancellations.api.decisions import DecisionViewSet
 from cancellations.api.requests import CancellationViewSet, OrderCancelOptionsView
 from config.api.problems import NowhereView
@@ -18,6 +19,7 @@ router.register(r"shops/(?P<shop_pk>\d{1,19})/sync-runs", SyncRunViewSet, "sync-
 router.register("orders", OrderViewSet, "order")
 router.register("cancellations", CancellationViewSet, "cancellation")
 router.register("decisions", DecisionViewSet, "decision")
+router.register("announcements", AnnouncementViewSet, "announcement")
 
 # Swagger UI writes styles into its elements; it is the one page that may.
 swagger = csp_update({"style-src": [SELF, UNSAFE_INLINE]})(

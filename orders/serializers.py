@@ -10,13 +10,15 @@ from orders.models import LineItem, Order, Package
 class LineItemSerializer(Rows):
     price = MoneyField(help_text="What the buyer pays for one, after discounts.")
     original_price = MoneyField()
+    open_quantity = serializers.IntegerField(help_text="How many can still be cancelled.")
 
     class Meta:
         model = LineItem
         fields = [
             "id", "marketplace_id", "status", "product_id", "product_name", "sku_id", "sku_name", "seller_sku",
-            "image_url", "quantity", "price", "original_price", "package_id", "package_status", "tracking_number",
-            "is_gift", "is_shipped", "is_cancelled", "cancelled_by", "cancel_reason", "extra",
+            "image_url", "quantity", "cancelled_quantity", "shipped_quantity", "open_quantity", "price",
+            "original_price", "package_id", "package_status", "tracking_number", "is_gift", "is_shipped",
+            "is_cancelled", "cancelled_by", "cancel_reason", "extra",
         ]  # fmt: skip
 
 
@@ -32,7 +34,7 @@ class OrderSerializer(Rows):
     class Meta:
         model = Order
         fields = [
-            "id", "shop", "marketplace_id", "status", "total", "created_at", "updated_at", "ship_by",
+            "id", "shop", "marketplace_id", "number", "status", "total", "created_at", "updated_at", "ship_by",
             "is_cancel_requested", "is_on_hold", "is_shipped", "is_cancelled", "fulfillment_type",
         ]  # fmt: skip
 
@@ -40,7 +42,8 @@ class OrderSerializer(Rows):
 class OrderDetailSerializer(OrderSerializer):
     subtotal = MoneyField()
     shipping_fee = MoneyField()
-    tax = MoneyField()
+    tax = MoneyField(help_text="Null where the marketplace does not tell it.")
+    fees = MoneyField(help_text="Null where the marketplace does not tell them.")
     lines = LineItemSerializer(many=True)
     packages = PackageSerializer(many=True)
     cancellations = serializers.HyperlinkedRelatedField(  # type: ignore[var-annotated]
@@ -53,9 +56,9 @@ class OrderDetailSerializer(OrderSerializer):
 
     class Meta(OrderSerializer.Meta):
         fields = [
-            *OrderSerializer.Meta.fields, "subtotal", "shipping_fee", "tax", "paid_at", "shipped_at", "cancelled_at",
-            "cancel_requested_at", "is_cash_on_delivery", "cancelled_by", "cancel_reason", "shipping_type",
-            "delivery_option_id", "delivery_option_name", "shipping_provider", "tracking_number", "warehouse_id",
-            "payment_method", "buyer_id", "buyer_message", "recipient_name", "recipient_region", "recipient_address",
-            "extra", "lines", "packages", "cancellations", "cancel_options",
+            *OrderSerializer.Meta.fields, "subtotal", "shipping_fee", "tax", "fees", "paid_at", "shipped_at",
+            "cancelled_at", "cancel_requested_at", "is_cash_on_delivery", "cancelled_by", "cancel_reason",
+            "shipping_type", "delivery_option_id", "delivery_option_name", "shipping_provider", "tracking_number",
+            "warehouse_id", "payment_method", "buyer_id", "buyer_message", "recipient_name", "recipient_region",
+            "recipient_address", "extra", "lines", "packages", "cancellations", "cancel_options",
         ]  # fmt: skip

@@ -69,8 +69,17 @@ class SyncAsked(serializers.Serializer[Any]):
 class RulesSerializer(serializers.Serializer[Any]):
     """A market's rules on this day."""
 
+    marketplace = serializers.CharField()
     marketplace_name = serializers.CharField()
     market_name = serializers.CharField()
+    shows_requests = serializers.BooleanField(
+        help_text="Else nobody is told which requests wait: record them with `POST cancellations/`."
+    )
+    announces_requests = serializers.BooleanField(
+        help_text="It says that somebody asks, not about which order: see `announcements/`."
+    )
+    requests_notice = NoticeSerializer(allow_null=True, help_text="How requests are learned of, where it shows none.")
+    approve_notice = NoticeSerializer(allow_null=True)
     can_reject = serializers.BooleanField()
     reject_until = serializers.DateField(allow_null=True, help_text="From this day on `reject` is over. " + US_REJECT)
     reject_notice = NoticeSerializer(allow_null=True)
@@ -87,5 +96,7 @@ class RulesSerializer(serializers.Serializer[Any]):
     max_image_side = serializers.IntegerField(help_text="Pixels.")
     can_cancel_order = serializers.BooleanField()
     can_cancel_lines = serializers.BooleanField()
+    takes_cancel_reason = serializers.BooleanField(help_text="With `cancel_items`.")
+    items_notice = NoticeSerializer(allow_null=True)
     silence = serializers.ChoiceField(choices=["approves", "rejects", "nothing"])
     notices = NoticeSerializer(many=True)

@@ -8,17 +8,21 @@ from rest_framework.reverse import reverse
 
 from cancellations.decisions import AlreadyDecided, NotAllowed, TooLate
 from cancellations.models import Decision
+from cancellations.recording import AlreadyRecorded
 from config.api.documented import NoticeSerializer
 from config.api.problems import Problem
 
 
 @contextmanager
 def as_problems(request: Request, about: Decision | None = None) -> Iterator[None]:
-    """Say no in the words of `decisions`, with the decision that is in the way or the rule behind it."""
+    """Say no in the words of the verb, with the row that is in the way or the rule behind it."""
     try:
         yield
     except AlreadyDecided as no:
         raise Problem("already-decided", str(no), more={"decision": address(no.decision, request)}) from None
+    except AlreadyRecorded as no:
+        there = reverse("api:cancellation-detail", [no.cancellation.pk], request=request)
+        raise Problem("already-recorded", str(no), more={"cancellation": there}) from None
     except TooLate as no:
         assert about
         raise Problem("too-late", str(no), more={"decision": address(about, request)}) from None

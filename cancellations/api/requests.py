@@ -2,17 +2,19 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import viewsets
 from rest_framework.decorators import action
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.reverse import reverse
 
-from cancellations import live, rules
+from cancellations import decisions, live, recording, rules
+from cancellations.api.refusals import as_problems
 from cancellations.filters import CancellationFilter
 from cancellations.models import CancellationRequest
-from cancellations.serializers.coming_in import LocaleQuery
+from cancellations.serializers.coming_in import LocaleQuery, NoteRequest
 from cancellations.serializers.going_out import (
     CancellationDetailSerializer,
     CancellationSerializer,
@@ -20,6 +22,7 @@ from cancellations.serializers.going_out import (
     RejectReasonsSerializer,
     ShippingOptionsSerializer,
 )
+from cancellations.serializers.heard import RecordRequest
 from config.api.documented import US_REJECT, problems
 from config.api.pages import FiltersLists
 from config.api.problems import Problem
@@ -50,8 +53,64 @@ class CancellationViewSet(FiltersLists, viewsets.ReadOnlyModelViewSet[Cancellati
     def get_queryset(self) -> QuerySet[CancellationRequest]:
         rows = CancellationRequest.objects.visible_to(self.request.user)
         if self.action == "list":
-            return rows.with_decisions()
-        return rows.with_queue_columns().select_related("shop__connection")
+            return rows.with_decisions().select_related("recorded_by")
+        return rows.with_queue_columns().select_related("shop__connection", "recorded_by")
+
+    @extend_schema(
+        summary="Record a request that its marketplace does not show",
+        description=(
+            "For shops whose `rules` say `shows_requests: false`: their marketplace tells nobody which requests wait, "
+            "so whoever hears of one records it. It then waits in the queue like any other and is answered by "
+            "`decisions/`. Other shops' requests come in by themselves."
+        ),
+        request=RecordRequest,
+        examples=[
+            OpenApiExample("an order", {"shop": 7, "order_number": "PO-104417"}, request_only=True),
+            OpenApiExample(
+                "one line of it",
+                {
+                    "order": 815,
+                    "line_item": 1631,
+                    "asked_at": "2026-11-20T08:00:00Z",
+                    "heard_through": "email",
+                    "note": "Ordered twice, writes their buyer.",
+                },
+                request_only=True,
+            ),
+        ],
+        responses={
+            201: CancellationDetailSerializer,
+            **problems(
+                "malformed", "invalid", "forbidden", "already-recorded", "unsupported-media-type", "not-allowed"
+            ),
+        },
+    )
+    def create(self, request: Request) -> Response:
+        told = RecordRequest(data=request.data, context=self.get_serializer_context())
+        with as_problems(request):
+            told.is_valid(raise_exception=True)
+            made = told.record()
+        body = self.get_serializer(self.get_queryset().get(pk=made.pk)).data
+        there = reverse("api:cancellation-detail", [made.pk], request=request)
+        return Response(body, status=201, headers={"Location": there})
+
+    @extend_schema(
+        summary="Close a recorded request that needs no answer",
+        description="Withdrawn, settled elsewhere, or recorded by mistake. Nothing is sent to the marketplace.",
+        request=NoteRequest,
+        responses={
+            200: CancellationDetailSerializer,
+            **problems("malformed", "invalid", "forbidden", "not-found", "already-decided", "not-allowed"),
+        },
+    )
+    @action(detail=True, methods=["post"])
+    def close(self, request: Request, pk: str) -> Response:
+        cancellation = self.get_object()
+        told = NoteRequest(data=request.data)
+        told.is_valid(raise_exception=True)
+        with as_problems(request):
+            recording.close(cancellation, request.user, told.validated_data["note"])  # type: ignore[arg-type]
+        return self.retrieve(request)
 
     @extend_schema(
         summary="The reasons that this very request may be rejected with, asked of the marketplace",
@@ -67,8 +126,12 @@ class CancellationViewSet(FiltersLists, viewsets.ReadOnlyModelViewSet[Cancellati
     def reject_reasons(self, request: Request, pk: str) -> Response:
         asked = LocaleQuery(data={"locale": request.query_params.get("locale", "en-US")})
         asked.is_valid(raise_exception=True)
-        reasons = live.reject_reasons(self.get_object(), asked.validated_data["locale"])
-        return Response(RejectReasonsSerializer({"reasons": reasons}).data)
+        cancellation = self.get_object()
+        market = markets.capabilities(cancellation.shop, timezone.now())
+        none = decisions.not_taken(market, {"reason"}).get("reason", "")
+        reasons = [] if none else live.reject_reasons(cancellation, asked.validated_data["locale"])
+        told = {"takes_reason": not none, "explanation": none, "reasons": reasons}
+        return Response(RejectReasonsSerializer(told).data)
 
     @extend_schema(
         summary="How the order's package can leave, asked of the marketplace",
@@ -106,9 +169,12 @@ class OrderCancelOptionsView(GenericAPIView[Order]):
     )
     def get(self, request: Request, pk: int) -> Response:
         order, now = self.get_object(), timezone.now()
+        market = markets.capabilities(order.shop, now)
         told = {
             "offer": rules.items_offer(order, now),
-            "can_cancel_lines": markets.capabilities(order.shop, now).can_cancel_lines,
+            "can_cancel_lines": market.can_cancel_lines,
+            "takes_reason": market.takes_cancel_reason,
+            "explanation": decisions.no_cancel_reason(market),
             "reasons": rules.cancel_reasons(order, now, partial=False),
         }
         return Response(self.get_serializer(told).data)

@@ -16,6 +16,7 @@ from cancellations.decisions import (
     decide,
     must_be_offered,
     must_offer_items,
+    not_taken,
 )
 from cancellations.evidence import Picture, read_picture
 from cancellations.models import CancellationRequest, Decision, Verdict
@@ -84,7 +85,8 @@ class DecisionRequest(Strict):
     )  # fmt: skip
     reason = serializers.CharField(
         required=False, allow_blank=True, max_length=200,
-        help_text="For `reject` one of the request's `reject-reasons`; for `cancel_items` one of `cancel-options`.",
+        help_text="For `reject` one of the request's `reject-reasons`; for `cancel_items` one of `cancel-options`. Not "
+        "where the marketplace takes none.",
     )  # fmt: skip
     comment = serializers.CharField(required=False, allow_blank=True, help_text="For `reject`; the buyer reads it.")
     images = serializers.ListField(
@@ -125,9 +127,11 @@ class DecisionRequest(Strict):
             must_offer_items(told["order"])
             return cancel_items(told["order"], own_items(told), user, told.get("reason", ""))
         market = must_be_offered(told["cancellation"], told["verdict"])
+        if problems := not_taken(market, {name for name in told if told[name]}):
+            raise serializers.ValidationError(problems)
         details = Details(
             reason=told.get("reason", ""),
-            reason_text=reason_text(told["cancellation"], told.get("reason", ""), market),
+            reason_text=reason_text(told["cancellation"], told.get("reason", "")),
             comment=told.get("comment", ""),
             pictures=pictures(told.get("images", []), market),
             shipping=Shipping(**{name: value for name, value in told.get("shipping", {}).items() if value}),
@@ -154,12 +158,10 @@ def own_items(told: Mapping[str, Any]) -> dict[int, int]:
     return items
 
 
-def reason_text(cancellation: CancellationRequest, reason: str, market: Capabilities) -> str:
+def reason_text(cancellation: CancellationRequest, reason: str) -> str:
     """What the buyer will read. A marketplace that does not answer now must not cost us the decision."""
     if not reason:
         return ""
-    if not market.takes_reject_reason:
-        raise serializers.ValidationError({"reason": [_("This marketplace takes no reason.")]})
     try:
         reasons = live.reject_reasons(cancellation)
     except MarketplaceError as error:

@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from cancellations import rules
 from cancellations.models import (
+    Announcement,
     Attempt,
     CancellationLine,
     CancellationRequest,
@@ -75,10 +76,11 @@ class AttemptSerializer(Rows):
 class DecisionLineSerializer(Rows):
     line_item_marketplace_id = serializers.CharField(source="line_item.marketplace_id")
     product_name = serializers.CharField(source="line_item.product_name")
+    cancelled_afterwards = serializers.IntegerField(help_text="Of the line in all, once this is done.")
 
     class Meta:
         model = DecisionLine
-        fields = ["line_item", "line_item_marketplace_id", "product_name", "quantity"]
+        fields = ["line_item", "line_item_marketplace_id", "product_name", "quantity", "cancelled_afterwards"]
 
 
 class EvidenceSerializer(Rows):
@@ -113,18 +115,33 @@ class CancellationLineSerializer(Rows):
         ]  # fmt: skip
 
 
+class RecordedSerializer(serializers.Serializer[Any]):
+    """How a request came to us that its marketplace does not show."""
+
+    at = UtcTime(source="recorded_at")
+    by = PersonSerializer(source="recorded_by", allow_null=True)
+    heard_through = serializers.ChoiceField(choices=CancellationRequest.Channel.choices)
+    note = serializers.CharField()
+
+
 class CancellationSerializer(Rows):
     refund_total = MoneyField()
     deadline = UtcTime(allow_null=True, help_text="When the marketplace decides by itself; see `silence`.")
+    recorded = serializers.SerializerMethodField(help_text="Null where the marketplace lists its requests itself.")
     decision = serializers.SerializerMethodField(help_text="The decision that is on its way, if there is one.")
 
     class Meta:
         model = CancellationRequest
         fields = [
-            "id", "shop", "order", "marketplace_id", "order_marketplace_id", "state", "status", "kind", "needs_answer",
-            "initiator", "reason", "reason_text", "deadline", "refund_total", "created_at", "updated_at",
-            "first_seen_at", "decision",
+            "id", "shop", "order", "order_number", "line_item", "marketplace_id", "order_marketplace_id", "state",
+            "status", "kind", "needs_answer", "initiator", "reason", "reason_text", "deadline", "refund_total",
+            "created_at", "updated_at", "first_seen_at", "recorded", "decision",
         ]  # fmt: skip
+        extra_kwargs = {"line_item": {"help_text": "Our `id` of the one line it is about; null for all of the order."}}
+
+    @extend_schema_field(RecordedSerializer(allow_null=True))
+    def get_recorded(self, cancellation: CancellationRequest) -> Any:
+        return RecordedSerializer(cancellation).data if cancellation.is_recorded else None
 
     @extend_schema_field(DecisionBrief(allow_null=True))
     def get_decision(self, cancellation: CancellationRequest) -> Any:
@@ -170,6 +187,8 @@ class CancelReasonSerializer(serializers.Serializer[Any]):
 class CancelOptionsSerializer(serializers.Serializer[Any]):
     offer = OfferSerializer()
     can_cancel_lines = serializers.BooleanField(help_text="Else an order can only be cancelled as a whole.")
+    takes_reason = serializers.BooleanField(help_text="Else `reason` must be left out.")
+    explanation = serializers.CharField(help_text="Why there are no reasons to choose from; empty where there are.")
     reasons = CancelReasonSerializer(many=True)
 
 
@@ -179,6 +198,8 @@ class RejectReasonSerializer(serializers.Serializer[Any]):
 
 
 class RejectReasonsSerializer(serializers.Serializer[Any]):
+    takes_reason = serializers.BooleanField(help_text="Else `reason` must be left out.")
+    explanation = serializers.CharField(help_text="Why there are no reasons to choose from; empty where there are.")
     reasons = RejectReasonSerializer(many=True)
 
 
@@ -203,3 +224,28 @@ class ShippingOptionsSerializer(serializers.Serializer[Any]):
     sent_by_seller = serializers.BooleanField(help_text="Then a tracking number and a carrier are needed.")
     handover = HandoverSerializer(allow_null=True, help_text="Null while there is no package to hand over.")
     carriers = CarrierSerializer(many=True)
+
+
+class HandledSerializer(serializers.Serializer[Any]):
+    at = UtcTime(source="handled_at")
+    by = PersonSerializer(source="handled_by", allow_null=True)
+
+
+class AnnouncementSerializer(Rows):
+    url = serializers.HyperlinkedIdentityField(view_name="api:announcement-detail")
+    handled = serializers.SerializerMethodField(help_text="Who looked into it, and when; null while nobody has.")
+
+    class Meta:
+        model = Announcement
+        fields = [
+            "id", "url", "shop", "order", "marketplace_id", "title", "is_cancellation", "announced_at", "read_at",
+            "handled", "cancellation",
+        ]  # fmt: skip
+        extra_kwargs = {
+            "order": {"help_text": "Where the marketplace names it; most announcements name none."},
+            "cancellation": {"help_text": "The request that came of it."},
+        }
+
+    @extend_schema_field(HandledSerializer(allow_null=True))
+    def get_handled(self, announcement: Announcement) -> Any:
+        return HandledSerializer(announcement).data if announcement.handled_at else None

@@ -43,6 +43,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
         help_text="What is wrong by field, written like `items[1].line_item`.",
     )
     decision = serializers.URLField(required=False, help_text="With 409: the decision that is there.")
+    cancellation = serializers.URLField(required=False, help_text="With `already-recorded`: the request that is there.")
     notice = NoticeSerializer(required=False, help_text="With 422: the market's rule behind it.")
     marketplace = MarketplaceWords(required=False, help_text="With errors of the marketplace: what it said.")
 
@@ -59,6 +60,10 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "already-decided": {
         "detail": "Ada Lovelace has decided already: approve (recorded).",
         "decision": "https://countermand.example/api/v1/decisions/4711/",
+    },
+    "already-recorded": {
+        "detail": "Ada Lovelace has recorded this request already, and it waits for an answer.",
+        "cancellation": "https://countermand.example/api/v1/cancellations/4711/",
     },
     "too-late": {
         "detail": "Too late to take it back: it is sending.",
@@ -77,7 +82,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         ),
         "notice": {
             "text": "In the US a request is rejected by shipping the order.",
-            "url": "https://partner.tiktokshop.com/docv2/page/us-only-order-cancellation-workflow-updates",
+            "url": "https://marketplace.example/notices/order-cancellation",
             "date": "2024-03-31",
         },
     },

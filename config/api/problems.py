@@ -28,6 +28,7 @@ TITLES: Mapping[str, tuple[int, str]] = {
     "method-not-allowed": (405, "This cannot be done here"),
     "not-acceptable": (406, "No such format"),
     "already-decided": (409, "Already decided"),
+    "already-recorded": (409, "Already recorded"),
     "too-late": (409, "Too late to take it back"),
     "not-stalled": (409, "The decision does not wait for anybody"),
     "too-large": (413, "Too large"),

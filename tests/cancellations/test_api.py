@@ -145,6 +145,7 @@ def test_items_are_cancelled_by_our_ids(cancellation: CancellationRequest) -> No
             "line_item_marketplace_id": line.marketplace_id,
             "product_name": "Cotton tote bag",
             "quantity": 1,
+            "cancelled_afterwards": 1,
         }
     ]
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from accounts.models import User
 from accounts.tokens import make_token
-from cancellations.models import Attempt, CancellationRequest, Decision, Evidence
+from cancellations.models import Announcement, Attempt, CancellationRequest, Decision, Evidence
 from orders.models import Order
 from shops.models import Role, Shop, SyncRun
 from tests.factories import (
@@ -56,12 +56,16 @@ def cancellation() -> CancellationRequest:
     )
     Attempt.objects.create(decision=decision, number=1, purpose="send", outcome="refused", code="25020012")
     Evidence(decision=decision, mime_type="image/png", original_name="x.png").image.save("x.png", picture())
+    Announcement.objects.create(
+        shop=shop, marketplace_id="a-1", title="Order Cancelled", is_cancellation=True, announced_at=timezone.now()
+    )
     return cancellation
 
 
 def addresses(cancellation: CancellationRequest) -> dict[str, tuple[str, ...]]:
     """Every address of the API with the methods it has."""
     decision = cancellation.decisions.get()
+    announced = f"/api/v1/announcements/{cancellation.shop.announcements.get().pk}/"
     shop, order = f"/api/v1/shops/{cancellation.shop_id}/", f"/api/v1/orders/{cancellation.order_id}/"
     request, decided = f"/api/v1/cancellations/{cancellation.pk}/", f"/api/v1/decisions/{decision.pk}/"
     return {
@@ -73,8 +77,9 @@ def addresses(cancellation: CancellationRequest) -> dict[str, tuple[str, ...]]:
         "/api/v1/orders/": ("get",),
         order: ("get",),
         f"{order}cancel-options/": ("get",),
-        "/api/v1/cancellations/": ("get",),
+        "/api/v1/cancellations/": ("get", "post"),
         request: ("get",),
+        f"{request}close/": ("post",),
         f"{request}reject-reasons/": ("get",),
         f"{request}shipping-options/": ("get",),
         "/api/v1/decisions/": ("get", "post"),
@@ -82,6 +87,9 @@ def addresses(cancellation: CancellationRequest) -> dict[str, tuple[str, ...]]:
         f"{decided}withdraw/": ("post",),
         f"{decided}ask-again/": ("post",),
         f"{decided}set-aside/": ("post",),
+        "/api/v1/announcements/": ("get",),
+        announced: ("get",),
+        f"{announced}handle/": ("post",),
     }
 
 
@@ -139,10 +147,14 @@ def test_strangers_get_404_on_everything_of_another_shop_whatever_the_method(can
 
 def test_a_foreign_address_and_one_that_leads_nowhere_are_answered_alike(cancellation: CancellationRequest) -> None:
     stranger = signed_in(member(Role.MANAGER, ShopFactory()))
-    for kind in ("shops", "orders", "cancellations", "decisions"):
-        pk = {"shops": cancellation.shop_id, "orders": cancellation.order_id, "cancellations": cancellation.pk}.get(
-            kind, cancellation.decisions.get().pk
-        )
+    pks = {
+        "shops": cancellation.shop_id,
+        "orders": cancellation.order_id,
+        "cancellations": cancellation.pk,
+        "decisions": cancellation.decisions.get().pk,
+        "announcements": cancellation.shop.announcements.get().pk,
+    }
+    for kind, pk in pks.items():
         foreign = stranger.get(f"/api/v1/{kind}/{pk}/")
         nowhere = stranger.get(f"/api/v1/{kind}/999999999999999999999999/")
         assert foreign.status_code == nowhere.status_code == 404
@@ -151,7 +163,7 @@ def test_a_foreign_address_and_one_that_leads_nowhere_are_answered_alike(cancell
 
 def test_strangers_find_nothing_in_any_list(cancellation: CancellationRequest) -> None:
     stranger = signed_in(member(Role.MANAGER, ShopFactory(name="Own")))
-    for kind in ("orders", "cancellations", "decisions"):
+    for kind in ("orders", "cancellations", "decisions", "announcements"):
         assert stranger.get(f"/api/v1/{kind}/").json()["results"] == []
         assert stranger.get(f"/api/v1/{kind}/?shop={cancellation.shop_id}").status_code == 400
     assert [shop["name"] for shop in stranger.get("/api/v1/shops/").json()["results"]] == ["Own"]
@@ -161,6 +173,8 @@ def test_viewers_read_everything_and_change_nothing(cancellation: CancellationRe
     viewer = signed_in(member(Role.VIEWER, cancellation.shop))
     decision = cancellation.decisions.get()
     bodies = {
+        "/api/v1/cancellations/": {"order": cancellation.order_id},
+        f"/api/v1/cancellations/{cancellation.pk}/close/": {"note": "Looked into it."},
         "/api/v1/decisions/": {"verdict": "approve", "cancellation": cancellation.pk},
         f"/api/v1/decisions/{decision.pk}/set-aside/": {"note": "Looked into it."},
     }
@@ -447,8 +461,13 @@ def test_lists_cost_the_same_queries_for_one_row_as_for_twenty(
         SyncRun.objects.create(shop=shop, kind="orders", state="succeeded")
         order = OrderFactory(shop=shop)
         LineItemFactory(order=order)
-        DecisionFactory(cancellation=CancellationFactory(order=order))
-    budgets = {"shops": 4, "orders": 5, "cancellations": 6, "decisions": 4}
+        clerk = UserFactory()
+        DecisionFactory(cancellation=CancellationFactory(order=order, recorded_at=timezone.now(), recorded_by=clerk))
+        Announcement.objects.create(
+            shop=shop, marketplace_id="a-1", title="x", announced_at=timezone.now(), handled_by=clerk,
+            handled_at=timezone.now(),
+        )  # fmt: skip
+    budgets = {"shops": 4, "orders": 5, "cancellations": 6, "decisions": 4, "announcements": 3}
     for kind, budget in budgets.items():
         with django_assert_max_num_queries(budget):
             assert len(staff.get(f"/api/v1/{kind}/").json()["results"]) == 20

@@ -1,4 +1,5 @@
 import io
+import json
 import re
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.core.management import call_command
 from django.test import Client
 
 from config.api.problems import PROBLEM_JSON, TITLES
+from marketplaces.registry import MARKETPLACES
 from tests.factories import UserFactory
 
 
@@ -26,7 +28,7 @@ def operations(schema: Any) -> list[tuple[str, str, Any]]:
 
 def test_the_schema_is_valid_and_nothing_in_it_had_to_be_guessed(schema: Any) -> None:
     assert schema["info"]["title"] == "Countermand API"
-    assert len(operations(schema)) >= 17
+    assert len(operations(schema)) >= 22
 
 
 def test_every_operation_says_what_it_does_and_documents_its_problems(schema: Any) -> None:
@@ -56,13 +58,31 @@ def test_examples_of_problems_carry_types_and_statuses_that_exist(schema: Any) -
                 kind = example["value"]["type"].removeprefix("/problems/")
                 seen.add(kind)
                 assert TITLES[kind] == (int(code), example["value"]["title"])
-    assert seen >= {"already-decided", "not-allowed", "too-late", "marketplace-unavailable", "malformed"}
+    assert seen >= {
+        "already-decided",
+        "already-recorded",
+        "not-allowed",
+        "too-late",
+        "marketplace-unavailable",
+        "malformed",
+    }
 
 
 def test_the_guide_names_every_type_and_no_other() -> None:
     guide = (settings.BASE_DIR / "docs/api.md").read_text()
     named = set(re.findall(r"\| (\d{3}) \| `/problems/([a-z-]+)`", guide))
     assert named == {(str(code), kind) for kind, (code, _title) in TITLES.items()}
+
+
+def test_the_guide_sends_no_field_and_names_no_address_that_is_not_there(schema: Any) -> None:
+    guide = (settings.BASE_DIR / "docs/api.md").read_text()
+    sent = [json.loads(body) for body in re.findall(r"-d '(\{.*\})'", guide)]
+    bodies = schema["components"]["schemas"]
+    assert len(sent) == 2
+    for body in sent:
+        assert set(body) <= set(bodies["DecisionRequest" if "verdict" in body else "RecordRequest"]["properties"]), body
+    for address in re.findall(r"(?:GET|POST) ([a-z{][a-z/{}-]+/)", guide):
+        assert f"/api/v1/{address}" in schema["paths"], address
 
 
 @pytest.mark.parametrize(
@@ -81,6 +101,17 @@ def test_integrators_read_of_the_us_rule_wherever_they_would_trip_over_it(schema
         found = found[key]
     assert "March 31, 2024" in found
     assert "ship_to_reject" in found
+
+
+def test_recording_a_request_documents_each_no(schema: Any) -> None:
+    responses = schema["paths"]["/api/v1/cancellations/"]["post"]["responses"]
+    assert set(responses) >= {"201", "400", "401", "403", "409", "415", "422"}
+
+
+def test_nothing_in_it_names_a_marketplace(schema: Any) -> None:
+    told = yaml.safe_dump(schema).lower()
+    assert not [name for platform in MARKETPLACES.values() if (name := platform.name.lower()) in told]
+    assert "tiktok" not in told
 
 
 def test_both_ways_to_sign_in_are_documented(schema: Any) -> None:

@@ -27,6 +27,21 @@ def test_an_order_tells_its_lines_packages_requests_and_sums() -> None:
     assert told["extra"] == {"new_field": "as it came"}
 
 
+def test_a_line_tells_how_many_of_it_are_cancelled_have_left_and_can_still_be_cancelled() -> None:
+    line = LineItemFactory(quantity=5, cancelled_quantity=1, shipped_quantity=2)
+    [told] = client_of_all_shops().get(f"/api/v1/orders/{line.order_id}/").json()["lines"]
+    told = {name: told[f"{name}_quantity"] for name in ("cancelled", "shipped", "open")}
+    assert told == {"cancelled": 1, "shipped": 2, "open": 2}
+
+
+def test_an_order_tells_what_people_call_it_and_null_for_sums_that_nobody_told() -> None:
+    order = OrderFactory(number="PO-104417", tax=None, fees="3.50")
+    told = client_of_all_shops().get(f"/api/v1/orders/{order.pk}/").json()
+    assert (told["number"], told["tax"], told["fees"]) == ("PO-104417", None, {"amount": "3.50", "currency": "GBP"})
+    [row] = client_of_all_shops().get("/api/v1/orders/?q=PO-1044").json()["results"]
+    assert row["number"] == "PO-104417"
+
+
 def test_an_order_under_a_buyers_request_offers_no_cancelling_of_items() -> None:
     cancellation = CancellationFactory()
     told = client_of_all_shops().get(f"/api/v1/orders/{cancellation.order_id}/cancel-options/").json()

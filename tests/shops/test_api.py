@@ -50,6 +50,17 @@ def test_the_rules_elsewhere_allow_reject() -> None:
     rules = client_of(member(Role.VIEWER, shop)).get(f"/api/v1/shops/{shop.pk}/rules/").json()
     assert (rules["can_reject"], rules["shipping_rejects"], rules["reject_until"]) == (True, False, None)
     assert rules["max_images"] == 9
+    assert (rules["shows_requests"], rules["takes_cancel_reason"], rules["requests_notice"]) == (True, True, None)
+
+
+def test_the_rules_say_where_requests_are_not_shown_and_what_is_not_taken() -> None:
+    shop = ShopFactory(marketplace="crux_timp", region="US")
+    rules = client_of(member(Role.VIEWER, shop)).get(f"/api/v1/shops/{shop.pk}/rules/").json()
+    assert (rules["shows_requests"], rules["announces_requests"], rules["silence"]) == (False, True, "nothing")
+    taken = {rules[f"takes_{what}"] for what in ("reject_reason", "comment", "images", "cancel_reason")}
+    assert taken == {False}
+    assert "record" in rules["requests_notice"]["text"]
+    assert rules["approve_notice"] and rules["items_notice"]
 
 
 @pytest.mark.parametrize("full", [False, True])
