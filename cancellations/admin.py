@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from cancellations import decisions
 from cancellations.decisions import NotAllowed
 from cancellations.models import (
+    Announcement,
     Attempt,
     CancellationLine,
     CancellationRequest,
@@ -19,7 +20,7 @@ from cancellations.models import (
     Evidence,
     PushedNotification,
 )
-from config.admin import ReadOnly, ReadOnlyInline
+from config.admin import FoundByNumber, ReadOnly, ReadOnlyInline
 from orders.models import Order
 from shops.admin import VisibleShops
 
@@ -41,14 +42,15 @@ class DecisionInline(ReadOnlyInline):
 
 
 @admin.register(CancellationRequest)
-class CancellationAdmin(ReadOnly):
+class CancellationAdmin(FoundByNumber, ReadOnly):
     list_display = (
-        "marketplace_id", "shop", "order_marketplace_id", "state", "status", "needs_answer", "deadline", "refund_total",
-        "currency", "created_at",
+        "marketplace_id", "shop", "order_marketplace_id", "order_number", "state", "status", "needs_answer", "deadline",
+        "refund_total", "currency", "created_at", "recorded_by",
     )  # fmt: skip
-    list_select_related = ("shop",)
-    list_filter = (VisibleShops, "state", "needs_answer")
-    search_fields = ("marketplace_id__startswith", "order_marketplace_id__startswith")
+    list_select_related = ("shop", "recorded_by")
+    list_filter = (VisibleShops, "state", "needs_answer", "heard_through")
+    search_fields = ("marketplace_id__startswith", "order_marketplace_id__startswith", "order_number__startswith")
+    readonly_fields = ("first_seen_at", "recorded_at")
     ordering = ("-created_at", "-pk")
     inlines = (CancellationLineInline, DecisionInline)
 
@@ -64,7 +66,7 @@ class CancellationLineAdmin(ReadOnly):
 
 class DecisionLineInline(ReadOnlyInline):
     model = DecisionLine
-    fields = ("line_item", "quantity")
+    fields = ("line_item", "quantity", "cancelled_before")
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[DecisionLine]:
@@ -129,7 +131,7 @@ class DecisionAdmin(ReadOnly):
 @admin.register(DecisionLine)
 class DecisionLineAdmin(ReadOnly):
     shop_path = "decision__shop"
-    list_display = ("pk", "decision", "line_item", "quantity")
+    list_display = ("pk", "decision", "line_item", "quantity", "cancelled_before")
     list_select_related = ("decision__cancellation", "decision__order", "line_item")
     ordering = ("-pk",)
 
@@ -159,6 +161,17 @@ class PushedNotificationAdmin(ReadOnly):
     list_display = ("notification_id", "shop", "topic", "order_id", "cancellation_id", "sent_at", "received_at")
     list_select_related = ("shop",)
     list_filter = (VisibleShops,)
+    ordering = ("-pk",)
+
+
+@admin.register(Announcement)
+class AnnouncementAdmin(ReadOnly):
+    list_display = (
+        "title", "shop", "order", "is_cancellation", "announced_at", "read_at", "handled_at", "handled_by",
+        "cancellation",
+    )  # fmt: skip
+    list_select_related = ("shop", "order", "handled_by", "cancellation")
+    list_filter = (VisibleShops, "is_cancellation")
     ordering = ("-pk",)
 
 

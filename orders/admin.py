@@ -1,13 +1,16 @@
 from django.contrib import admin
 
-from config.admin import ReadOnly, ReadOnlyInline
+from config.admin import FoundByNumber, ReadOnly, ReadOnlyInline
 from orders.models import LineItem, Order, Package
 from shops.admin import VisibleShops
 
 
 class LineItemInline(ReadOnlyInline):
     model = LineItem
-    fields = ("product_name", "sku_name", "seller_sku", "quantity", "price", "currency", "status", "package_id")
+    fields = (
+        "product_name", "sku_name", "seller_sku", "quantity", "cancelled_quantity", "shipped_quantity", "open_quantity",
+        "price", "currency", "status", "package_id",
+    )  # fmt: skip
     readonly_fields = fields
     show_change_link = True
 
@@ -19,13 +22,14 @@ class PackageInline(ReadOnlyInline):
 
 
 @admin.register(Order)
-class OrderAdmin(ReadOnly):
+class OrderAdmin(FoundByNumber, ReadOnly):
     list_display = (
-        "marketplace_id", "shop", "status", "total", "currency", "created_at", "ship_by", "is_cancel_requested",
+        "marketplace_id", "number", "shop", "status", "total", "currency", "created_at", "ship_by",
+        "is_cancel_requested",
     )  # fmt: skip
     list_select_related = ("shop",)
     list_filter = (VisibleShops, "is_cancel_requested", "is_on_hold")
-    search_fields = ("marketplace_id__startswith", "tracking_number__exact")
+    search_fields = ("marketplace_id__startswith", "number__startswith", "tracking_number__exact")
     ordering = ("-created_at", "-pk")
     inlines = (LineItemInline, PackageInline)
 
@@ -33,7 +37,10 @@ class OrderAdmin(ReadOnly):
 @admin.register(LineItem)
 class LineItemAdmin(ReadOnly):
     shop_path = "order__shop"
-    list_display = ("marketplace_id", "order", "product_name", "sku_name", "seller_sku", "quantity", "status")
+    list_display = (
+        "marketplace_id", "order", "product_name", "sku_name", "seller_sku", "quantity", "cancelled_quantity",
+        "shipped_quantity", "status",
+    )  # fmt: skip
     list_select_related = ("order",)
     search_fields = ("seller_sku__startswith", "sku_id__exact")
     ordering = ("-pk",)

@@ -4,6 +4,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.db import models
 from django.db.models import OuterRef, QuerySet, Subquery
+from django.forms.fields import InvalidJSONInput
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -12,8 +13,10 @@ from django.utils.translation import ngettext
 
 from accounts.models import validate_time_zone
 from config.admin import ForSuperusers, KeepsSecrets, ReadOnly, ReadOnlyInline, Rows, SecretField, is_stored
+from marketplaces.base import Marketplace, Notice, Option
+from marketplaces.registry import marketplace
 from shops import pulling
-from shops.markets import capabilities
+from shops.markets import capabilities, check_options
 from shops.models import Connection, Membership, Role, Shop, ShopQuerySet, SyncCursor, SyncRun
 
 
@@ -32,10 +35,60 @@ class VisibleShops(admin.SimpleListFilter):
         return queryset.filter(shop=self.value()) if self.value() in known else queryset
 
 
+class TypedJson(forms.JSONField):
+    """JSON that is shown again as it was typed: not all that can be read can be written."""
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        return InvalidJSONInput(data or "")
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return super().to_python(value)
+        except RecursionError:
+            raise forms.ValidationError(self.error_messages["invalid"], params={"value": value}) from None
+
+
 class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
+    options = TypedJson(
+        required=False, label=_("Options"), widget=forms.Textarea(attrs={"rows": 4, "class": "vLargeTextField"})
+    )
     new_app_secret = SecretField(_("New app secret"))
     new_access_token = SecretField(_("New access token"))
     new_refresh_token = SecretField(_("New refresh token"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["options"].help_text = explained(marketplace(self.instance.marketplace))
+
+    def clean_options(self) -> dict[str, str]:
+        """Empty is nothing that differs; anything else is an object of names and words that the marketplace knows."""
+        options = self.cleaned_data["options"]
+        if options is None:
+            return {}
+        if not isinstance(options, dict):
+            raise forms.ValidationError(_('Write names and texts, such as {"name": "value"}.'))
+        check_options(self.instance.marketplace, options)
+        return options
+
+
+def explained(platform: Marketplace) -> Any:
+    """Every option that accounts at this marketplace have, with what its values mean."""
+    if not platform.options:
+        return _("Accounts at %(marketplace)s do not differ.") % {"marketplace": platform.name}
+    rows = [(one.name, one.text, values_of(one)) for one in platform.options]
+    return format_html(
+        "{}<dl>{}</dl>",
+        _("In what this account differs, as a JSON object of names and texts. What is left out is as marked."),
+        format_html_join("", "<dt><code>{}</code></dt><dd>{}{}</dd>", rows),
+    )
+
+
+def values_of(option: Option) -> Any:
+    if not option.choices:
+        return format_html("<br>{} <code>{}</code>", _("Any text; without it:"), option.default)
+    usual = _("(as it is without it)")
+    rows = [(value, means, usual if value == option.default else "") for value, means in option.choices.items()]
+    return format_html_join("", "<br><code>{}</code> – {} {}", rows)
 
 
 class ShopsInline(ReadOnlyInline):
@@ -75,6 +128,7 @@ class ConnectionAdmin(KeepsSecrets, ForSuperusers, Rows):
     fieldsets: ClassVar[Any] = (
         (None, {"fields": ("seller_name", "marketplace", "state", "problem", "created_at")}),
         (_("Where it speaks to"), {"fields": ("app_key", "api_url", "auth_url")}),
+        (_("In what it differs"), {"fields": ("options",)}),
         (_("Authorization"), {"fields": (*kept, "access_token_expires_at", "refresh_token_expires_at", "scopes")}),
     )
     readonly_fields: ClassVar[Any] = (
@@ -167,10 +221,12 @@ class ShopAdmin(KeepsSecrets, Rows):
     @admin.display(description=_("what holds in this market"))
     def notices(self, shop: Shop) -> Any:
         market = capabilities(shop, timezone.now())
-        told = [notice for notice in (market.reject_notice, market.shipping_notice, *market.notices) if notice]
-        shown = [(notice.text, notice.url, notice.date or _("the notice")) for notice in told]
-        paragraph = '<p class="notice-of-market">{} <a href="{}" rel="noreferrer">{}</a></p>'
-        return format_html_join("", paragraph, shown) or format_html("–")
+        told = (
+            market.requests_notice, market.approve_notice, market.reject_notice, market.shipping_notice,
+            market.items_notice, *market.notices,
+        )  # fmt: skip
+        shown = [(notice.text, link_of(notice)) for notice in told if notice]
+        return format_html_join("", '<p class="notice-of-market">{} {}</p>', shown) or "–"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -196,6 +252,13 @@ class ShopAdmin(KeepsSecrets, Rows):
             pulling.ask_for_pull(shop, full=full)
         told = ngettext("%(n)d shop is pulled within seconds.", "%(n)d shops are pulled within seconds.", len(shops))
         messages.success(request, told % {"n": len(shops)})
+
+
+def link_of(notice: Notice) -> Any:
+    """The page that says so, by the day from which it holds; nothing where there is none to read."""
+    if not notice.url:
+        return notice.date or ""
+    return format_html('<a href="{}" rel="noreferrer">{}</a>', notice.url, notice.date or _("the notice"))
 
 
 def managed(request: HttpRequest) -> ShopQuerySet:

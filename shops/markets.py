@@ -32,7 +32,7 @@ def check_options(slug: str, options: Mapping[str, str]) -> None:
                 _("%(marketplace)s has no option “%(name)s”. Known: %(known)s.")
                 % {"marketplace": platform.name, "name": name, "known": ", ".join(known) or _("none")}
             )
-        elif not isinstance(value, str) or (option.choices and value not in option.choices):
+        elif not isinstance(value, str) or (value not in option.choices if option.choices else not value.isprintable()):
             choices = ", ".join(option.choices) or _("a text")
             problems.append(_("“%(name)s” is one of: %(choices)s.") % {"name": name, "choices": choices})
     if problems:

@@ -16,7 +16,15 @@ from knox.models import AuthToken
 
 from accounts.models import User
 from accounts.tokens import make_token
-from cancellations.models import Attempt, CancellationRequest, Decision, DecisionLine, Event, PushedNotification
+from cancellations.models import (
+    Announcement,
+    Attempt,
+    CancellationRequest,
+    Decision,
+    DecisionLine,
+    Event,
+    PushedNotification,
+)
 from config.admin import BoundedPaginator
 from orders.models import LineItem, Order
 from shops.models import Connection, Membership, Role, Shop, SyncCursor, SyncRun
@@ -39,8 +47,8 @@ OURS = ("accounts", "shops", "orders", "cancellations")
 WRITTEN_ELSEWHERE = [
     "orders.order", "orders.lineitem", "orders.package", "cancellations.cancellationrequest",
     "cancellations.cancellationline", "cancellations.decision", "cancellations.decisionline", "cancellations.attempt",
-    "cancellations.evidence", "cancellations.event", "cancellations.pushednotification", "shops.syncrun",
-    "shops.synccursor", "admin.logentry",
+    "cancellations.evidence", "cancellations.event", "cancellations.pushednotification", "cancellations.announcement",
+    "shops.syncrun", "shops.synccursor", "admin.logentry",
 ]  # fmt: skip
 
 
@@ -373,6 +381,11 @@ def test_lists_cost_the_same_queries_for_one_row_as_for_many(root: Client, djang
         DecisionLine.objects.create(decision=decision, line_item=line)
         Attempt.objects.create(decision=decision, number=1, purpose="send")
         Event.objects.create(shop=order.shop, order=order, decision=decision, name="x", actor=decision.made_by)
+        CancellationRequest.objects.filter(pk=cancellation.pk).update(recorded_by=decision.made_by)
+        Announcement.objects.create(
+            shop=order.shop, order=order, cancellation=cancellation, handled_by=decision.made_by, title="x",
+            marketplace_id="a-1", announced_at=at("2026-11-20 12:00"),
+        )  # fmt: skip
         SyncRun.objects.create(shop=order.shop, kind="orders")
         SyncCursor.objects.create(shop=order.shop, kind="orders")
         member(Role.AGENT, order.shop)
@@ -407,6 +420,31 @@ def test_an_order_is_found_by_the_beginning_of_its_id_and_a_decision_by_that_of_
     ):
         page = root.get(reverse(f"admin:{name}_changelist"), {"q": text})
         assert page.context["cl"].result_count == 1, name
+
+
+def test_orders_and_requests_are_found_by_the_number_that_people_call_them_by(root: Client) -> None:
+    order = OrderFactory(number="NG-104417", tracking_number="1Z999")
+    CancellationFactory(order=order, order_number=order.number)
+    CancellationFactory(order=OrderFactory(number="NG-204417"), order_number="NG-204417")
+    for name, text in (
+        ("orders_order", "NG-1044"),
+        ("orders_order", " 1Z999 "),
+        ("cancellations_cancellationrequest", "NG-1044"),
+    ):
+        page = root.get(reverse(f"admin:{name}_changelist"), {"q": text})
+        assert page.context["cl"].result_count == 1, name
+
+
+def test_a_null_character_in_an_address_is_a_400_on_every_page(everything: CancellationRequest, root: Client) -> None:
+    seen = set()
+    for page in pages():
+        for query in ("q=%00", "shop=a%00b", "%00=1"):
+            seen.add(root.get(page + ("&" if "?" in page else "?") + query).status_code)
+    assert seen == {400}
+
+
+def test_one_from_somebody_who_is_not_signed_in_leads_to_the_sign_in(client: Client) -> None:
+    assert client.get(reverse("admin:orders_order_changelist") + "?q=%00").status_code == 302
 
 
 def test_a_list_is_narrowed_to_a_shop(root: Client) -> None:
