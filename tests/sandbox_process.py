@@ -51,6 +51,15 @@ class SandboxProcess:
         answer: dict[str, Any] = self.post("buyer", action="request", **what)
         return answer
 
+    def connections(self, marketplace: str) -> list[dict[str, str]]:
+        """What a client of this marketplace connects to, in the shape all marketplaces share."""
+        return [each for each in self.credentials()["connections"] if each["marketplace"] == marketplace]
+
+    def retailer_asks(self, **what: Any) -> dict[str, Any]:
+        """A retailer's request at Crux Connect, for `order_uuid` or `line_item_uuid`, or some order of a `supplier`."""
+        answer: dict[str, Any] = self.post("retailer", action="request", **what)
+        return answer
+
     def effects(self, **wanted: str) -> list[dict[str, Any]]:
         entries: list[dict[str, Any]] = self.get("ledger", **wanted)["entries"]
         return entries

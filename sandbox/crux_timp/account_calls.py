@@ -13,7 +13,7 @@ def user_login(world: World, tokens: Tokens, call: Call) -> Answer:
     """Whatever stands in ``Authorization`` is ignored: the documentation's samples send an empty Basic header."""
     name, password = call.body.needed_text("username"), call.body.needed_text("password")
     user = world.users.get(name)
-    if user is None or user.password != password:
+    if user is None or user.password != password or not user.active:
         raise Refusal(401, "Unable to log in with the provided credentials.")
     organization, now = user.organization, int(call.now.timestamp())
     token = tokens.issue(user, now)

@@ -19,12 +19,23 @@ class CruxControl:
 
     def add_routes(self, app: web.Application) -> None:
         app.router.add_post("/__sandbox__/retailer", as_json(self.retailer))
+        app.router.add_post("/__sandbox__/crux/users", as_json(self.change_user))
         app.router.add_get("/__sandbox__/crux/orders", as_json(self.orders))
         app.router.add_get("/__sandbox__/crux/orders/{uuid}", as_json(self.order))
 
     async def retailer(self, request: web.Request) -> Json:
         wish = await read_wish(request, {"action", "order_uuid", "line_item_uuid", "supplier", "scope"})
         return retailer.act(self.sandbox.crux.world, wish)
+
+    async def change_user(self, request: web.Request) -> Json:
+        wish = await read_wish(request, {"username", "active", "password"})
+        user = self.sandbox.crux.world.users.get(str(wish.get("username")))
+        if user is None:
+            raise web.HTTPNotFound
+        if type(wish.get("active", True)) is not bool or type(wish.get("password", "")) is not str:
+            raise ValueError("active is true or false, password a text")
+        user.active, user.password = wish.get("active", user.active), wish.get("password", user.password)
+        return {"username": user.email, "password": user.password, "active": user.active}
 
     async def orders(self, request: web.Request) -> Json:
         wanted = wanted_only(request, {"supplier", "state"})

@@ -49,6 +49,7 @@ class User:
     name: str
     organization: Organization
     permissions: frozenset[str]
+    active: bool = True
     settings: list[NotificationSetting] = field(default_factory=list)
     notifications: list[Notification] = field(default_factory=list)
 

@@ -31,10 +31,11 @@ class Tokens:
         return text
 
     def owner(self, authorization: str | None, now: int) -> User:
-        """Who sent this header: the word Token, one space and a token that is known and still good, else 401."""
+        """Who sent this header: the word Token, one space and a token that is known and still good, of a user who is
+        still welcome. Else 401."""
         scheme, _, text = (authorization or "").partition(" ")
         issued = self._issued.get(text) if scheme == "Token" else None
-        if issued is None or issued.expires <= now:
+        if issued is None or issued.expires <= now or not issued.user.active:
             raise Refusal(401)
         if self._switches.sliding_token:
             issued.expires = now + LIFE_SECONDS

@@ -127,6 +127,19 @@ def test_row_16_an_object_or_nothing_is_a_body(network: Network, placed: Placed,
     assert network.supplier.decide_line(CONFIRM, placed.a, body=body).status == 204
 
 
+def test_row_16_a_chunked_body_of_nothing_is_none(network: Network, placed: Placed) -> None:
+    network.retailer.ask_line(placed.a)
+    network.supplier.login()
+    answer = network.supplier.session.patch(
+        f"{network.supplier.base_url}/timp/orders/items/cancel/{placed.a}/confirm/",
+        data=iter([]),
+        headers={"authorization": f"Token {network.supplier.token}"},
+        timeout=10,
+    )
+    assert answer.request.headers["transfer-encoding"] == "chunked"
+    assert answer.status_code == 204
+
+
 @pytest.mark.parametrize("verdict", [CONFIRM, REJECT])
 def test_row_17_an_unknown_uuid_is_not_acted_on(network: Network, verdict: str) -> None:
     assert network.supplier.decide_order(verdict, str(uuid.uuid4())).status == 422

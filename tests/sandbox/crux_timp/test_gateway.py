@@ -73,6 +73,25 @@ def test_tokens_of_one_user_live_side_by_side_until_each_ends(network: Network, 
     assert supplier.call("POST", "/timp/orders/", {}, token=second).status == 200
 
 
+def test_a_user_who_was_deactivated_is_a_stranger(network: Network, supplier: User) -> None:
+    supplier.login()
+    network.control.post("crux/users", username=supplier.username, active=False)
+    assert supplier.orders().status == 401
+    assert supplier.call("POST", LOGIN, supplier.named, token="").status == 401
+    network.control.post("crux/users", username=supplier.username, active=True, password="new")
+    assert supplier.orders().status == 200
+    assert supplier.call("POST", LOGIN, supplier.named, token="").status == 401
+    supplier.password = "new"
+    assert supplier.login()["auth_token"]
+
+
+@pytest.mark.parametrize("wish", [{"active": 1}, {"password": 1}, {"colour": "red"}])
+def test_a_user_is_changed_within_reason(control: Control, supplier: User, wish: dict[str, Any]) -> None:
+    url = f"{control.base_url}/__sandbox__/crux/users"
+    assert requests.post(url, json={"username": supplier.username, **wish}, timeout=10).status_code == 400
+    assert requests.post(url, json={"username": "nobody"}, timeout=10).status_code == 404
+
+
 @pytest.mark.parametrize(
     ("method", "path", "who", "changes", "status"),
     [
