@@ -7,7 +7,7 @@ from typing import Any
 
 from marketplaces.base import Capabilities, Option
 from marketplaces.crux_timp import details, orders, rulebook
-from marketplaces.crux_timp.allocation import NOT_FOUND, allocations, left_out
+from marketplaces.crux_timp.allocation import NOT_FOUND, allocations, changes, left_out
 from marketplaces.crux_timp.client import Answer, CruxTimpClient
 from marketplaces.crux_timp.lines import Line
 from marketplaces.crux_timp.mapper import Reader
@@ -175,16 +175,17 @@ class CruxTimpAdapter:
         if reason:
             raise Unsupported("Crux Connect takes no reason for cancelling items.")
         lines = self._orders.lines(order_id)
-        rows = allocations(lines, line_items, all_lines=self._readings.allocated_lines == "all")
-        if not rows:
+        changed = changes(lines, line_items)
+        if not changed:
             return Receipt("", code="", warning="The order showed all of it cancelled already: nothing was sent.")
+        rows = allocations(lines, changed, all_lines=self._readings.allocated_lines == "all")
         answer = self._client.allocate(order_id, rows)
         try:
-            passed_over = left_out(answer.data, [row["line_item_uuid"] for row in rows])
+            passed_over = left_out(answer.data, list(changed))
         except BadRecord as problem:
             message = f"The answer to the allocation is not as documented: {problem}."
             raise OutcomeUnknown(message, code=str(answer.status)) from None
-        return _allocated(answer, passed_over, lines, len(rows))
+        return _allocated(answer, passed_over, lines, len(changed))
 
     def ship(self, shipment: Shipment) -> Receipt:
         """Say that one package left with all that is left of these lines, or where none are named of all our lines.

@@ -16,35 +16,34 @@ from marketplaces.reading import Json
 NOT_FOUND = "Item Not Found"
 
 
-def allocations(lines: Sequence[Line], totals: Mapping[str, int], *, all_lines: bool = False) -> list[dict[str, Any]]:
-    """The `line_items` of an allocation after which `totals` of each line ({id: units}) are cancelled.
+def changes(lines: Sequence[Line], totals: Mapping[str, int]) -> dict[str, int]:
+    """Those of `totals` ({id: units cancelled afterwards}) that the lines do not show already.
 
-    With no totals, all that is left of every line. Empty where the lines show those totals already. With `all_lines`,
-    those that stay as they are are named too. Raises Refused for totals that cannot be reached.
+    With no totals, all that is left of every line. Raises Refused for totals that cannot be reached.
     """
-    totals = totals or all_that_is_left(lines)
+    totals = totals or _all_that_is_left(lines)
     known = {line.record.marketplace_id: line for line in lines}
     if strangers := totals.keys() - known.keys():
         raise Refused(f"The order has no line of ours with this id: {', '.join(sorted(strangers))}.")
     for line_id, total in totals.items():
         _check(known[line_id], total)
-    changed = {line_id for line_id, total in totals.items() if total != known[line_id].record.cancelled_quantity}
-    if not changed:
-        return []
-    named = [line for line in lines if line.record.marketplace_id in changed or (all_lines and not _is_final(line))]
-    return [_allocation(line, totals.get(line.record.marketplace_id, line.record.cancelled_quantity)) for line in named]
+    return {line_id: total for line_id, total in totals.items() if total != known[line_id].record.cancelled_quantity}
 
 
-def all_that_is_left(lines: Sequence[Line]) -> dict[str, int]:
+def allocations(lines: Sequence[Line], changed: Mapping[str, int], *, all_lines: bool = False) -> list[dict[str, Any]]:
+    """The `line_items` of an allocation that makes these `changes`; with `all_lines`, of one that names every line."""
+    return [
+        _allocation(line, changed.get(line.record.marketplace_id, min(line.rejected, line.ordered)))
+        for line in lines
+        if all_lines or line.record.marketplace_id in changed
+    ]
+
+
+def _all_that_is_left(lines: Sequence[Line]) -> dict[str, int]:
     """Every unit that has not shipped, by line. Raises Refused where nothing was left and nothing is cancelled."""
     if not any(line.open or line.record.cancelled_quantity for line in lines):
         raise Refused("Everything has shipped: nothing is left to cancel.", already_processed=True)
     return {line.record.marketplace_id: line.ordered - line.shipped for line in lines if line.shipped < line.ordered}
-
-
-def _is_final(line: Line) -> bool:
-    """Cancelled by its retailer, so that no allocation changes it any more."""
-    return line.record.cancelled_by == "retailer"
 
 
 def _check(line: Line, total: int) -> None:

@@ -42,7 +42,7 @@ def test_the_name_of_the_organization_is_better_than_the_users() -> None:
 )
 def test_the_user_of_a_retailer_is_told_whose_is_needed(changes: dict[str, Any]) -> None:
     with pytest.raises(
-        CredentialsRejected, match="is the user of a retailer.*takes the user of a supplier"
+        CredentialsRejected, match=r"is the user of a retailer.*takes the user of a supplier"
     ) as rejected:
         details.tokens(sign_in(**changes), "buying@corner.example", NOW)
     assert not rejected.value.expired
