@@ -3,7 +3,6 @@ request was confirmed; the documentation has no field for it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -123,10 +122,7 @@ def decide_line(world: World, line: Line, verdict: str, doer: Doer) -> None:
     _decide(world, waiting, request, verdict, doer)
 
 
-def _decide(
-    world: World, waiting: Iterable[CancelRequest], newest: CancelRequest | None, verdict: str, doer: Doer
-) -> None:
-    waiting = list(waiting)
+def _decide(world: World, waiting: list[CancelRequest], newest: CancelRequest | None, verdict: str, doer: Doer) -> None:
     if not waiting:
         if newest is not None and newest.state == verdict and world.switches.repeat == 204:
             return
@@ -140,8 +136,9 @@ def _decide(
 
 def _settle(world: World, request: CancelRequest, verdict: str, doer: Doer) -> None:
     request.state, request.settled = verdict, doer.moment
-    lines = [line for line in request.lines if line.is_open]
+    lines = [line for line in request.lines if not line.cancelled]
     if verdict == CONFIRMED:
+        lines = [line for line in lines if line.is_open]
         for line in lines:
             line.cancelled = True
         for other in pending(request.order, request.supplier):

@@ -166,6 +166,8 @@ def test_row_20_what_has_shipped_can_be_rejected_only(network: Network, placed: 
     network.supplier.ship(placed.uuid, {placed.a: 2})
     assert network.supplier.decide_line(CONFIRM, placed.a).status == 422
     assert network.supplier.decide_line(REJECT, placed.a).status == 204
+    [entry] = network.control.get("ledger", effect="cancellation.rejected", order_id=placed.uuid)["entries"]
+    assert entry["line_item_ids"] == [placed.a]
 
 
 def test_row_21_a_token_ends_after_two_hours(network: Network, placed: Placed) -> None:
