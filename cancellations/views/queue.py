@@ -1,5 +1,6 @@
 """The queue: every request that waits, and above it what only a person can move on."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from django.db.models import Count
@@ -10,10 +11,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
+from cancellations import rules
 from cancellations.filters import QueueFilter
 from cancellations.models import CancellationRequest, Decision, TimeLeft
 from cancellations.views.announcements import announced
 from cancellations.views.asking import shops_to_record_for, wants_fragment
+from marketplaces.base import Capabilities
 from shops.paging import key_page
 
 if TYPE_CHECKING:
@@ -35,7 +38,7 @@ def queue(request: "Request") -> HttpResponse:
         "filter": chosen,
         "page": page,
         "bands": bands(request, chosen),
-        "notices": {row.shop.region: row.shop for row in page.rows if row.needs_answer},
+        "ending": ending(page.rows),
         "is_narrowed": any(value for name, value in request.GET.items() if name in chosen.filters),
     }
     context["can_record"] = shops_to_record_for(request)
@@ -57,6 +60,14 @@ def bands(request: "Request", chosen: QueueFilter) -> list[tuple[str, str, int]]
         all=Count("pk"), **{band.value: Count("pk", filter=band.q(now)) for band in TimeLeft}
     )
     return [("", _("All"), counts["all"]), *((band.value, str(band.label), counts[band.value]) for band in TimeLeft)]
+
+
+def ending(rows: Sequence[CancellationRequest]) -> list[Capabilities]:
+    """The markets of what waits in which rejecting ends, or has ended, on a day: their staff have to know it."""
+    now = timezone.now()
+    shops = {(row.shop.marketplace, row.shop.region): row.shop for row in rows if row.needs_answer}
+    markets = [rules.capabilities(shop, now) for shop in shops.values()]
+    return [market for market in markets if market.reject_until]
 
 
 def stalled(request: "Request") -> list[Decision]:
