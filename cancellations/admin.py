@@ -48,7 +48,7 @@ class CancellationAdmin(FoundByNumber, ReadOnly):
         "refund_total", "currency", "created_at", "recorded_by",
     )  # fmt: skip
     list_select_related = ("shop", "recorded_by")
-    list_filter = (VisibleShops, "state", "needs_answer", "heard_through")
+    list_filter = (VisibleShops, "state", "needs_answer")
     search_fields = ("marketplace_id__startswith", "order_marketplace_id__startswith", "order_number__startswith")
     readonly_fields = ("first_seen_at", "recorded_at")
     ordering = ("-created_at", "-pk")

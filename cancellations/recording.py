@@ -83,7 +83,7 @@ def record(order: Order, line_item: LineItem | None, user: "User", heard: Heard)
             with transaction.atomic():
                 cancellation.save()
         except IntegrityError:
-            raise AlreadyRecorded(waiting_request(locked, line_item)) from None
+            raise AlreadyRecorded(recorded_before(locked, line_item)) from None
         CancellationLine.objects.bulk_create(as_line_of(cancellation, line) for line in lines)
         tell(cancellation, "cancellation.recorded", user, cancellation.note)
     return cancellation
@@ -115,8 +115,9 @@ def next_id(order: Order) -> str:
     return f"{order.marketplace_id}/{order.cancellations.count() + 1}"
 
 
-def waiting_request(order: Order, line_item: LineItem | None) -> CancellationRequest:
-    return order.cancellations.waiting().select_related("recorded_by").get(line_item=line_item)
+def recorded_before(order: Order, line_item: LineItem | None) -> CancellationRequest:
+    """The one that is in the way; somebody may have closed it in this very moment."""
+    return order.cancellations.select_related("recorded_by").filter(line_item=line_item).latest("pk")
 
 
 def as_line_of(cancellation: CancellationRequest, line: LineItem) -> CancellationLine:
