@@ -22,7 +22,7 @@ SANDBOX_URL = f"http://127.0.0.1:{SANDBOX_PORT}"
 PYTHON = sys.executable
 MANAGE = [PYTHON, "manage.py"]
 
-SANDBOX = [*MANAGE, "sandbox", "--port", str(SANDBOX_PORT), "--webhook-url", f"{WEB_URL}/webhooks/tiktok_shop/"]
+SANDBOX = [*MANAGE, "sandbox", "--port", str(SANDBOX_PORT), "--webhook-url", f"{WEB_URL}/webhooks/{{marketplace}}/"]
 SANDBOX += [*os.environ.get("SANDBOX_ARGS", "").split()]
 WEB = [PYTHON, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{PORT}", "--no-control-socket"]
 WEB += ["--worker-class", "gthread", "--workers", "2", "--threads", "4"]

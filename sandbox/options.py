@@ -49,7 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--record", type=Path, default=None, metavar="FILE.jsonl", help="append every exchange to this file")
     add("--rate-limit", type=int, default=50, help="calls a second per app, shop and endpoint; 0 switches it off")
-    add("--webhook-url", default="", help="receives every topic of every shop that has no webhook of its own")
+    add(
+        "--webhook-url",
+        default="",
+        help="receives every topic of every shop that has no webhook of its own; {marketplace} becomes its name",
+    )
     add("--start", type=int, default=None, metavar="UNIX", help="the moment the world is built around")
     add(
         "--switch",

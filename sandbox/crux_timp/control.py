@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from sandbox.crux_timp import inspection, retailer
+from sandbox.crux_timp import inspection, mail, retailer
 from sandbox.wishes import Json, as_json, read_wish, wanted_only
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ class CruxControl:
     def add_routes(self, app: web.Application) -> None:
         app.router.add_post("/__sandbox__/retailer", as_json(self.retailer))
         app.router.add_post("/__sandbox__/crux/users", as_json(self.change_user))
+        app.router.add_get("/__sandbox__/mail", as_json(self.mail))
         app.router.add_get("/__sandbox__/crux/orders", as_json(self.orders))
         app.router.add_get("/__sandbox__/crux/orders/{uuid}", as_json(self.order))
 
@@ -36,6 +37,12 @@ class CruxControl:
             raise ValueError("active is true or false, password a text")
         user.active, user.password = wish.get("active", user.active), wish.get("password", user.password)
         return {"username": user.email, "password": user.password, "active": user.active}
+
+    async def mail(self, request: web.Request) -> Json:
+        wanted = wanted_only(request, {"supplier"})
+        world = self.sandbox.crux.world
+        world.settle()
+        return {"mail": mail.unanswered(world, retailer.supplier_meant(world, wanted))}
 
     async def orders(self, request: web.Request) -> Json:
         wanted = wanted_only(request, {"supplier", "state"})

@@ -84,7 +84,8 @@ class TikTokShop:
         }
         self.images = Images()
         self.idempotency = Idempotency()
-        self.webhooks = Webhooks(self.world, self.tokens, options.webhook_url)
+        webhook_url = options.webhook_url.replace("{marketplace}", self.name)
+        self.webhooks = Webhooks(self.world, self.tokens, webhook_url)
         self.contract = Contract.read()
         self.gateway = Gateway(self.contract, self.world, self.tokens, Pacing(options.rate_limit))
         self._answers = self._table()

@@ -8,7 +8,8 @@ from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 
 from accounts.models import User
-from cancellations.models import CancellationRequest
+from cancellations.management.commands.demo import UNREAD
+from cancellations.models import Announcement, CancellationRequest
 from orders.models import Order
 from shops.models import Connection, Membership, Role, Shop, SyncKind, SyncRun
 from tests.factories import ConnectionFactory, ShopFactory
@@ -144,10 +145,11 @@ def test_rotate_secrets_writes_every_secret_with_the_first_key(settings: Any) ->
 class TestDemo:
     def test_it_pulls_the_simulators_shops_and_makes_a_person_of_every_role(self, sandbox: SandboxProcess) -> None:
         told = run("demo", "--sandbox-url", f"{sandbox.url}/")
-        shops = sandbox.credentials()["shops"]
-        assert set(Shop.objects.values_list("marketplace_id", flat=True)) == {shop["id"] for shop in shops}
-        assert Order.objects.count() == sandbox.get("health")["orders"]
-        assert CancellationRequest.objects.waiting().exists()
+        shops = sandbox.credentials()
+        ids = {shop["id"] for shop in shops["shops"]} | {one["org_uuid"] for one in shops["crux"]["suppliers"]}
+        assert set(Shop.objects.values_list("marketplace_id", flat=True)) == ids
+        for shop in Shop.objects.all():
+            assert shop.cancellations.waiting().exists(), shop
         assert {run.state for run in SyncRun.objects.all()} == {SyncRun.State.SUCCEEDED}
         for role in Role:
             person = User.objects.get(email=f"{role.value}@countermand.example")
@@ -163,6 +165,12 @@ class TestDemo:
         before = [model.objects.count() for model in counted]  # type: ignore[attr-defined]
         run("demo", "--sandbox-url", sandbox.url)
         assert [model.objects.count() for model in counted] == before  # type: ignore[attr-defined]
+
+    def test_requests_that_came_by_mail_are_recorded_but_for_the_newest(self, sandbox: SandboxProcess) -> None:
+        run("demo", "--sandbox-url", sandbox.url)
+        letters = sandbox.get("mail")["mail"]
+        assert CancellationRequest.objects.filter(recorded_at__isnull=False).count() == len(letters) - UNREAD
+        assert Announcement.objects.waiting().filter(order=None).count() == UNREAD
 
     def test_no_token_of_a_shop_is_printed(self, sandbox: SandboxProcess) -> None:
         told = run("demo", "--sandbox-url", sandbox.url)

@@ -1,6 +1,7 @@
 import secrets
 from argparse import ArgumentParser
-from datetime import timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any
 
 import requests
@@ -10,7 +11,10 @@ from django.utils import timezone
 
 from accounts.models import User
 from cancellations import sync
+from cancellations.models import Announcement
+from cancellations.recording import AlreadyRecorded, Heard, handle, record
 from marketplaces.records import Tokens
+from orders.models import Order
 from shops.connecting import Account, connect, connect_with_password
 from shops.models import Membership, Role, Shop, SyncRun
 
@@ -19,6 +23,8 @@ PEOPLE = {
     Role.AGENT: ("agent@countermand.example", "Alex", "Agent"),
     Role.MANAGER: ("manager@countermand.example", "Mina", "Manager"),
 }
+
+UNREAD = 2  # letters that the people of the demonstration find
 
 
 class Command(BaseCommand):
@@ -32,6 +38,7 @@ class Command(BaseCommand):
         self.pull(shops)
         password = secrets.token_urlsafe(9)
         people = [self.make_person(role, password, shops) for role in PEOPLE]
+        self.read_mail(sandbox_url.rstrip("/"), people[list(PEOPLE).index(Role.AGENT)])
         self.stdout.write("Sign in as")
         for person, role in zip(people, PEOPLE, strict=True):
             self.stdout.write(f"  {person.email:32} {password}   {role.label}")
@@ -54,6 +61,19 @@ class Command(BaseCommand):
             for run in sync.pull(shop, full=True):
                 if run.state != SyncRun.State.SUCCEEDED:
                     raise CommandError(f"{shop}: {run.get_kind_display()} {run.get_state_display()}: {run.error}")
+
+    def read_mail(self, url: str, agent: User) -> None:
+        """Where marketplaces show no requests they come by e-mail; all but the newest have been recorded already."""
+        letters = requests.get(f"{url}/__sandbox__/mail", timeout=10).json()["mail"]
+        for letter in letters[:-UNREAD]:
+            order = Order.objects.get(shop__marketplace_id=letter["shop_id"], marketplace_id=letter["order_id"])
+            line = order.lines.get(marketplace_id=letter["line_item_id"]) if letter["line_item_id"] else None
+            sent = datetime.fromisoformat(letter["sent"])
+            with suppress(AlreadyRecorded):
+                record(order, line, agent, Heard(asked_at=sent, note=f"{letter['from']}: {letter['text']}"))
+        unread = [letter["sent"] for letter in letters[-UNREAD:]]
+        for told in Announcement.objects.waiting().exclude(announced_at__in=unread):
+            handle(told, agent)
 
     @transaction.atomic
     def make_person(self, role: Role, password: str, shops: list[Shop]) -> User:
