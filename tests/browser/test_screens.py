@@ -1,6 +1,7 @@
 """The screens in a real browser: keyboard, narrow windows, both themes, no scripts at all, and what axe has to say."""
 
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from playwright.sync_api import expect
 
 from accounts.models import User
 from cancellations import live
-from cancellations.models import CancellationRequest, Decision
+from cancellations.models import Announcement, CancellationRequest, Decision
+from cancellations.recording import Heard, record
 from marketplaces.records import HandoverOptions, RejectReason, ShippingProvider
 from shops.models import Role, Shop, SyncKind, SyncRun
 from tests.browser.conftest import Tabs
@@ -59,7 +61,7 @@ def asked(shop: Shop, **columns: object) -> CancellationRequest:
     return row
 
 
-def every_page(shop: Shop, american: Shop) -> list[str]:
+def every_page(shop: Shop, american: Shop, manager: User) -> list[str]:
     """Addresses of pages in all their states."""
     now = timezone.now()
     waiting, us = asked(shop, deadline=now + timedelta(hours=1)), asked(american)
@@ -83,11 +85,34 @@ def every_page(shop: Shop, american: Shop) -> list[str]:
     items = LineItemFactory(order=OrderFactory(shop=shop), quantity=3)
     decisions = (refused, stalled, confirmed, moving)
     return [
+        *pages_of_recorded_requests(manager),
         "/", "/?q=nothing", "/?state=all", "/orders/", "/shops/", "/accounts/profile/", "/accounts/password/change/",
         "/nothing-here/", waiting.get_absolute_url(), us.get_absolute_url(), f"/cancellations/{waiting.pk}/reject/",
         f"/cancellations/{us.pk}/ship/", f"/cancellations/{us.pk}/approve/", f"/orders/{waiting.order_id}/",
         f"/orders/{items.order_id}/cancel-items/", f"/shops/{shop.pk}/", f"/decisions/{stalled.pk}/",
         *(decision.get_absolute_url() for decision in decisions),
+    ]  # fmt: skip
+
+
+def pages_of_recorded_requests(manager: User) -> list[str]:
+    """The same for a shop whose marketplace lists no requests."""
+    shop = ShopFactory(marketplace="crux_timp", region="US", name="Northgate" * 9)
+    manager.memberships.create(shop=shop, role=Role.MANAGER)
+    order = OrderFactory(shop=shop, number="PO-" + "1044" * 9, status="Unallocated", fees=Decimal(5), tax=None)
+    LineItemFactory(order=order, quantity=10, cancelled_quantity=2, shipped_quantity=1, product_name=LONG)
+    mug = LineItemFactory(order=order, quantity=3)
+    for number in range(5):
+        Announcement.objects.create(
+            shop=shop, order=order if number == 1 else None, marketplace_id=str(number), title="Order Cancelled",
+            is_cancellation=True, announced_at=timezone.now(),
+        )  # fmt: skip
+    made = record(order, mug, manager, Heard(note=LONG))
+    other = LineItemFactory(order=OrderFactory(shop=shop, status="Unallocated"), quantity=4).order
+    return [
+        "/?market=US", "/cancellations/record/", "/cancellations/record/?q=PO", "/cancellations/record/?q=none",
+        f"/cancellations/record/?announcement={Announcement.objects.latest('pk').pk}", made.get_absolute_url(),
+        f"/orders/{order.pk}/record-request/", f"/orders/{order.pk}/", f"/orders/{other.pk}/cancel-items/",
+        f"/cancellations/{made.pk}/reject/", f"/shops/{shop.pk}/",
     ]  # fmt: skip
 
 
@@ -97,7 +122,7 @@ def test_no_page_keeps_anybody_out_or_outgrows_its_window(
 ) -> None:
     tab = tabs.new(manager, viewport={"width": width, "height": 800}, color_scheme=theme)
     found = []
-    for path in every_page(shop, american):
+    for path in every_page(shop, american, manager):
         page = tab.open(path)
         found += [f"{path}: {violation}" for violation in tab.violations()]
         if page.evaluate("document.documentElement.scrollWidth") > width:

@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -65,3 +67,21 @@ def test_an_order_shows_its_items_packages_requests_and_decisions(
     assert request.get_absolute_url() in found
     assert reverse("cancellations:decision", args=[decision.pk]) in found
     assert reverse("cancellations:cancel_items", args=[order.pk]) in found
+
+
+def test_an_order_shows_what_has_become_of_each_units_fees_and_no_tax_that_nobody_told(
+    client: Client, shop: Shop
+) -> None:
+    order = OrderFactory(shop=shop, number="NG-104417", tax=None, fees=Decimal("5.00"))
+    LineItemFactory(order=order, quantity=3, cancelled_quantity=2)
+    LineItemFactory(order=order, quantity=4, shipped_quantity=1)
+    found = " ".join(client.get(order.get_absolute_url()).content.decode().split())
+    for told in ("NG-104417", order.marketplace_id, "2 of 3 cancelled, 1 open", "1 shipped, 3 open", "£5.00", "Fees"):
+        assert told in found, told
+    assert "Tax" not in found
+
+
+def test_orders_are_listed_and_found_by_what_people_call_them(client: Client, shop: Shop) -> None:
+    order = OrderFactory(shop=shop, number="NG-104417")
+    assert "NG-104417" in page(client, "?q=ng-1044")
+    assert order.marketplace_id not in page(client)

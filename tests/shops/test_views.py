@@ -76,3 +76,11 @@ def test_a_shop_to_connect_again_says_so_and_keeps_its_secrets(client: Client, s
     assert "Sync now" not in found
     for secret in ("app-secret", "access-token", "refresh-token", shop.cipher):
         assert secret not in found
+
+
+def test_a_shop_says_what_its_market_does_not_tell_and_which_rule_is_about_what(client: Client) -> None:
+    shop = ShopFactory(marketplace="crux_timp", region="US", connection__marketplace="crux_timp")
+    client.force_login(member(Role.VIEWER, shop))
+    found = " ".join(shown(client, shop).split())
+    for told in ("lists no requests to cancel", "<b>Approving:</b>", "<b>Rejecting:</b>", "<b>Cancelling items:</b>"):
+        assert told in found, told
