@@ -58,6 +58,7 @@ CODES: dict[int, Says] = {
     25001011: Says.DECIDED,  # a return is in process or the order is cancelled
     25001045: Says.DECIDED,  # shipped, the courier cannot be stopped
     25001051: Says.DECIDED,  # the order is completed or cancelled
+    25005011: Says.DECIDED,  # more units than are left: some of them were cancelled before
     25011011: Says.DECIDED,  # the status does not allow to reject
     25011012: Says.DECIDED,  # the status does not allow to approve
     25020003: Says.DECIDED,  # decision does not match the status

@@ -32,4 +32,4 @@ def sandbox(sandbox_process: SandboxProcess) -> SandboxProcess:
 @pytest.fixture
 def http() -> Http:
     """As in production, but impatient."""
-    return Http(connect_timeout=2, read_timeout=0.5, backoff=0.01, longest_wait=2)
+    return Http(connect_timeout=2, read_timeout=0.8, backoff=0.01, longest_wait=2)
