@@ -98,7 +98,8 @@ def _announcement(raw: Json, cancel_title: str, now: datetime) -> Announcement:
         announced_at = moment(raw, "created_at") or now
     except BadRecord:
         announced_at = now
-    return Announcement(marketplace_id, title[:LONGEST_TITLE], announced_at, plain(title) == cancel_title)
+    is_cancellation = bool(title) and plain(title) == cancel_title
+    return Announcement(marketplace_id, title[:LONGEST_TITLE], announced_at, is_cancellation)
 
 
 def plain(title: str) -> str:

@@ -42,6 +42,8 @@ def error_for(
     if status == 429:
         return TemporaryFailure(said("Too many requests."), code=code, retry_after=retry_after)
     if 400 <= status < 500 and status != 408:
+        if status == 404 and "{uuid}" not in endpoint.path:
+            return Refused(said(f"At this address there is no “{endpoint.page}”."), code=code)
         late = endpoint.effect is Effect.CHANGE and (status == 422 or (endpoint.is_decision and status == not_pending))
         return Refused(said(_SENTENCES.get(status, "Crux Connect refuses.")), code=code, already_processed=late)
     # A redirect is none of Crux Connect's answers. Something in between sent it, perhaps after the change was made, and

@@ -291,6 +291,12 @@ def test_what_the_statuses_mean_for_who_asks(http: Http) -> None:
     assert not failure("404 Not Found", "allocate", not_pending="404").already_processed
 
 
+@pytest.mark.parametrize("name", ["orders", "notifications"])
+def test_an_address_at_which_nothing_answers_is_called_one(http: Http, name: str) -> None:
+    with scripted(answer(b"", "404 Not Found")) as server, pytest.raises(Refused, match="At this address there is no"):
+        CALLS[name](client_of(server, http))
+
+
 def test_an_order_that_is_not_there_is_none(http: Http) -> None:
     with scripted(answer(b"<html>", "404 Not Found")) as server:
         assert client_of(server, http).order(ORDER) is None

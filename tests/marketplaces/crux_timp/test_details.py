@@ -87,6 +87,11 @@ def test_another_title_can_be_the_one() -> None:
     assert one.is_cancellation
 
 
+def test_a_notification_without_a_title_is_nobodys_request() -> None:
+    (one,) = details.announcements([notification(title="")], "", NOW)
+    assert not one.is_cancellation
+
+
 def test_an_odd_notification_is_told_as_well_as_it_can_be() -> None:
     raw = [notification(uuid=None, created_at="soon", title=None), notification(uuid=None, created_at=None), "x"]
     odd, other = details.announcements(raw, "Order Cancelled", NOW)

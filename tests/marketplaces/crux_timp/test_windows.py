@@ -226,6 +226,26 @@ def test_a_row_that_does_not_say_how_much_was_ordered_is_read_again_in_detail() 
     assert [one.problem for one in page.set_aside] == ["order: must be an object"]
 
 
+def test_orders_of_which_something_is_asked_are_paged_by_rows() -> None:
+    asked = [
+        as_listed(order(order_uuid=an_id(n), line_items=[line(line_item_designation="Cancelled")])) for n in range(250)
+    ]
+
+    class Requested(Search):
+        def orders(self, search: Mapping[str, Any]) -> Any:
+            self.asked.append(search)
+            return {"total_results": len(asked), "orders": asked[search["start"] : search["start"] + 100]}
+
+    search = Requested([])
+    reading = orders.Orders(search, reader(cancelled_word="requested"), orders.now)
+    pages = [reading.requested("")]
+    while pages[-1].next_cursor:
+        pages.append(reading.requested(pages[-1].next_cursor))
+    assert ids(pages) == [an_id(number) for number in range(250)]
+    assert [one["start"] for one in search.asked] == [0, 100, 200]
+    assert {one["line_item_designation"] for one in search.asked} == {"Cancelled"}
+
+
 @given(st.integers(1, 10**6), st.integers(0, 500), st.integers(0, 500))
 def test_a_window_always_leads_on(seconds: int, got: int, total: int) -> None:
     window = Window(0, seconds)
