@@ -1,0 +1,141 @@
+"""Cancelling items of an order."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+
+from cancellations import live
+from cancellations.models import Decision
+from marketplaces.errors import Refused
+from marketplaces.records import Money, RefundParts
+from orders.models import Order
+from shops.models import Shop
+from tests.cancellations.views.pages import HTMX, asked, line, text_of, url, words_of
+from tests.factories import LineItemFactory, OrderFactory
+
+pytestmark = pytest.mark.django_db
+
+
+OUT_OF_STOCK = "seller_cancel_reason_out_of_stock_uk"
+WRONG_PRICE = "seller_cancel_reason_wrong_price_uk"
+
+
+def refund_of(amount: str) -> RefundParts:
+    nothing = Money(Decimal(0), "GBP")
+    return RefundParts(Money(Decimal(amount), "GBP"), Money(Decimal(amount), "GBP"), nothing, nothing, nothing)
+
+
+def test_items_are_cancelled_by_line(client: Client, shop: Shop) -> None:
+    order = OrderFactory(shop=shop)
+    first, second = LineItemFactory.create_batch(2, order=order)
+    page = text_of(client.get(url("cancel_items", order.pk)))
+    assert page.count('name="items"') == 2
+    answer = client.post(url("cancel_items", order.pk), {"items": [second.pk], "reason": OUT_OF_STOCK})
+    decision = Decision.objects.get()
+    assert answer["Location"] == url("decision", decision.pk)
+    assert [(line.line_item, line.quantity) for line in decision.lines.all()] == [(second, 1)]
+    assert "Cancel items: recorded" in text_of(client.get(answer["Location"]))
+    assert first.marketplace_id
+    again = client.post(url("cancel_items", order.pk), {"items": [second.pk], "reason": OUT_OF_STOCK})
+    assert again["Location"] == url("decision", decision.pk)
+
+
+@pytest.mark.parametrize(
+    ("sent", "field", "words"),
+    [
+        (lambda mine, foreign: {"reason": OUT_OF_STOCK}, "items", "Choose at least one item."),
+        (lambda mine, foreign: {"items": [foreign], "reason": OUT_OF_STOCK}, "items", "not part of this order"),
+        (lambda mine, foreign: {"items": ["'; --"], "reason": OUT_OF_STOCK}, "items", "not part of this order"),
+        (lambda mine, foreign: {"items": [mine]}, "reason", "Choose a reason."),
+        (lambda mine, foreign: {"items": [mine], "reason": "because"}, "reason", "does not fit"),
+        (lambda mine, foreign: {"items": [mine], "reason": WRONG_PRICE}, "reason", "does not fit"),
+    ],
+)
+def test_what_is_wrong_with_items_is_said_at_its_field(
+    client: Client, shop: Shop, sent: Callable[[int, int], dict[str, object]], field: str, words: str
+) -> None:
+    order = OrderFactory(shop=shop)
+    mine, _ = LineItemFactory.create_batch(2, order=order)
+    foreign = LineItemFactory()
+    answer = client.post(url("cancel_items", order.pk), sent(mine.pk, foreign.pk))
+    assert answer.status_code == 422
+    assert any(words in error for error in answer.context["form"].errors[field])
+    assert words in text_of(answer)
+    assert not Decision.objects.exists()
+
+
+def test_a_quantity_beyond_the_line_is_refused_at_its_field(client: Client, shop: Shop) -> None:
+    order = OrderFactory(shop=shop)
+    line = LineItemFactory(order=order, quantity=3)
+    sent = {"items": [line.pk], "reason": OUT_OF_STOCK, f"quantity_{line.pk}": 4}
+    answer = client.post(url("cancel_items", order.pk), sent)
+    assert f"quantity_{line.pk}" in answer.context["form"].errors
+    client.post(url("cancel_items", order.pk), {**sent, f"quantity_{line.pk}": 2})
+    assert Decision.objects.get().lines.get().quantity == 2
+
+
+def test_the_refund_is_shown_with_and_without_scripts(
+    client: Client, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "refund_preview", lambda order, items, reason: refund_of("12.00"))
+    line = LineItemFactory(order=OrderFactory(shop=shop))
+    sent = {"items": [line.pk], "reason": OUT_OF_STOCK}
+    assert "£12.00" in text_of(client.post(url("refund", line.order.pk), sent, headers=HTMX))
+    assert "£12.00" in text_of(client.post(url("cancel_items", line.order.pk), {**sent, "preview": "1"}))
+    assert "Choose items and a reason" in text_of(client.post(url("refund", line.order.pk), {}, headers=HTMX))
+    assert not Decision.objects.exists()
+
+
+def test_items_can_be_chosen_though_the_marketplace_does_not_answer(
+    client: Client, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(*_: object) -> None:
+        raise Refused("System busy", code="36009009")
+
+    monkeypatch.setattr(live, "eligibility", silent)
+    monkeypatch.setattr(live, "refund_preview", silent)
+    line = LineItemFactory(order=OrderFactory(shop=shop))
+    assert "could not be asked" in text_of(client.get(url("cancel_items", line.order.pk)))
+    sent = {"items": [line.pk], "reason": OUT_OF_STOCK}
+    assert "could not say what the refund" in text_of(client.post(url("refund", line.order.pk), sent))
+
+
+def test_where_a_buyer_has_asked_the_request_is_to_be_answered_instead(client: Client, shop: Shop) -> None:
+    row = asked(shop)
+    assert row.order
+    LineItemFactory(order=row.order)
+    page = text_of(client.get(url("cancel_items", row.order.pk)))
+    assert "answer that request" in page
+    assert row.get_absolute_url() in page
+    assert "answer that request" in text_of(client.get(url("items_offer", row.order.pk)))
+
+
+def test_items_are_cancelled_up_to_what_is_open_and_without_a_reason(client: Client, order: Order) -> None:
+    LineItemFactory(order=order, product_name="Enamel mug", quantity=2, cancelled_quantity=2)
+    page = words_of(client.get(url("cancel_items", order.pk)))
+    for told in ("/ 3", "/ 7", "2 of 10 cancelled, 1 shipped, 7 open", "Items are cancelled by allocating"):
+        assert told in page, told
+    for absent in ('name="reason"', "refund", "Enamel mug"):
+        assert absent not in page, absent
+    stool = line(order, "stool")
+    too_many = client.post(url("cancel_items", order.pk), {"items": [stool.pk], f"quantity_{stool.pk}": 8})
+    assert f"quantity_{stool.pk}" in too_many.context["form"].errors
+    client.post(url("cancel_items", order.pk), {"items": [stool.pk], f"quantity_{stool.pk}": 4})
+    decision = Decision.objects.get()
+    chosen = decision.lines.get()
+    assert (decision.reason, chosen.quantity, chosen.cancelled_before) == ("", 4, 2)
+
+
+def test_without_a_number_all_that_is_open_is_meant(client: Client, order: Order) -> None:
+    stool = line(order, "stool")
+    client.post(url("cancel_items", order.pk), {"items": [stool.pk]})
+    assert Decision.objects.get().lines.get().quantity == 7
+
+
+def test_a_refund_that_nobody_can_tell_is_not_asked_for(client: Client, order: Order) -> None:
+    stool = line(order, "stool")
+    assert client.post(url("refund", order.pk), {"items": [stool.pk]}).status_code == 404
+    client.post(url("cancel_items", order.pk), {"items": [stool.pk], "preview": "1"})
+    assert not Decision.objects.exists()
