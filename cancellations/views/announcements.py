@@ -28,6 +28,7 @@ def announced(request: "Request") -> dict[str, Any]:
         "announcements": rows[:SHOWN],
         "more": waiting.count() - SHOWN if len(rows) > SHOWN else 0,
         "agent_in": set(shops.values_list("pk", flat=True)) if rows else set(),
+        "watches": True,
     }
 
 

@@ -45,6 +45,7 @@ def queue(request: "Request") -> HttpResponse:
     if wants_fragment(request):
         return render(request, "cancellations/_queue.html", context)
     context |= announced(request) | {"stalled": stalled(request)}
+    context["watches"] = bool(context["can_record"] or context["announcements"])
     return render(request, "cancellations/queue.html", context)
 
 

@@ -99,3 +99,10 @@ def test_announcements_cost_the_same_queries_however_many(
         announced(supplier, one, order=ordered(supplier, f"NG-{one}"))
     with django_assert_max_num_queries(6):
         client.get(reverse("cancellations:announcements"))
+
+
+def test_whoever_can_expect_no_announcement_does_not_ask_for_any(client: Client, shop: Shop, supplier: Shop) -> None:
+    asks = f'hx-get="{reverse("cancellations:announcements")}"'
+    assert asks in words_of(client.get("/"))
+    client.force_login(member(Role.AGENT, shop))
+    assert asks not in words_of(client.get("/"))
