@@ -9,8 +9,8 @@ from marketplaces.crux_timp.adapter import CruxTimp, CruxTimpAdapter
 from marketplaces.errors import OutcomeUnknown, Refused, TemporaryFailure, Unsupported
 from marketplaces.http import Http
 from marketplaces.records import Credentials, Shipment
+from tests.marketplaces.crux_timp.calls import head_of, last
 from tests.marketplaces.crux_timp.samples import LINE, ORDER, SECOND, US, allocation, line, order, parcel
-from tests.marketplaces.crux_timp.test_client import head_of, last
 from tests.marketplaces.scripted_server import ScriptedServer, Step, scripted
 
 
