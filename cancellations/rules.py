@@ -36,7 +36,8 @@ def offers(cancellation: CancellationRequest, now: datetime) -> dict[Verdict, Of
 def offer(cancellation: CancellationRequest, verdict: Verdict, market: Capabilities, why_not: str) -> Offer:
     """One verdict; `why_not` is what `not_now` says."""
     if verdict == Verdict.APPROVE:
-        return Offer(verdict, why_not, approving(cancellation), market.approve_notice)
+        notice = None if cancellation.line_item_id else market.approve_notice  # which is about whole orders
+        return Offer(verdict, why_not, approving(cancellation), notice)
     if verdict == Verdict.REJECT:
         return Offer(
             verdict, reject_is_over(cancellation.shop, market) or why_not, rejecting(market), market.reject_notice
@@ -148,7 +149,7 @@ def cannot_cancel_items(order: Order, market: Capabilities) -> str:
     if not market.can_cancel_order or order.status not in market.cancellable_order_statuses:
         return _("The order is “%(status)s”, which a seller cannot cancel in this market.") % {"status": order.status}
     if order.cancellations.waiting().exists():
-        return _("The buyer has asked to cancel this order: answer that request.")
+        return _("Somebody has asked to cancel this order: answer that request.")
     if live := Decision.objects.live().filter(order=order).select_related("made_by").first():
         return already_decided(live)
     return link_is_down(order.shop)

@@ -88,7 +88,7 @@ class Capabilities:
     silence: str  # "approves", "rejects" or "nothing": what the marketplace does at the deadline
     time_zone: str  # IANA name of the market
     approve_has_key: bool  # the marketplace honours an idempotency key on approve and reject
-    approve_notice: Notice | None = None
+    approve_notice: Notice | None = None  # what to know before a whole order is cancelled
     items_notice: Notice | None = None  # what to know before cancelling items
     requests_notice: Notice | None = None  # how a request is learned of, where `shows_requests` is False
     notices: Sequence[Notice] = ()

@@ -122,6 +122,7 @@ class OrderRecord:
     warehouse_id: str = ""
     payment_method: str = ""
     buyer_id: str = ""
+    buyer_name: str = ""  # the retailer, where a business buys
     buyer_message: str = ""
     recipient_name: str = ""
     recipient_region: str = ""

@@ -97,6 +97,7 @@ class Order(models.Model):
     warehouse_id = models.CharField(blank=True)
     payment_method = models.CharField(_("payment"), blank=True)
     buyer_id = models.CharField(blank=True)
+    buyer_name = models.CharField(_("ordered by"), blank=True, db_default="")
     buyer_message = models.TextField(_("message from the buyer"), blank=True)
     recipient_name = models.CharField(_("recipient"), blank=True)
     recipient_region = models.CharField(blank=True)

@@ -94,6 +94,7 @@ class OrderFactory(RowFactory[Order]):
     total = Decimal("26.98")
     subtotal = Decimal("24.00")
     shipping_fee = Decimal("2.98")
+    tax = Decimal(0)
     created_at = factory.LazyFunction(lambda: timezone.now() - timedelta(hours=5))
     updated_at = factory.LazyFunction(lambda: timezone.now() - timedelta(hours=1))
     fulfillment_type = "seller"

@@ -68,7 +68,7 @@ def read_line(raw: Json, readings: Readings, drift: Drift) -> Line:
         ordered_then = quantity(allocation, "quantity_ordered")
         accepted = quantity(allocation, named(allocation, "quantity_accepted", "quantity_allocated")) or 0
         backordered = quantity(allocation, "quantity_backordered") or 0
-        rejected = quantity(allocation, "quantity_rejected")
+        rejected = quantity(allocation, "quantity_rejected") or 0
         backorder_date = text(allocation, "backorder_date")
     except BadRecord as problem:
         raise inside("allocation", problem) from None
@@ -81,8 +81,8 @@ def read_line(raw: Json, readings: Readings, drift: Drift) -> Line:
     status, designation = _word(raw, "status", drift), _word(raw, "line_item_designation", drift)
     says_cancelled = CANCELLED in (status, designation)
     is_final = says_cancelled and readings.cancelled_word == "final"
-    if rejected is None:  # the word alone says that nothing of it is supplied
-        rejected = ordered - shipped if REJECTED in (status, designation) else 0
+    if REJECTED in (status, designation) and not (accepted or backordered or rejected):
+        rejected = ordered - shipped  # the word alone says that nothing of it is supplied
     cancelled = ordered - shipped if is_final else min(rejected, ordered - shipped)
     is_cancelled = is_final or (rejected > 0 and cancelled == ordered)
     price = money(raw, named(raw, "retailer_provided_sku_cost", "cost"), readings.currency)

@@ -74,9 +74,10 @@ class Reader:
             shipping_provider=next((parcel.carrier for parcel in parcels if parcel.carrier), ""),
             tracking_number=numbers[0] if numbers else "",
             buyer_id=retailer_uuid,
+            buyer_name=retailer_name,
             buyer_message=text(raw, "retailer_provided_order_notes"),
             **_recipient(raw),
-            extra=_extra(raw, retailer_name, drift),
+            extra=_extra(raw, drift),
         )
         return replace(record, fingerprint=fingerprint(record))
 
@@ -151,11 +152,10 @@ def _recipient(raw: Json) -> dict[str, Any]:
 _ADDRESS = ("name", "business_name", "address1", "address2", "city", "state", "postal_code", "country")
 
 
-def _extra(raw: Json, retailer: str, drift: Drift) -> Json:
-    """What has no place in a record: the retailer's name, what only one shape tells, and what we do not know."""
+def _extra(raw: Json, drift: Drift) -> Json:
+    """What has no place in a record: what only one shape tells, and what we do not know."""
     fees = members(raw, named(raw, "retailer_provided_fees", "fees"))
     told: dict[str, Any] = {
-        "retailer": retailer,
         "order_tax": fees.get("order_tax"),
         "requested_shipping": raw.get("requested_shipping"),
         "sent_to_supplier": raw.get("sent_to_supplier"),

@@ -35,8 +35,8 @@ _ITEMS = (
     "is left of a line that was not allocated yet is accepted by it."
 )
 _CHANGES = (
-    "Crux Connect cannot be asked what changed: orders of the last days are read again, older ones when somebody opens "
-    "or answers something about them."
+    "Crux Connect cannot be asked what changed: orders of the last days are read again, older ones while a request "
+    "about them waits."
 )
 
 

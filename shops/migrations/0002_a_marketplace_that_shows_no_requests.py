@@ -4,20 +4,28 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('shops', '0001_initial'),
+        ("shops", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='connection',
-            name='options',
-            field=models.JSONField(blank=True, default=dict, help_text='In what this account differs; only what is set differs.', verbose_name='options'),
+            model_name="connection",
+            name="options",
+            field=models.JSONField(
+                blank=True,
+                default=dict,
+                help_text="In what this account differs; only what is set differs.",
+                verbose_name="options",
+            ),
         ),
         migrations.AlterField(
-            model_name='shop',
-            name='allows_reject',
-            field=models.BooleanField(default=False, help_text="In the US, shipping a package rejects the buyer's request, and apps were to leave the Reject Cancellation endpoint by March 31, 2024. Tick this only if the marketplace told you that rejecting still works for this shop.", verbose_name='allow reject where the market has ended it'),
+            model_name="shop",
+            name="allows_reject",
+            field=models.BooleanField(
+                default=False,
+                help_text="In the US, shipping a package rejects the buyer's request, and apps were to leave the Reject Cancellation endpoint by March 31, 2024. Tick this only if the marketplace told you that rejecting still works for this shop.",
+                verbose_name="allow reject where the market has ended it",
+            ),
         ),
     ]

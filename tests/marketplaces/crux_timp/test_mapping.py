@@ -51,9 +51,9 @@ def test_an_order_keeps_what_the_marketplace_said() -> None:
     assert record.updated_at == NOW
     assert (record.recipient_name, record.recipient_region) == ("Iris Novak", "MN")
     assert record.recipient_address == "12 Mill Lane, Duluth, MN 55802"
-    assert (record.buyer_id, record.buyer_message) == (an_id(9), "Ring twice")
+    assert (record.buyer_id, record.buyer_name, record.buyer_message) == (an_id(9), "Corner Goods", "Ring twice")
     assert (record.fulfillment_type, record.shipping_type) == ("seller", "seller")
-    assert record.extra == {"retailer": "Corner Goods", "order_tax": 1.99, "sent_to_supplier": True}
+    assert record.extra == {"order_tax": 1.99, "sent_to_supplier": True}
     (one,) = record.lines
     assert (one.marketplace_id, one.product_id, one.sku_id, one.seller_sku) == (LINE, an_id(1), an_id(2), "MUG-BLU")
     assert (one.product_name, one.sku_name, one.quantity) == ("Enamel mug", "Enamel mug, blue", 3)
