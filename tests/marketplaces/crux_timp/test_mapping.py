@@ -182,6 +182,7 @@ def test_cancelled_may_mean_that_it_is_asked_for() -> None:
     ("told", "status"),
     [
         ([{}, {"line_item_designation": "HasTracking", "tracking": [parcel(3)]}], "Unallocated"),
+        ([{"status": "Partial"}, {}], "Unallocated"),
         ([{"status": "Partial"}, {"status": "Allocated"}], "Partial"),
         ([{"line_item_designation": "Backordered"}, {"line_item_designation": "NeedsTracking"}], "Backordered"),
         ([{"line_item_designation": "Cancelled"}, {"line_item_designation": "NeedsTracking"}], "NeedsTracking"),
