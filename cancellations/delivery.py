@@ -133,9 +133,9 @@ def settled_meanwhile(decision: Decision) -> str:
 
 
 def send(decision: Decision, *, with_new_token: bool = False) -> None:
-    adapter = tokens.adapter_for(decision.shop)
     used_token = decision.shop.connection.access_token
     try:
+        adapter = tokens.adapter_for(decision.shop)
         images = upload_evidence(decision, adapter)
         attempt = begin(decision, Attempt.Purpose.SEND)
         with completing(attempt):
@@ -194,9 +194,9 @@ def ask(decision: Decision) -> None:
         # flag, which stays, has it found.
         send(decision)
     elif shows == Shows.SOMETHING_ELSE:
-        finish(decision, State.REFUSED, note=outcome.settled_otherwise(decision))
+        finish(decision, State.REFUSED, note=outcome.settled_otherwise(decision, shows))
     else:  # also where this marketplace is silent: a second call might answer another request than the first
-        stall(decision, Stalled.OUTCOME_UNKNOWN, note=outcome.cannot_tell(decision))
+        stall(decision, Stalled.OUTCOME_UNKNOWN, note=outcome.cannot_tell(decision, shows))
 
 
 def read_back(decision: Decision) -> None:
@@ -211,7 +211,7 @@ def read_back(decision: Decision) -> None:
     elif shows == Shows.SILENT:
         finish(decision, State.CONFIRMED, note=outcome.taken_at_its_word(decision))
     elif shows == Shows.SOMETHING_ELSE or waited_long_enough(decision):
-        stall(decision, Stalled.DISAGREEMENT, note=outcome.disagreement(decision))
+        stall(decision, Stalled.DISAGREEMENT, note=outcome.disagreement(decision, shows))
     else:
         move(decision, due_at=after(backoff(decision)), failures=F("failures") + 1)
 
@@ -232,7 +232,7 @@ def look(decision: Decision, purpose: Attempt.Purpose) -> Shows:
             came.append(any(record.marketplace_id == cancel_id for record in told))
             decision.cancellation.refresh_from_db()
     # Where nothing came, our rows are as they were before the call and prove nothing.
-    return outcome.shown(decision) if all(came) else Shows.CANNOT_TELL
+    return outcome.shown(decision) if all(came) else Shows.GONE
 
 
 def is_shown_by_the_order(decision: Decision) -> bool:
@@ -248,14 +248,15 @@ def look_after_refusal(decision: Decision, error: Refused) -> None:
     except MarketplaceError:
         shows = Shows.CANNOT_TELL
     tried_before = may_have_happened(decision)
+    is_unclear = shows in (Shows.CANNOT_TELL, Shows.GONE)
     # "Already done" about something that does not show yet may well be our own earlier try.
     contradicted = error.already_processed and shows == Shows.NOT_DONE
     if shows == Shows.DONE and tried_before:
         finish(decision, State.CONFIRMED, error, note=outcome.found_done(decision))
-    elif tried_before and (shows in (Shows.CANNOT_TELL, Shows.SILENT) or contradicted):
-        stall(decision, Stalled.OUTCOME_UNKNOWN, error, note=outcome.cannot_tell(decision))
-    elif shows == Shows.CANNOT_TELL and error.already_processed:
-        stall(decision, Stalled.OUTCOME_UNKNOWN, error, note=outcome.refused_and_cannot_tell(decision))
+    elif tried_before and (is_unclear or shows == Shows.SILENT or contradicted):
+        stall(decision, Stalled.OUTCOME_UNKNOWN, error, note=outcome.cannot_tell(decision, shows))
+    elif is_unclear and error.already_processed and decision.cancellation:
+        stall(decision, Stalled.OUTCOME_UNKNOWN, error, note=outcome.refused_and_cannot_tell(decision, shows))
     else:
         finish(decision, State.REFUSED, error, note=outcome.after_refusal(decision, shows, error))
 

@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 
 from cancellations.models import CancellationRequest, Decision, DecisionLine, Verdict
 from marketplaces.errors import Refused
+from orders.models import LineItem
 
 State = CancellationRequest.State
 
@@ -16,6 +17,7 @@ class Shows(Enum):
     SOMETHING_ELSE = auto()  # settled, but not as staff wanted
     CANNOT_TELL = auto()
     SILENT = auto()  # this marketplace never shows it, and shows nothing against it
+    GONE = auto()  # it cannot be found there any more
 
 
 def shown(decision: Decision) -> Shows:
@@ -48,20 +50,39 @@ def by_lines(decision: Decision) -> Shows:
     """Where the marketplace shows no requests, cancelled lines are all there is to see: a rejection leaves no trace."""
     cancellation = decision.cancellation
     assert cancellation
-    lines = cancellation.lines_in_question()
+    lines = lines_asked_for(cancellation)
     if not lines:
         return Shows.CANNOT_TELL
     if decision.verdict == Verdict.REJECT:
-        return Shows.SOMETHING_ELSE if lines_are_cancelled(cancellation) else Shows.SILENT
-    if lines_are_cancelled(cancellation):
-        return Shows.DONE
-    return Shows.NOT_DONE if any(line.open_quantity for line in lines) else Shows.SOMETHING_ELSE
+        return Shows.SOMETHING_ELSE if all(map(was_given_up, lines)) else Shows.SILENT
+    if any(line.open_quantity for line in lines):
+        return Shows.SILENT if decision.accepted_at and shows_requests_as_cancelled(cancellation) else Shows.NOT_DONE
+    if not any(map(was_given_up, lines)):
+        return Shows.SOMETHING_ELSE
+    # Some left and some were given up: that was this approval, or another request about some of them.
+    return Shows.DONE if decision.accepted_at or all(map(was_given_up, lines)) else Shows.CANNOT_TELL
+
+
+def lines_asked_for(cancellation: CancellationRequest) -> list[LineItem]:
+    """Of the order's lines those that were open when the request was written down, as they are now."""
+    asked = {line.line_item_marketplace_id for line in cancellation.lines.all()}
+    return [line for line in cancellation.lines_in_question() if line.marketplace_id in asked]
+
+
+def was_given_up(line: LineItem) -> bool:
+    """What had not left was cancelled because somebody asked for it; what sellers cancel by themselves is no answer."""
+    return bool(line.cancelled_in_all) and not line.open_quantity and line.cancelled_by != "seller"
+
+
+def shows_requests_as_cancelled(cancellation: CancellationRequest) -> bool:
+    """Over there one word serves for what is asked for and for what is done, so it does not show that it was done."""
+    return bool(cancellation.order and cancellation.order.is_cancel_requested)
 
 
 def lines_are_cancelled(cancellation: CancellationRequest) -> bool:
-    """Whether all that could be cancelled is: what has left cannot be."""
-    lines = cancellation.lines_in_question()
-    return any(line.is_cancelled for line in lines) and not any(line.open_quantity for line in lines)
+    """Whether all that was asked for was given up."""
+    lines = lines_asked_for(cancellation)
+    return bool(lines) and all(map(was_given_up, lines))
 
 
 def by_shipping(decision: Decision) -> Shows:
@@ -122,29 +143,34 @@ def found_done(decision: Decision) -> str:
     return _("The answer to our call was lost; read back, the marketplace shows it as done.")
 
 
-def settled_otherwise(decision: Decision) -> str:
+def settled_otherwise(decision: Decision, shows: Shows) -> str:
     return _("The answer to our call was lost; read back, the marketplace shows it settled otherwise: %(state)s.") % {
-        "state": what_is_there(decision)
+        "state": what_is_there(decision, shows)
     }
 
 
-def cannot_tell(decision: Decision) -> str:
+def cannot_tell(decision: Decision, shows: Shows) -> str:
     return _("The answer to our call was lost, and what the marketplace shows does not tell: %(state)s.") % {
-        "state": what_is_there(decision)
+        "state": what_is_there(decision, shows)
     }
 
 
-def refused_and_cannot_tell(decision: Decision) -> str:
+def refused_and_cannot_tell(decision: Decision, shows: Shows) -> str:
     return _("Refused, and what the marketplace shows does not tell what became of it: %(state)s.") % {
-        "state": what_is_there(decision)
+        "state": what_is_there(decision, shows)
     }
 
 
-def disagreement(decision: Decision) -> str:
-    return _("The marketplace accepted it, but shows: %(state)s.") % {"state": what_is_there(decision)}
+def disagreement(decision: Decision, shows: Shows) -> str:
+    return _("The marketplace accepted it, but shows: %(state)s.") % {"state": what_is_there(decision, shows)}
 
 
 def taken_at_its_word(decision: Decision) -> str:
+    if decision.verdict == Verdict.APPROVE:
+        return _(
+            "The marketplace answered yes. It has one word for what is asked for and for what is done, so there is "
+            "nothing to read back."
+        )
     return _(
         "The marketplace answered yes. It shows no rejections, so there is nothing to read back; it shows nothing "
         "against it either."
@@ -159,17 +185,20 @@ def nothing_open_there() -> str:
 
 
 def after_refusal(decision: Decision, shows: Shows, error: Refused) -> str:
+    there = {"state": what_is_there(decision, shows)}
     if shows == Shows.DONE:
-        return _("It was settled this way before our call arrived: %(state)s.") % {"state": what_is_there(decision)}
+        return _("It was settled this way before our call arrived: %(state)s.") % there
     if shows == Shows.SOMETHING_ELSE:
-        return _("It was settled otherwise before our call arrived: %(state)s.") % {"state": what_is_there(decision)}
+        return _("It was settled otherwise before our call arrived: %(state)s.") % there
     if error.already_processed and decision.cancellation and decision.cancellation.is_recorded:
         return nothing_open_there()
     return ""
 
 
-def what_is_there(decision: Decision) -> str:
-    """The states as the marketplace words them, so that staff find them again in its own screens."""
+def what_is_there(decision: Decision, shows: Shows) -> str:
+    """The states as the marketplace worded them when it last showed them, so that staff find them again over there."""
+    if shows == Shows.GONE:
+        return _("nothing, it cannot be found there any more")
     parts = []
     if decision.cancellation and decision.cancellation.is_recorded:
         words = sorted({line.status for line in decision.cancellation.lines_in_question()})

@@ -60,7 +60,7 @@ def pull(shop: Shop, *, full: bool = False) -> list[SyncRun]:
         link_orders(shop)
         find_what_the_search_missed(shop)
     else:
-        following.follow(shop, market)
+        runs += following.follow(shop, market)
     if full and None in runs:
         # Another run was in the way. It reads changes alone, so everything is still to be read.
         Shop.objects.filter(pk=shop.pk).update(wants_full_pull=True)

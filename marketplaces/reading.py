@@ -23,7 +23,7 @@ LONGEST_ID = 200  # characters; of theirs have some forty, and what is looked up
 def parsed(body: bytes) -> Any:
     """The JSON of a body, without null characters and half surrogate pairs in its texts. Raises ValueError."""
     try:
-        value = json.loads(body)
+        value = json.loads(body, parse_constant=str)
         return _keepable(value) if _UNKEEPABLE.search(body) else value
     except RecursionError:
         raise ValueError("nested too deeply") from None

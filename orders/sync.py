@@ -78,8 +78,11 @@ def fetch_missing(shop: Shop, order_ids: Iterable[str]) -> None:
 def read_again(shop: Shop, order_ids: Sequence[str]) -> Sequence[OrderRecord]:
     """Fetch orders by id and store them; returns what the marketplace shows now. Raises marketplaces.errors."""
     page = call_for(shop, lambda adapter: adapter.orders_by_id(order_ids))
+    # A time of change may be the same after a change; a fingerprint is not.
+    told = [record for record in page.records if not record.fingerprint]
     with transaction.atomic():
-        write(shop, newest_of_each(page.records))
+        write(shop, newest_of_each(told))
+        store(shop, [record for record in page.records if record.fingerprint])
     return page.records
 
 

@@ -144,9 +144,9 @@ class ConnectionAdmin(KeepsSecrets, ForSuperusers, Rows):
         return False
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """With a new secret it is worth another try; the next call says whether it is the right one."""
+        """With something changed it is worth another try; the next call says whether it is right now."""
         super().save_model(request, obj, form, change)
-        if any(form.cleaned_data.get(f"new_{name}") for name in self.secrets):
+        if form.has_changed():
             Connection.objects.filter(pk=obj.pk).update(state=Connection.State.CONNECTED, problem="")
 
 

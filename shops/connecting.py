@@ -13,6 +13,8 @@ from shops import pulling
 from shops.models import Connection, Shop, SyncKind, SyncRun
 from shops.tokens import store_tokens
 
+LONGEST_NAME = 200
+
 
 @dataclass(frozen=True)
 class Account:
@@ -23,12 +25,12 @@ class Account:
     app_secret: str = field(repr=False)
     api_url: str = ""
     auth_url: str = ""
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] | None = None  # None: as they are, where the seller is connected already
 
     def credentials(self, access_token: str = "") -> Credentials:
         return Credentials(
             self.app_key, self.app_secret, access_token=access_token, api_url=self.api_url, auth_url=self.auth_url,
-            options=self.options,
+            options=self.options or {},
         )  # fmt: skip
 
     def adapter(self, access_token: str = "") -> Adapter:
@@ -59,8 +61,11 @@ def connect(account: Account, tokens: Tokens) -> Connection:
         connection = known_shop.connection if known_shop else Connection(marketplace=slug)
         connection.app_key, connection.app_secret = account.app_key, account.app_secret
         connection.api_url, connection.auth_url = account.api_url, account.auth_url
-        connection.options = dict(account.options)
-        connection.seller_name = tokens.seller_name or (records[0].name if records else account.app_key)
+        if account.options is not None:
+            connection.options = dict(account.options)
+        named = tokens.seller_name or (records[0].name if records else account.app_key)
+        connection.seller_name = named[:LONGEST_NAME]
+        connection.save()
         store_tokens(connection, tokens)
         store_shops(connection, records)
     return connection
@@ -83,7 +88,7 @@ def store_shop(connection: Connection, record: ShopRecord) -> bool:
     """The time zone is only set for a new shop: staff may have put it right since."""
     told = {
         "connection": connection,
-        "name": record.name,
+        "name": record.name[:LONGEST_NAME],
         "code": record.code,
         "region": record.region,
         "seller_type": record.seller_type,

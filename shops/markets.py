@@ -7,6 +7,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from marketplaces.base import Capabilities
+from marketplaces.errors import MarketplaceError
+from marketplaces.records import Credentials
 from marketplaces.registry import marketplace
 from shops.models import Shop
 
@@ -37,3 +39,7 @@ def check_options(slug: str, options: Mapping[str, str]) -> None:
             problems.append(_("“%(name)s” is one of: %(choices)s.") % {"name": name, "choices": choices})
     if problems:
         raise ValidationError(problems)
+    try:
+        platform.adapter(Credentials("", "", options=options))
+    except MarketplaceError as error:
+        raise ValidationError(error.message) from None

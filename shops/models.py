@@ -38,7 +38,11 @@ class Connection(models.Model):
     refresh_token_expires_at = models.DateTimeField(_("authorization ends"), null=True, blank=True)
     scopes = models.JSONField(_("scopes"), default=list, blank=True)
     options = models.JSONField(
-        _("options"), default=dict, blank=True, help_text=_("In what this account differs; only what is set differs.")
+        _("options"),
+        default=dict,
+        db_default={},
+        blank=True,
+        help_text=_("In what this account differs; only what is set differs."),
     )
     api_url = models.URLField(
         _("API address"), blank=True, help_text=_("Leave empty for the marketplace's own; set it for the sandbox.")
@@ -183,6 +187,7 @@ class SyncKind(models.TextChoices):
     SHOPS = "shops", _("shops")
     ORDERS = "orders", _("orders")
     CANCELLATIONS = "cancellations", _("cancellation requests")
+    ANNOUNCEMENTS = "announcements", _("announcements")
 
 
 class SyncCursor(models.Model):

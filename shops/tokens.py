@@ -98,7 +98,12 @@ def store_tokens(connection: Connection, tokens: Tokens) -> None:
     connection.refresh_token_expires_at = tokens.refresh_token_expires_at
     connection.scopes = list(tokens.scopes) or connection.scopes
     connection.state, connection.problem, connection.renewing_until = Connection.State.CONNECTED, "", None
-    connection.save()
+    # Not what an administrator may have changed since this row was read.
+    changed = [
+        "access_token", "access_token_expires_at", "refresh_token", "refresh_token_expires_at", "scopes", "state",
+        "problem", "renewing_until",
+    ]  # fmt: skip
+    connection.save(update_fields=changed if connection.pk else None)
 
 
 def mark_for_reconnection(connection: Connection, why: CredentialsRejected, used_token: str) -> None:

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from cancellations import sync
+from cancellations.calls import target_of
 from cancellations.decisions import Details, Shipping, cancel_items, decide
 from cancellations.models import CancellationRequest, Decision, Verdict
 from cancellations.recording import Heard, record
@@ -14,6 +15,7 @@ from marketplaces.records import Tokens
 from orders.models import LineItem, Order
 from shops.connecting import Account, connect, connect_with_password
 from shops.models import Role, Shop
+from shops.tokens import adapter_for
 from tests.factories import member
 from tests.sandbox_process import SandboxProcess
 
@@ -119,6 +121,11 @@ class SupplierWorld(World):
         order_id = about.order_marketplace_id if isinstance(about, CancellationRequest) else about.marketplace_id
         entries = self.sandbox.effects(order_id=order_id, shop_id=self.supplier.marketplace_id)
         return [entry["effect"] for entry in entries if entry["actor"] == by]
+
+
+def confirmed_elsewhere(request: CancellationRequest) -> None:
+    """By a colleague, without us."""
+    adapter_for(request.shop).approve(target_of(request), "")
 
 
 def supplier_world(sandbox: SandboxProcess) -> SupplierWorld:

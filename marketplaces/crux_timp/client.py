@@ -15,7 +15,7 @@ from marketplaces.crux_timp import endpoints as at
 from marketplaces.crux_timp.endpoints import Endpoint
 from marketplaces.crux_timp.failures import error_for
 from marketplaces.crux_timp.readings import Readings
-from marketplaces.errors import CredentialsRejected, Refused
+from marketplaces.errors import CredentialsRejected, OutcomeUnknown, Refused
 from marketplaces.http import SHARED, Http, HttpAnswer, header_safe, unclear
 from marketplaces.reading import parsed
 from marketplaces.records import Credentials
@@ -81,10 +81,13 @@ class CruxTimpClient:
         return self._decide(at.REJECT_ITEM, line_item_uuid)
 
     def _decide(self, endpoint: Endpoint, uuid: str) -> Answer:
-        """Any 2xx is a success, whatever its body: no page documents one."""
+        """Any 2xx is a success, whatever its body: no page documents one. But a page of HTML is somebody else's."""
         body: Body | None = {} if self._readings.decision_body == "empty_object" else None
         endpoint = replace(endpoint, permission=self._readings.decision_permission)
-        return Answer(self._send(endpoint, uuid, body).status)
+        answer = self._send(endpoint, uuid, body)
+        if answer.body.lstrip().startswith(b"<"):
+            raise OutcomeUnknown("A page came instead of an answer.", code=str(answer.status))
+        return Answer(answer.status)
 
     # Fulfilment
 

@@ -46,4 +46,5 @@ ADD_TRACKING = Endpoint(
 )
 
 # Not tried again by itself: the first try may have used up what the second one would show.
-NOTIFICATIONS = Endpoint("Get Dashboard Notifications", "GET", "/timp/notifications/", Effect.REPEATABLE, "view_order")
+# What is read may count as seen, so an answer that was lost is news that was lost.
+NOTIFICATIONS = Endpoint("Get Dashboard Notifications", "GET", "/timp/notifications/", Effect.CHANGE, "view_order")

@@ -84,7 +84,7 @@ def read_line(raw: Json, readings: Readings, drift: Drift) -> Line:
     if REJECTED in (status, designation) and not (accepted or backordered or rejected):
         rejected = ordered - shipped  # the word alone says that nothing of it is supplied
     cancelled = ordered - shipped if is_final else min(rejected, ordered - shipped)
-    is_cancelled = is_final or (rejected > 0 and cancelled == ordered)
+    is_cancelled = cancelled > 0 and cancelled == ordered
     price = money(raw, named(raw, "retailer_provided_sku_cost", "cost"), readings.currency)
     record = LineItemRecord(
         marketplace_id=identifier(raw, named(raw, "line_item_uuid", "uuid")),
@@ -100,7 +100,7 @@ def read_line(raw: Json, readings: Readings, drift: Drift) -> Line:
         original_price=price,
         package_id=parcels[0].number if parcels else "",
         tracking_number=parcels[0].number if parcels else "",
-        cancelled_by=("retailer" if is_final else "seller") if is_cancelled else "",
+        cancelled_by=("retailer" if is_final else "seller") if cancelled else "",
         is_shipped=shipped > 0 and shipped + cancelled >= ordered,
         is_cancelled=is_cancelled,
         cancelled_quantity=cancelled,

@@ -119,6 +119,8 @@ def order_status(lines: Sequence[Line]) -> str:
 def _progress(line: Line) -> str:
     """How far what is left of a line is, where its word only speaks of the part that is gone."""
     word = line.record.status
+    if line.shipped and not line.open:
+        return HAS_TRACKING
     if line.open and word == HAS_TRACKING:
         return NEEDS_TRACKING
     if line.open and word in (REJECTED, CANCELLED):

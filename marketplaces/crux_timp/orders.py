@@ -119,6 +119,8 @@ class Orders:
                 records.setdefault(record.marketplace_id, record)
             except BadRecord as problem:
                 set_aside.append(SetAside(_id_of(raw), str(problem)))
+            except RecursionError:
+                set_aside.append(SetAside(_id_of(raw), "is nested too deeply"))
         return Page(list(records.values()), set_aside=set_aside, drift=[word[:_LONGEST] for word in drift])
 
     def _order(self, raw: Json, now: datetime, drift: Drift) -> OrderRecord:

@@ -134,7 +134,7 @@ class Migration(migrations.Migration):
                     "allows_reject",
                     models.BooleanField(
                         default=False,
-                        help_text="In the US, shipping a package rejects the buyer's request, and TikTok Shop asked apps to stop using the Reject Cancellation endpoint before March 31, 2024. Tick this only if TikTok Shop told you that it still works for this shop.",
+                        help_text="In the US, shipping a package rejects the buyer's request, and apps were to leave the Reject Cancellation endpoint by March 31, 2024. Tick this only if the marketplace told you that rejecting still works for this shop.",
                         verbose_name="allow reject where the market has ended it",
                     ),
                 ),

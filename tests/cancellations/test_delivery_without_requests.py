@@ -8,16 +8,14 @@ from collections.abc import Callable
 import pytest
 
 from cancellations import delivery
-from cancellations.calls import target_of
 from cancellations.decisions import ask_again, decide, set_aside
 from cancellations.models import CancellationRequest, Decision, Verdict
 from cancellations.recording import Heard, close, record
 from orders.models import Order
 from shops.models import Connection, Role
-from shops.tokens import adapter_for
 from tests.cancellations.test_delivery import carry_out
 from tests.factories import member
-from tests.world import SupplierWorld
+from tests.world import SupplierWorld, confirmed_elsewhere
 
 State = Decision.State
 Stalled = Decision.Stalled
@@ -228,11 +226,6 @@ class TestMeanwhile:
         suppliers.pull()
         request.refresh_from_db()
         assert request.state == RequestState.APPROVED
-
-
-def confirmed_elsewhere(request: CancellationRequest) -> None:
-    """By a colleague, without us."""
-    adapter_for(request.shop).approve(target_of(request), "")
 
 
 class TestCancellingQuantities:

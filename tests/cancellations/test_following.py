@@ -6,14 +6,17 @@ import pytest
 from django.utils import timezone
 
 from cancellations import following
-from cancellations.models import Announcement, CancellationRequest, Event
+from cancellations.decisions import decide
+from cancellations.models import Announcement, CancellationRequest, Decision, Event, Verdict
 from cancellations.recording import Heard, handle, record
 from marketplaces import records
 from marketplaces.crux_timp.adapter import CruxTimpAdapter
 from marketplaces.errors import TemporaryFailure
 from orders.models import Order
+from shops.markets import capabilities
 from shops.models import Connection, Shop, SyncRun
-from tests.world import SupplierWorld
+from tests.cancellations.test_delivery import carry_out
+from tests.world import SupplierWorld, confirmed_elsewhere
 
 State = CancellationRequest.State
 
@@ -60,7 +63,7 @@ def test_a_dashboard_that_does_not_answer_keeps_no_order_from_being_followed(
     monkeypatch.setattr(CruxTimpAdapter, "announcements", no_answer)
     assert request.order
     Order.objects.filter(pk=request.order.pk).update(status="somewhere else", fingerprint="")
-    suppliers.pull()
+    following.follow(suppliers.supplier, capabilities(suppliers.supplier, timezone.now()))
     request.order.refresh_from_db()
     assert request.order.status == "Unallocated"
 
@@ -120,6 +123,26 @@ class TestWhereTheOrderItselfShowsThatSomebodyAsks:
         suppliers.pull()
         assert Announcement.objects.filter(order=asking).count() == 1
 
+    def test_again_when_they_ask_again_after_an_answer(self, suppliers: SupplierWorld, asking: Order) -> None:
+        decision = decide(record(asking, None, suppliers.agent, Heard()), Verdict.REJECT, suppliers.agent)
+        suppliers.now()
+        assert carry_out(suppliers, decision).state == Decision.State.CONFIRMED
+        suppliers.pull()
+        assert Announcement.objects.filter(order=asking).count() == 1
+        suppliers.ask(asking)
+        suppliers.pull()
+        assert Announcement.objects.filter(order=asking).count() == 2
+
+    def test_an_approval_is_taken_at_its_word_and_announced_no_more(
+        self, suppliers: SupplierWorld, asking: Order
+    ) -> None:
+        decision = decide(record(asking, None, suppliers.agent, Heard()), Verdict.APPROVE, suppliers.agent)
+        suppliers.now()
+        assert carry_out(suppliers, decision).state == Decision.State.CONFIRMED
+        assert "one word" in decision.note
+        suppliers.pull()
+        assert Announcement.objects.filter(order=asking).count() == 1
+
     def test_not_where_a_request_of_it_waits_already(self, suppliers: SupplierWorld, asking: Order) -> None:
         Announcement.objects.all().delete()
         record(asking, None, suppliers.agent, Heard())
@@ -131,3 +154,60 @@ class TestWhereTheOrderItselfShowsThatSomebodyAsks:
         suppliers.pull()
         request.refresh_from_db()
         assert request.needs_answer
+
+
+class TestAnOrderThatCannotBeRead:
+    def test_keeps_no_other_from_being_followed(self, suppliers: SupplierWorld) -> None:
+        first, second = sorted(
+            suppliers.orders_of("open", status="Unallocated")[:2], key=lambda one: one.marketplace_id
+        )
+        for order in (first, second):
+            confirmed_elsewhere(suppliers.recorded(order))
+        suppliers.sandbox.fault("get-order-detail", "business_error", marketplace="crux_timp", code=403, count=1)
+        following.read_orders_that_wait(suppliers.supplier)
+        following.settle_what_lines_show(suppliers.supplier)
+        states = CancellationRequest.objects.filter(order__in=[first, second]).values_list("state", flat=True)
+        assert sorted(states) == [State.APPROVED, State.WAITING]
+
+    def test_nor_does_an_error_of_ours(self, suppliers: SupplierWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(following, "read_flagged_orders", broken)
+        request = record(suppliers.orders_of("open")[0], None, suppliers.agent, Heard())
+        assert request.order
+        request.order.lines.update(is_cancelled=True)
+        monkeypatch.setattr(following, "read_orders_that_wait", lambda shop: None)
+        with pytest.raises(ZeroDivisionError):
+            suppliers.pull()
+        request.refresh_from_db()
+        assert request.state == State.APPROVED
+
+
+def broken(*_: Any) -> Any:
+    raise ZeroDivisionError
+
+
+class TestAnnouncementsThatCannotBeRead:
+    @pytest.mark.parametrize("trouble", [{"kind": "reset_after"}, {"kind": "malformed"}, {"kind": "server_error"}])
+    def test_those_that_may_be_used_up_are_told_of_once_a_day(
+        self, suppliers: SupplierWorld, trouble: dict[str, Any]
+    ) -> None:
+        Announcement.objects.all().delete()
+        for _ in range(2):
+            suppliers.sandbox.fault("get-notifications", **trouble, count=1)
+            run = following.read_announcements(suppliers.supplier)
+            assert run and run.state == SyncRun.State.FAILED
+        (told,) = announced(suppliers.supplier)
+        assert "could not be read" in told
+
+    def test_so_are_those_that_the_user_may_not_read(self, suppliers: SupplierWorld) -> None:
+        Announcement.objects.all().delete()
+        suppliers.sandbox.fault("get-notifications", "business_error", code=403, count=1)
+        run = following.read_announcements(suppliers.supplier)
+        assert run and (run.state, run.error_code) == (SyncRun.State.FAILED, "403")
+        assert len(announced(suppliers.supplier)) == 1
+
+    def test_where_nothing_was_used_up_the_run_alone_says_so(self, suppliers: SupplierWorld) -> None:
+        Announcement.objects.all().delete()
+        suppliers.sandbox.fault("get-notifications", "rate_limited", count=1)
+        run = following.read_announcements(suppliers.supplier)
+        assert run and run.state == SyncRun.State.FAILED
+        assert not announced(suppliers.supplier)

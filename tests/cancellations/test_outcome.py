@@ -170,7 +170,7 @@ class TestWords:
 
     @pytest.mark.parametrize("say", [settled_otherwise, cannot_tell, disagreement, refused_and_cannot_tell])
     def test_the_marketplaces_own_word_is_in_the_sentence(self, say: Any) -> None:
-        assert "WORD_FOR_CLOSED" in say(decision(Verdict.APPROVE, "closed"))
+        assert "WORD_FOR_CLOSED" in say(decision(Verdict.APPROVE, "closed"), CANNOT_TELL)
 
     @pytest.mark.parametrize(
         ("shows", "begins"),
@@ -186,17 +186,19 @@ class TestWords:
         assert words.startswith(begins) and bool(words) == bool(begins)
 
     def test_an_approval_says_nothing_of_the_order(self) -> None:
-        assert what_is_there(decision(Verdict.APPROVE, "approved")) == "request WORD_FOR_APPROVED"
+        assert what_is_there(decision(Verdict.APPROVE, "approved"), DONE) == "request WORD_FOR_APPROVED"
 
     def test_shipping_speaks_of_the_order_too(self) -> None:
-        told = what_is_there(decision(Verdict.SHIP_TO_REJECT, "waiting", shipped=True))
+        told = what_is_there(decision(Verdict.SHIP_TO_REJECT, "waiting", shipped=True), CANNOT_TELL)
         assert told == "request WORD_FOR_WAITING, order IN_TRANSIT"
 
     @pytest.mark.django_db
     def test_cancelled_items_are_counted(self) -> None:
-        assert what_is_there(items([True, False, False])) == "order AWAITING_SHIPMENT, 1 of 3 items cancelled"
+        assert (
+            what_is_there(items([True, False, False]), CANNOT_TELL) == "order AWAITING_SHIPMENT, 1 of 3 items cancelled"
+        )
 
     @pytest.mark.django_db
     def test_what_was_just_read_is_what_is_told(self) -> None:
         asked = CancellationFactory(status="CANCELLATION_REQUEST_SUCCESS", state="approved")
-        assert "CANCELLATION_REQUEST_SUCCESS" in what_is_there(DecisionFactory(cancellation=asked))
+        assert "CANCELLATION_REQUEST_SUCCESS" in what_is_there(DecisionFactory(cancellation=asked), DONE)

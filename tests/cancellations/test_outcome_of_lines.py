@@ -5,7 +5,14 @@ import pytest
 from cancellations.models import CancellationRequest, Decision, DecisionLine, Verdict
 from cancellations.outcome import Shows, lines_are_cancelled, shown
 from orders.models import LineItem
-from tests.factories import CancellationFactory, DecisionFactory, LineItemFactory, OrderFactory, at
+from tests.factories import (
+    CancellationFactory,
+    CancellationLineFactory,
+    DecisionFactory,
+    LineItemFactory,
+    OrderFactory,
+    at,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -14,18 +21,27 @@ def request_about(*lines: dict[str, object], line: int | None = None) -> Cancell
     """A recorded request about an order with these lines, or about one of them."""
     order = OrderFactory()
     made: list[LineItem] = [LineItemFactory(order=order, **columns) for columns in lines]
-    return CancellationFactory(
-        order=order, line_item=made[line] if line is not None else None, recorded_at=at("2026-01-01"), status=""
+    asked = [made[line]] if line is not None else made
+    request: CancellationRequest = CancellationFactory(
+        order=order, line_item=asked[0] if line is not None else None, recorded_at=at("2026-01-01"), status=""
     )
+    for one in asked:
+        CancellationLineFactory(cancellation=request, line_item_marketplace_id=one.marketplace_id)
+    return request
 
 
-def seen(request: CancellationRequest, verdict: Verdict) -> Shows:
-    decision: Decision = DecisionFactory(cancellation=request, verdict=verdict)
+def seen(request: CancellationRequest, verdict: Verdict, **columns: object) -> Shows:
+    decision: Decision = DecisionFactory(cancellation=request, verdict=verdict, **columns)
     return shown(decision)
 
 
 OPEN: dict[str, object] = {"quantity": 2}
 CANCELLED: dict[str, object] = {"quantity": 2, "is_cancelled": True, "cancelled_quantity": 2}
+OURS: dict[str, object] = {**CANCELLED, "cancelled_by": "seller"}
+# A part had left when the rest was cancelled.
+PARTED: dict[str, object] = {
+    "quantity": 2, "is_shipped": True, "shipped_quantity": 1, "cancelled_quantity": 1, "cancelled_by": "retailer",
+}  # fmt: skip
 SHIPPED: dict[str, object] = {"quantity": 2, "is_shipped": True, "shipped_quantity": 2}
 
 
@@ -34,7 +50,10 @@ SHIPPED: dict[str, object] = {"quantity": 2, "is_shipped": True, "shipped_quanti
     [
         ([OPEN, OPEN], Shows.NOT_DONE, Shows.SILENT),
         ([CANCELLED, CANCELLED], Shows.DONE, Shows.SOMETHING_ELSE),
-        ([CANCELLED, SHIPPED], Shows.DONE, Shows.SOMETHING_ELSE),  # what has left cannot be cancelled
+        ([CANCELLED, SHIPPED], Shows.CANNOT_TELL, Shows.SILENT),  # by this answer, or by another one
+        ([OURS, OURS], Shows.SOMETHING_ELSE, Shows.SILENT),  # what a seller cancels answers nobody
+        ([OURS, CANCELLED], Shows.CANNOT_TELL, Shows.SILENT),
+        ([PARTED, PARTED], Shows.DONE, Shows.SOMETHING_ELSE),
         ([CANCELLED, OPEN], Shows.NOT_DONE, Shows.SILENT),  # that line was cancelled by itself
         ([SHIPPED, SHIPPED], Shows.SOMETHING_ELSE, Shows.SILENT),
         ([], Shows.CANNOT_TELL, Shows.CANNOT_TELL),
@@ -43,6 +62,24 @@ SHIPPED: dict[str, object] = {"quantity": 2, "is_shipped": True, "shipped_quanti
 def test_of_a_whole_order(lines: list[dict[str, object]], approved: Shows, rejected: Shows) -> None:
     assert seen(request_about(*lines), Verdict.APPROVE) == approved
     assert seen(request_about(*lines), Verdict.REJECT) == rejected
+
+
+def test_once_it_was_accepted_what_is_gone_went_by_it() -> None:
+    assert seen(request_about(CANCELLED, SHIPPED), Verdict.APPROVE, accepted_at=at("2026-01-01")) == Shows.DONE
+
+
+def test_lines_that_were_gone_before_anybody_asked_say_nothing() -> None:
+    request = request_about(CANCELLED, SHIPPED)
+    request.lines.first().delete()  # type: ignore[union-attr]
+    assert seen(request, Verdict.APPROVE) == Shows.SOMETHING_ELSE
+    assert not lines_are_cancelled(request)
+
+
+def test_where_one_word_serves_for_asked_and_for_done_an_accepted_approval_is_taken_at_its_word() -> None:
+    request = request_about(OPEN)
+    request.order.is_cancel_requested = True  # type: ignore[union-attr]
+    assert seen(request, Verdict.APPROVE, state="confirmed") == Shows.NOT_DONE
+    assert seen(request, Verdict.APPROVE, accepted_at=at("2026-01-01"), state="accepted") == Shows.SILENT
 
 
 def test_of_one_line_the_others_say_nothing() -> None:

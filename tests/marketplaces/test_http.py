@@ -108,7 +108,7 @@ def test_a_read_gets_over_a_broken_connection(http: Http, trouble: str) -> None:
 
 def test_a_read_that_times_out_is_not_waited_for_again(http: Http) -> None:
     with scripted(say_nothing, answer()) as server:
-        with pytest.raises(TemporaryFailure, match=r"did not answer within 0\.5 seconds"):
+        with pytest.raises(TemporaryFailure, match=r"did not answer within 0\.8 seconds"):
             call(http, server.url, Effect.READ)
         assert len(server.requests) == 1
 

@@ -42,7 +42,7 @@ class Command(BaseCommand):
         except ValidationError as problem:
             raise CommandError(" ".join(problem.messages)) from None
         secret = os.environ.get("APP_SECRET") or getpass.getpass("Secret or password: ")
-        account = Account(marketplace, app_key, secret, api_url, api_url, differs)
+        account = Account(marketplace, app_key, secret, api_url, api_url, differs or None)
         try:
             connection = connect_with_code(account, code) if code else connect_with_password(account)
         except MarketplaceError as error:

@@ -31,11 +31,11 @@ DECISIONS: dict[str, Call] = {
 CHANGES = DECISIONS | {
     "allocate": lambda client: client.allocate(ORDER, [{"line_item_uuid": LINE}]),
     "ship": lambda client: client.add_tracking(ORDER, {"tracking_number": "1Z"}),
+    "notifications": lambda client: client.notifications(),  # which uses up what it shows
 }
 READS: dict[str, Call] = {
     "orders": lambda client: client.orders({"start": 0}),
     "order": lambda client: client.order(ORDER),
-    "notifications": lambda client: client.notifications(),
 }
 CALLS = CHANGES | READS
 

@@ -144,7 +144,7 @@ def test_the_fingerprint_changes_with_the_order_and_not_with_the_moment_of_readi
         ({"line_item_designation": "Rejected"}, "Rejected", 3, 0, (True, False)),
         ({"line_item_designation": "Cancelled"}, "Cancelled", 3, 0, (True, False)),
         ({"status": "Cancelled"}, "Cancelled", 3, 0, (True, False)),
-        ({"line_item_designation": "Cancelled", "tracking": [parcel(1)]}, "Cancelled", 2, 1, (True, True)),
+        ({"line_item_designation": "Cancelled", "tracking": [parcel(1)]}, "Cancelled", 2, 1, (False, True)),
         (
             {"line_item_designation": "ID: 1 Name: HasTracking", "tracking": [parcel(3)]},
             "HasTracking",
@@ -167,7 +167,8 @@ def test_a_line_says_what_is_cancelled_and_what_left(
 def test_who_cancelled_is_told_apart() -> None:
     assert mapped_line(line_item_designation="Cancelled").cancelled_by == "retailer"
     assert mapped_line(allocation=allocation(quantity_rejected=3)).cancelled_by == "seller"
-    assert mapped_line(allocation=allocation(quantity_rejected=1)).cancelled_by == ""
+    assert mapped_line(allocation=allocation(quantity_rejected=1)).cancelled_by == "seller"
+    assert mapped_line().cancelled_by == ""
 
 
 def test_cancelled_may_mean_that_it_is_asked_for() -> None:

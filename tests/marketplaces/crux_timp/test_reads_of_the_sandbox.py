@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from marketplaces.crux_timp.adapter import CruxTimpAdapter
-from marketplaces.errors import CredentialsRejected, Refused, TemporaryFailure
+from marketplaces.errors import CredentialsRejected, OutcomeUnknown, Refused, TemporaryFailure
 from marketplaces.http import Http
 from marketplaces.records import CancellationTarget, Credentials, LineItemRecord, OrderRecord
 from tests.marketplaces.crux_timp.conftest import SUPPLIER
@@ -241,7 +241,7 @@ def test_notifications_can_be_left_to_the_dashboard(sandbox: SandboxProcess, ada
         ("business_error", {"code": 403}, Refused),
     ],
 )
-@pytest.mark.parametrize("endpoint", ["get-orders", "get-order-detail", "get-notifications"])
+@pytest.mark.parametrize("endpoint", ["get-orders", "get-order-detail"])
 def test_a_read_in_trouble_that_stays_fails_by_its_type(
     sandbox: SandboxProcess, adapter: Adapters, endpoint: str, kind: str, how: dict[str, float], error: type[Exception]
 ) -> None:
@@ -249,12 +249,18 @@ def test_a_read_in_trouble_that_stays_fails_by_its_type(
     calls: dict[str, Callable[[], Any]] = {
         "get-orders": lambda: speaker.orders_updated(until - timedelta(days=1), until),
         "get-order-detail": lambda: speaker.orders_by_id([ORDER]),
-        "get-notifications": speaker.announcements,
     }
     sandbox.fault(endpoint, kind, marketplace="crux_timp", **how)
     with pytest.raises(error):
         calls[endpoint]()
     wait_for(lambda: sandbox.get("calls", endpoint=endpoint)["calls"])
+
+
+@pytest.mark.parametrize("kind", ["server_error", "reset_before", "reset_after", "malformed"])
+def test_news_whose_answer_was_lost_may_be_used_up(sandbox: SandboxProcess, adapter: Adapters, kind: str) -> None:
+    sandbox.fault("get-notifications", kind, marketplace="crux_timp")
+    with pytest.raises(OutcomeUnknown):
+        adapter().announcements()
 
 
 def test_a_read_gets_over_trouble_that_passes(sandbox: SandboxProcess, adapter: Adapters) -> None:
