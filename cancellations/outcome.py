@@ -56,7 +56,7 @@ def by_lines(decision: Decision) -> Shows:
     if decision.verdict == Verdict.REJECT:
         return Shows.SOMETHING_ELSE if all(map(was_given_up, lines)) else Shows.SILENT
     if any(line.open_quantity for line in lines):
-        return Shows.SILENT if decision.accepted_at and shows_requests_as_cancelled(cancellation) else Shows.NOT_DONE
+        return Shows.SILENT if shows_requests_as_cancelled(cancellation) else Shows.NOT_DONE
     if not any(map(was_given_up, lines)):
         return Shows.SOMETHING_ELSE
     # Some left and some were given up: that was this approval, or another request about some of them.

@@ -6,6 +6,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
+from orders import tasks
 from orders.filters import OrderFilter
 from orders.models import Order
 from shops.markets import capabilities
@@ -30,12 +31,17 @@ def order_list(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def order(request: HttpRequest, pk: int) -> HttpResponse:
+    """The page of an order. One that may be out of date is read again meanwhile, and the page asks once for news."""
     found = get_object_or_404(
         Order.objects.visible_to(request.user)
         .with_lines()
         .prefetch_related("packages", "cancellations", "decisions__made_by"),
         pk=pk,
     )
+    if found.fingerprint:
+        tasks.ask_for_reading(found)
+    if seen := request.GET.get("seen"):
+        return HttpResponse(status=204) if seen == found.fingerprint else HttpResponse(headers={"HX-Refresh": "true"})
     can_decide = Shop.objects.where_role(request.user, Role.AGENT).filter(pk=found.shop_id).exists()
     lists_requests = capabilities(found.shop, timezone.now()).shows_requests
     context = {

@@ -154,7 +154,7 @@ class CruxTimpAdapter:
     def approve(self, target: CancellationTarget, key: str) -> Receipt:
         """Confirm that the line, or all our open lines of the order, are cancelled."""
         if target.line_item_id:
-            return _receipt(self._client.confirm_item(target.line_item_id))
+            return _receipt(self._client.confirm_item(self._order_item(target)))
         return _receipt(self._client.confirm_order(target.order_id))
 
     def reject(
@@ -164,8 +164,18 @@ class CruxTimpAdapter:
         if reason or comment or images:
             raise Unsupported("Crux Connect takes no reason, comment or image with a rejection.")
         if target.line_item_id:
-            return _receipt(self._client.reject_item(target.line_item_id))
+            return _receipt(self._client.reject_item(self._order_item(target)))
         return _receipt(self._client.reject_order(target.order_id))
+
+    def _order_item(self, target: CancellationTarget) -> str:
+        """The UUID that answers about a line are given for: no page says which one it is."""
+        if self._readings.order_item == "line":
+            return target.line_item_id
+        lines = self._orders.lines(target.order_id)
+        items = [line.record.product_id for line in lines if line.record.marketplace_id == target.line_item_id]
+        if not items:
+            raise Refused("The order has no such line of ours.")
+        return items[0]
 
     def cancel_items(self, order_id: str, reason: str, line_items: Mapping[str, int]) -> Receipt:
         """Reject units by allocating the order again; what is not rejected stays as it was or is accepted.

@@ -19,6 +19,7 @@ class Readings:
     environment: str = "production"
     currency: str = "USD"
     look_back_days: str = "7"
+    order_item: str = "line"
     decision_body: str = "none"
     decision_permission: str = "cancel_order"
     not_pending: str = "422"
@@ -49,6 +50,10 @@ _TEXTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
         "How many days back orders are read again: Crux Connect can be asked for orders by the day on which they were "
         "made, not for those that changed.",
         {"1": "1 day", "3": "3 days", "7": "7 days", "14": "14 days", "30": "30 days", "90": "90 days"},
+    ),
+    "order_item": (
+        "Which UUID names an order item when the cancelation of one is answered.",
+        {"line": "that of the order's line", "catalog": "that of the item in the catalog, which other orders share"},
     ),
     "decision_body": (
         "What is sent with a confirmation or a rejection.",

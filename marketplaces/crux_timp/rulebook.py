@@ -36,7 +36,7 @@ _ITEMS = (
 )
 _CHANGES = (
     "Crux Connect cannot be asked what changed: orders of the last days are read again, older ones while a request "
-    "about them waits."
+    "about them waits, and when somebody opens them."
 )
 
 

@@ -3,10 +3,13 @@ from decimal import Decimal
 import pytest
 from django.test import Client
 from django.urls import reverse
+from kombu.exceptions import OperationalError
 from pytest_django import DjangoAssertNumQueries
 
+from orders import tasks
 from shops.models import Role, Shop
 from tests.factories import CancellationFactory, DecisionFactory, LineItemFactory, OrderFactory, ShopFactory, member
+from tests.world import SupplierWorld, confirmed_elsewhere
 
 pytestmark = pytest.mark.django_db
 
@@ -85,3 +88,40 @@ def test_orders_are_listed_and_found_by_what_people_call_them(client: Client, sh
     order = OrderFactory(shop=shop, number="NG-104417")
     assert "NG-104417" in page(client, "?q=ng-1044")
     assert order.marketplace_id not in page(client)
+
+
+class TestAnOrderThatMayBeOutOfDate:
+    """Where the marketplace cannot be asked what changed."""
+
+    def test_is_read_again_when_somebody_opens_it(self, suppliers: SupplierWorld, client: Client) -> None:
+        order = suppliers.orders_of("open", status="Unallocated")[0]
+        client.force_login(suppliers.agent)
+        confirmed_elsewhere(suppliers.recorded(order))
+        seen = {"seen": order.fingerprint}
+        assert f"?seen={order.fingerprint}" in client.get(order.get_absolute_url()).content.decode()
+        assert client.get(order.get_absolute_url(), seen).status_code == 204
+        tasks.read_order(order.pk)
+        assert client.get(order.get_absolute_url(), seen).headers["HX-Refresh"] == "true"
+        assert "Cancelled" in client.get(order.get_absolute_url()).content.decode()
+
+    def test_once_a_minute_however_many_look(self, client: Client, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[object] = []
+        monkeypatch.setattr(tasks.read_order, "apply_async", lambda args, **_: asked.append(args))
+        order = OrderFactory(shop=shop, fingerprint="f")
+        for _ in range(3):
+            client.get(order.get_absolute_url())
+        assert asked == [(order.pk,)]
+
+    def test_others_are_not(self, client: Client, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tasks.read_order, "apply_async", pytest.fail)
+        assert "?seen=" not in client.get(OrderFactory(shop=shop).get_absolute_url()).content.decode()
+
+    def test_a_marketplace_that_does_not_answer_breaks_nothing(self, shop: Shop) -> None:
+        tasks.read_order(OrderFactory(shop=shop, fingerprint="f").pk)
+
+    def test_nor_does_a_broker_that_is_down(self, client: Client, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+        def down(*_: object, **__: object) -> None:
+            raise OperationalError
+
+        monkeypatch.setattr(tasks.read_order, "apply_async", down)
+        assert client.get(OrderFactory(shop=shop, fingerprint="f").get_absolute_url()).status_code == 200

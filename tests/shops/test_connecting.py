@@ -1,16 +1,19 @@
 """Connecting a seller: a code becomes tokens, tokens open shops, and doing it again doubles nothing."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import connection as database
 from django.utils import timezone
 
 from marketplaces.errors import CredentialsRejected, MarketplaceError
 from marketplaces.records import Tokens
-from shops.connecting import Account, connect, connect_with_code, pull_shops
+from shops.connecting import Account, connect, connect_with_code, connect_with_password, pull_shops
+from shops.markets import check_options
 from shops.models import Connection, Shop, SyncCursor, SyncKind
-from shops.tokens import call_for
+from shops.tokens import call_for, store_tokens
 from tests.sandbox_process import SandboxProcess
 from tests.world import World
 
@@ -162,3 +165,50 @@ def test_names_and_ciphers_are_read_again_for_all_shops_of_the_connection(world:
     assert again and again.written == 0
     assert dict(Shop.objects.values_list("pk", "name")) == right
     assert {one.pk: one.cipher for one in Shop.objects.all()} == ciphers
+
+
+class TestSigningInWithAPassword:
+    def account(self, sandbox: SandboxProcess, **other: Any) -> Account:
+        seller = sandbox.connections("crux_timp")[0]
+        return Account("crux_timp", seller["app_key"], seller["app_secret"], seller["api_url"], **other)
+
+    def test_it_opens_the_suppliers_shop(self, sandbox: SandboxProcess) -> None:
+        connection = connect_with_password(self.account(sandbox))
+        (shop,) = connection.shops.all()
+        assert (shop.name, shop.region) == (connection.seller_name, "US")
+        assert connection.refresh_token == ""
+        assert connection.refresh_token_expires_at is None
+        assert "cancel_order" in connection.scopes
+
+    def test_a_wrong_password_stores_nothing(self, sandbox: SandboxProcess) -> None:
+        with pytest.raises(CredentialsRejected):
+            connect_with_password(replace(self.account(sandbox), app_secret="wrong"))
+        assert not Connection.objects.exists()
+
+    def test_connecting_again_keeps_the_options_unless_others_are_given(self, sandbox: SandboxProcess) -> None:
+        connect_with_password(self.account(sandbox, options={"look_back_days": "3"}))
+        assert connect_with_password(self.account(sandbox)).options == {"look_back_days": "3"}
+        assert connect_with_password(self.account(sandbox, options={"notifications": "leave"})).options == {
+            "notifications": "leave"
+        }
+
+    def test_a_renewal_undoes_nothing_that_was_changed_meanwhile(self, sandbox: SandboxProcess) -> None:
+        stale = connect_with_password(self.account(sandbox))
+        Connection.objects.update(options={"look_back_days": "3"}, app_secret="changed")
+        store_tokens(stale, Tokens("new", timezone.now(), "", None))
+        stale.refresh_from_db()
+        assert (stale.access_token, stale.options, stale.app_secret) == ("new", {"look_back_days": "3"}, "changed")
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"date_zone": "America/Denvre"}, "date_zone"),
+        ({"currency": "dollars"}, "currency"),
+        ({"unheard_of": "1"}, "no option"),
+        ({"environment": "moon"}, "one of"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options: dict[str, str], problem: str) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        check_options("crux_timp", options)

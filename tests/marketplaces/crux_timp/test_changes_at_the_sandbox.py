@@ -109,6 +109,17 @@ def test_a_platform_that_demands_a_content_type_says_so_as_a_mistake_of_ours(
         adapter().approve(target_of(ask()), "key")
 
 
+def test_an_order_item_may_be_named_by_the_catalogs_uuid(sandbox: SandboxProcess, adapter: Adapters, ask: Ask) -> None:
+    sandbox.post("switches", crux_accepts_item_uuid=True)
+    asked = ask(scope="line")
+    adapter(order_item="catalog").reject(target_of(asked), "key", "", "", [])
+    (call,) = sandbox.get("calls", endpoint="reject-order-item-cancelation")["calls"]
+    assert asked["line_item_uuid"] not in call["path"]
+    strange = CancellationTarget("", asked["order_uuid"], ORDER)
+    with pytest.raises(Refused, match="no such line"):
+        adapter(order_item="catalog").approve(strange, "key")
+
+
 def test_nothing_to_answer_means_that_somebody_was_faster(sandbox: SandboxProcess, adapter: Adapters, ask: Ask) -> None:
     free = sandbox.get("crux/orders", supplier=SUPPLIER, state="open")["orders"][0]
     here = CancellationTarget("", free["order_uuid"])
