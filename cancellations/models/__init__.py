@@ -3,6 +3,7 @@
 from cancellations.models.decisions import Attempt, Decision, DecisionLine, DecisionQuerySet, Evidence, Verdict
 from cancellations.models.history import Announcement, AnnouncementQuerySet, Event, PushedNotification
 from cancellations.models.requests import CancellationLine, CancellationQuerySet, CancellationRequest, TimeLeft
+from cancellations.models.teamwork import Claim, Note
 
 __all__ = [
     "Announcement",
@@ -11,11 +12,13 @@ __all__ = [
     "CancellationLine",
     "CancellationQuerySet",
     "CancellationRequest",
+    "Claim",
     "Decision",
     "DecisionLine",
     "DecisionQuerySet",
     "Event",
     "Evidence",
+    "Note",
     "PushedNotification",
     "TimeLeft",
     "Verdict",

@@ -18,6 +18,7 @@ from shops.models import Shop
 
 if TYPE_CHECKING:
     from accounts.models import User
+    from cancellations.models.teamwork import Claim
 
 
 class TimeLeft(models.TextChoices):
@@ -95,7 +96,8 @@ class CancellationQuerySet(models.QuerySet["CancellationRequest"]):
 
     def with_queue_columns(self) -> Self:
         """All that a row of the queue shows, in a fixed number of queries."""
-        return self.select_related("shop", "order").prefetch_related("lines").with_decisions()
+        related = self.select_related("shop", "order", "assigned_to", "claim__user")
+        return related.prefetch_related("lines").with_decisions()
 
     def with_decisions(self) -> Self:
         """Each with its decisions, newest first, as `history`."""
@@ -174,6 +176,16 @@ class CancellationRequest(models.Model):
     heard_through = models.CharField(_("heard through"), max_length=20, choices=Channel, blank=True, db_default="")
     note = models.TextField(_("note"), blank=True, db_default="")
 
+    assigned_to = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="assigned_cancellations",
+        db_index=False,
+        verbose_name=_("assigned to"),
+    )
+
     objects = CancellationQuerySet.as_manager()
     history: "list[Decision]"
 
@@ -211,6 +223,7 @@ class CancellationRequest(models.Model):
                 name="queue_of_a_shop_by_time_left",
                 condition=Q(needs_answer=True),
             ),
+            models.Index(fields=["assigned_to"], name="queue_of_a_person", condition=Q(needs_answer=True)),
             models.Index(F("created_at").desc(), F("id").desc(), name="cancellations_newest_first"),
             models.Index(F("shop"), F("created_at").desc(), F("id").desc(), name="cancellations_of_a_shop"),
             models.Index(F("state"), F("created_at").desc(), F("id").desc(), name="cancellations_of_a_state"),
@@ -236,6 +249,11 @@ class CancellationRequest(models.Model):
     def order_label(self) -> str:
         """What people call the order."""
         return self.order_number or self.order_marketplace_id
+
+    def on_it(self, now: datetime) -> "Claim | None":
+        """Who has it open at this moment; needs `with_queue_columns()` or costs a query."""
+        claim = getattr(self, "claim", None)
+        return claim if claim and claim.holds(now) else None
 
     def lines_in_question(self) -> list[LineItem]:
         """The order's lines that it is about, as they were last read."""

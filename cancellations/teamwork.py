@@ -1,0 +1,104 @@
+"""Working a queue together: who is on a request, whose it is, and what colleagues should know.
+
+None of it decides anything: of two people who decide at once, `decisions.decide` lets one win.
+"""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from cancellations.models import CancellationRequest, Claim, Event, Note
+from shops.models import Membership, Role, Shop
+from shops.roles import must_be_agent, must_have_role
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+    from accounts.models import User
+
+# An open page says every minute that somebody is still there; one that was left is free again after two.
+CLAIMED_FOR = timedelta(minutes=2)
+LONGEST_NOTE = 2000
+
+
+def claim(cancellation: CancellationRequest, user: "User") -> Claim:
+    """Be on this request, unless somebody else is; returns whose it is now. Raises PermissionDenied."""
+    must_be_agent(user, cancellation.shop)
+    now = timezone.now()
+    until = now + CLAIMED_FOR
+    made, is_new = Claim.objects.get_or_create(
+        cancellation=cancellation, defaults={"user": user, "since": now, "until": until}
+    )
+    if not is_new:
+        Claim.objects.filter(pk=made.pk, user=user, until__gt=now).update(until=until)
+        Claim.objects.filter(pk=made.pk, until__lte=now).update(user=user, since=now, until=until)
+        made = Claim.objects.select_related("user").get(pk=made.pk)
+    return made
+
+
+def take_over(cancellation: CancellationRequest, user: "User") -> Claim:
+    """Be on this request although somebody else is, and say so in its history. Raises PermissionDenied."""
+    must_be_agent(user, cancellation.shop)
+    now = timezone.now()
+    with transaction.atomic():
+        Claim.objects.update_or_create(
+            cancellation=cancellation, defaults={"user": user, "since": now, "until": now + CLAIMED_FOR}
+        )
+        tell(cancellation, "cancellation.taken_over", user, {})
+    return Claim.objects.select_related("user").get(cancellation=cancellation)
+
+
+def let_go(cancellation: CancellationRequest, user: "User") -> None:
+    """Leave the request to others, as whoever closes its page does."""
+    Claim.objects.filter(cancellation=cancellation, user=user).delete()
+
+
+def may_be_assigned(shop: Shop) -> "QuerySet[User]":
+    """The people who can decide in this shop, by name."""
+    from accounts.models import User
+
+    members = Membership.objects.filter(shop=shop, role__in=Role.at_least(Role.AGENT)).values("user")
+    return User.objects.filter(Q(pk__in=members) | Q(is_superuser=True), is_active=True).order_by(
+        "first_name", "last_name", "email"
+    )
+
+
+def assign(cancellation: CancellationRequest, to: "User | None", user: "User") -> None:
+    """Make this request somebody's, or nobody's. Raises PermissionDenied, or ValidationError at `to`."""
+    must_be_agent(user, cancellation.shop)
+    if to and not may_be_assigned(cancellation.shop).filter(pk=to.pk).exists():
+        raise ValidationError({"to": _("%(person)s may not decide in this shop.") % {"person": to}})
+    with transaction.atomic():
+        changed = (
+            CancellationRequest.objects.filter(pk=cancellation.pk).exclude(assigned_to=to).update(assigned_to=to)
+            if to
+            else CancellationRequest.objects.filter(pk=cancellation.pk, assigned_to__isnull=False).update(
+                assigned_to=None
+            )
+        )
+        if changed:
+            tell(cancellation, "cancellation.assigned", user, {"to": str(to) if to else ""})
+    cancellation.refresh_from_db(fields=["assigned_to"])
+
+
+def add_note(cancellation: CancellationRequest, user: "User", text: str) -> Note:
+    """Tell colleagues something; whoever sees the shop may. Raises PermissionDenied, or ValidationError at `text`."""
+    must_have_role(user, cancellation.shop, Role.VIEWER)
+    text = text.strip()
+    if not text:
+        raise ValidationError({"text": _("Write something.")})
+    if len(text) > LONGEST_NOTE:
+        raise ValidationError({"text": _("At most %(limit)d characters.") % {"limit": LONGEST_NOTE}})
+    return Note.objects.create(cancellation=cancellation, author=user, text=text)
+
+
+def tell(cancellation: CancellationRequest, name: str, user: "User", detail: dict[str, str]) -> None:
+    Event.objects.create(
+        shop_id=cancellation.shop_id, order_id=cancellation.order_id, cancellation=cancellation, actor=user, name=name,
+        detail=detail,
+    )  # fmt: skip
