@@ -14,10 +14,12 @@ from cancellations.models import (
     Attempt,
     CancellationLine,
     CancellationRequest,
+    Claim,
     Decision,
     DecisionLine,
     Event,
     Evidence,
+    Note,
     PushedNotification,
 )
 from config.admin import FoundByNumber, ReadOnly, ReadOnlyInline
@@ -172,6 +174,22 @@ class AnnouncementAdmin(ReadOnly):
     )  # fmt: skip
     list_select_related = ("shop", "order", "handled_by", "cancellation")
     list_filter = (VisibleShops, "is_cancellation")
+    ordering = ("-pk",)
+
+
+@admin.register(Claim)
+class ClaimAdmin(ReadOnly):
+    shop_path = "cancellation__shop"
+    list_display = ("cancellation", "user", "since", "until")
+    list_select_related = ("cancellation", "user")
+    ordering = ("-pk",)
+
+
+@admin.register(Note)
+class NoteAdmin(ReadOnly):
+    shop_path = "cancellation__shop"
+    list_display = ("at", "cancellation", "author", "text")
+    list_select_related = ("cancellation", "author")
     ordering = ("-pk",)
 
 

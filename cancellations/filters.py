@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 import django_filters
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -38,9 +38,22 @@ class CancellationFilter(ShopFilterSet):
         empty_label=_("Decided or not"),
     )
 
+    whose = django_filters.ChoiceFilter(
+        choices=[("me", _("mine")), ("nobody", _("nobody's")), ("others", _("other people's"))],
+        method="by_whose",
+        label=_("Whose"),
+        empty_label=_("Everybody's"),
+    )
+
     class Meta:
         model = CancellationRequest
         fields: ClassVar[list[str]] = []
+
+    def by_whose(self, rows: CancellationQuerySet, name: str, whose: str) -> CancellationQuerySet:
+        if whose == "nobody":
+            return rows.filter(assigned_to=None)
+        mine = Q(assigned_to=self.request.user)
+        return rows.filter(mine) if whose == "me" else rows.filter(~mine, assigned_to__isnull=False)
 
     def by_time_left(self, rows: CancellationQuerySet, name: str, band: str) -> CancellationQuerySet:
         return rows.filter(TimeLeft(band).q(timezone.now()))

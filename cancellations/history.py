@@ -58,6 +58,8 @@ def of_event(event: Event) -> Entry:
     elif event.name == "cancellation.recorded":
         heard = _("Heard through %(channel)s") % {"channel": channel_of(detail.get("heard_through", ""))}
         extra = " · ".join(part for part in (heard, detail.get("note", "")) if part)
+    elif event.name == "cancellation.assigned":
+        extra = detail.get("person") or _("to nobody")
     elif event.name in ("decision.set_aside", "cancellation.closed"):
         extra = detail.get("note", "")
     elif event.name == "cancellation.moved":
@@ -76,6 +78,8 @@ def words_for(name: str, verdict: str, state: str) -> tuple[str, str]:
         "cancellation.recorded": (_("Recorded: somebody asks to cancel"), ""),
         "cancellation.closed": (_("Closed without an answer"), "muted"),
         "cancellation.moved": (_("The marketplace shows: %(state)s") % {"state": state}, ""),
+        "cancellation.assigned": (_("Assigned"), ""),
+        "cancellation.taken_over": (_("Taken over"), "muted"),
         "decision.recorded": (_("Decided: %(verdict)s") % {"verdict": verdict}, ""),
         "decision.withdrawn": (_("Taken back: %(verdict)s") % {"verdict": verdict}, "muted"),
         "decision.accepted": (_("The marketplace accepted: %(verdict)s") % {"verdict": verdict}, ""),

@@ -12,14 +12,13 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.models import User
 from cancellations.models import CancellationRequest, Claim, Event, Note
 from shops.models import Membership, Role, Shop
-from shops.roles import must_be_agent, must_have_role
+from shops.roles import must_be_agent
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
-
-    from accounts.models import User
 
 # An open page says every minute that somebody is still there; one that was left is free again after two.
 CLAIMED_FOR = timedelta(minutes=2)
@@ -54,14 +53,13 @@ def take_over(cancellation: CancellationRequest, user: "User") -> Claim:
 
 
 def let_go(cancellation: CancellationRequest, user: "User") -> None:
-    """Leave the request to others, as whoever closes its page does."""
+    """Leave the request to others, as whoever closes its page does. Raises PermissionDenied."""
+    must_be_agent(user, cancellation.shop)
     Claim.objects.filter(cancellation=cancellation, user=user).delete()
 
 
 def may_be_assigned(shop: Shop) -> "QuerySet[User]":
     """The people who can decide in this shop, by name."""
-    from accounts.models import User
-
     members = Membership.objects.filter(shop=shop, role__in=Role.at_least(Role.AGENT)).values("user")
     return User.objects.filter(Q(pk__in=members) | Q(is_superuser=True), is_active=True).order_by(
         "first_name", "last_name", "email"
@@ -74,21 +72,17 @@ def assign(cancellation: CancellationRequest, to: "User | None", user: "User") -
     if to and not may_be_assigned(cancellation.shop).filter(pk=to.pk).exists():
         raise ValidationError({"to": _("%(person)s may not decide in this shop.") % {"person": to}})
     with transaction.atomic():
-        changed = (
-            CancellationRequest.objects.filter(pk=cancellation.pk).exclude(assigned_to=to).update(assigned_to=to)
-            if to
-            else CancellationRequest.objects.filter(pk=cancellation.pk, assigned_to__isnull=False).update(
-                assigned_to=None
-            )
-        )
-        if changed:
-            tell(cancellation, "cancellation.assigned", user, {"to": str(to) if to else ""})
+        locked = CancellationRequest.objects.select_for_update(of=("self",)).get(pk=cancellation.pk)
+        if locked.assigned_to_id != (to.pk if to else None):
+            locked.assigned_to = to
+            locked.save(update_fields=["assigned_to"])
+            tell(cancellation, "cancellation.assigned", user, {"person": str(to) if to else ""})
     cancellation.refresh_from_db(fields=["assigned_to"])
 
 
 def add_note(cancellation: CancellationRequest, user: "User", text: str) -> Note:
-    """Tell colleagues something; whoever sees the shop may. Raises PermissionDenied, or ValidationError at `text`."""
-    must_have_role(user, cancellation.shop, Role.VIEWER)
+    """Tell colleagues something. Raises PermissionDenied, or ValidationError at `text`."""
+    must_be_agent(user, cancellation.shop)
     text = text.strip()
     if not text:
         raise ValidationError({"text": _("Write something.")})

@@ -2,7 +2,7 @@ from django.urls import path
 
 from cancellations import webhook
 from cancellations.models import Verdict
-from cancellations.views import announcements, decision, items, queue, recording, request, verdicts
+from cancellations.views import announcements, decision, items, queue, recording, request, teamwork, verdicts
 
 app_name = "cancellations"
 urlpatterns = [
@@ -13,6 +13,11 @@ urlpatterns = [
     path("orders/<int:pk>/record-request/", recording.record_request, name="record_request"),
     path("cancellations/<int:pk>/", request.cancellation, name="cancellation"),
     path("cancellations/<int:pk>/close/", request.close, name="close"),
+    path("cancellations/<int:pk>/claim/", teamwork.claim, name="claim"),
+    path("cancellations/<int:pk>/take-over/", teamwork.take_over, name="take_over"),
+    path("cancellations/<int:pk>/let-go/", teamwork.let_go, name="let_go"),
+    path("cancellations/<int:pk>/assign/", teamwork.assign, name="assign"),
+    path("cancellations/<int:pk>/note/", teamwork.note, name="note"),
     path("cancellations/<int:pk>/approve/", verdicts.decide, {"verdict": Verdict.APPROVE}, name="approve"),
     path("cancellations/<int:pk>/reject/", verdicts.decide, {"verdict": Verdict.REJECT}, name="reject"),
     path("cancellations/<int:pk>/ship/", verdicts.decide, {"verdict": Verdict.SHIP_TO_REJECT}, name="ship"),

@@ -53,6 +53,20 @@
     if (!isBusy()) document.body.dispatchEvent(new Event("look-again"));
   }, 20000);
 
+  // --- who is on a request -------------------------------------------------------------------------------------------
+
+  setInterval(() => {
+    if (!document.hidden) document.body.dispatchEvent(new Event("still-here"));
+  }, 60000);
+  addEventListener("pagehide", () => {
+    const open = document.querySelector("[data-let-go]");
+    const token = document.querySelector("[name=csrfmiddlewaretoken]");
+    if (!open || !token) return;
+    const form = new FormData();
+    form.append("csrfmiddlewaretoken", token.value);
+    navigator.sendBeacon(open.dataset.letGo, form);
+  });
+
   // --- forms ---------------------------------------------------------------------------------------------------------
 
   const count = (field) => {

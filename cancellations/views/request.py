@@ -16,6 +16,7 @@ from cancellations.forms.notes import CloseForm
 from cancellations.models import CancellationRequest, TimeLeft
 from cancellations.views.asking import INVALID, may, visible_cancellation
 from cancellations.views.decision import about
+from cancellations.views.teamwork import team
 from shops.models import Role
 from shops.roles import must_be_agent
 
@@ -54,7 +55,7 @@ def cancellation(request: "Request", pk: int) -> HttpResponse:
 
 
 def page(request: "Request", found: CancellationRequest, **more: Any) -> HttpResponse:
-    context = facts(request, found) | {"history": history.of_cancellation(found)} | more
+    context = facts(request, found) | team(request, found) | {"history": history.of_cancellation(found)} | more
     form = context["close_form"]
     status = INVALID if form and form.is_bound else 200
     return render(request, "cancellations/cancellation.html", context, status=status)

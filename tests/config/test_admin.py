@@ -20,9 +20,11 @@ from cancellations.models import (
     Announcement,
     Attempt,
     CancellationRequest,
+    Claim,
     Decision,
     DecisionLine,
     Event,
+    Note,
     PushedNotification,
 )
 from config.admin import BoundedPaginator
@@ -378,6 +380,7 @@ def test_lists_cost_the_same_queries_for_one_row_as_for_many(root: Client, djang
         cancellation = CancellationFactory(order=order)  # noqa: F811
         CancellationLineFactory(cancellation=cancellation)
         decision = DecisionFactory(cancellation=cancellation)
+        assert decision.made_by
         DecisionLine.objects.create(decision=decision, line_item=line)
         Attempt.objects.create(decision=decision, number=1, purpose="send")
         Event.objects.create(shop=order.shop, order=order, decision=decision, name="x", actor=decision.made_by)
@@ -386,6 +389,8 @@ def test_lists_cost_the_same_queries_for_one_row_as_for_many(root: Client, djang
             shop=order.shop, order=order, cancellation=cancellation, handled_by=decision.made_by, title="x",
             marketplace_id="a-1", announced_at=at("2026-11-20 12:00"),
         )  # fmt: skip
+        Claim.objects.create(cancellation=cancellation, user=decision.made_by, until=at("2026-11-20 12:00"))
+        Note.objects.create(cancellation=cancellation, author=decision.made_by, text="x")
         SyncRun.objects.create(shop=order.shop, kind="orders")
         SyncCursor.objects.create(shop=order.shop, kind="orders")
         member(Role.AGENT, order.shop)

@@ -33,10 +33,13 @@ WRITE = {
     "cancellations:approve", "cancellations:reject", "cancellations:ship", "cancellations:undo",
     "cancellations:ask_again", "cancellations:set_aside", "cancellations:cancel_items", "cancellations:refund",
     "cancellations:record_request", "cancellations:close", "cancellations:handle", "shops:sync",
+    "cancellations:claim", "cancellations:take_over", "cancellations:let_go", "cancellations:assign",
+    "cancellations:note",
 }  # fmt: skip
 ONLY_POST = {
     "cancellations:undo", "cancellations:ask_again", "cancellations:set_aside", "cancellations:refund",
-    "cancellations:close", "cancellations:handle", "shops:sync",
+    "cancellations:close", "cancellations:handle", "shops:sync", "cancellations:claim", "cancellations:take_over",
+    "cancellations:let_go", "cancellations:assign", "cancellations:note",
 }  # fmt: skip
 
 
@@ -63,6 +66,7 @@ def addresses() -> dict[str, str]:
     )  # fmt: skip
     pks = {
         **dict.fromkeys(["cancellation", "approve", "reject", "ship", "close"], cancellation.pk),
+        **dict.fromkeys(["claim", "take_over", "let_go", "assign", "note"], cancellation.pk),
         **dict.fromkeys(["decision", "undo", "ask_again", "set_aside"], decision.pk),
         **dict.fromkeys(["cancel_items", "refund", "items_offer", "order", "record_request"], order.pk),
         **dict.fromkeys(["shop", "runs", "sync"], order.shop.pk),
