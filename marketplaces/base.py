@@ -44,6 +44,15 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A page that a rule was read from."""
+
+    title: str
+    url: str
+    as_of: date | None = None  # the day from which the copy is that was read; None: it bore no date
+
+
+@dataclass(frozen=True, slots=True)
 class CancelReason:
     """A reason a seller may give for cancelling."""
 
@@ -52,6 +61,26 @@ class CancelReason:
     order_statuses: Sequence[str]
     partial: bool = False  # may cancel single line items
     seller_fault: bool | None = None  # None: the market does not say
+    source: Source | None = None
+    fault_since: date | None = None  # the day from which it is the seller's, which may be to come
+    fault_source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedReason:
+    """A reason to reject as a page lists it: to explain a market. What is sent is asked for with each request."""
+
+    name: str
+    text: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseTime:
+    """How long a page says that sellers have. Only the deadline of a request itself counts."""
+
+    hours: int
+    source: Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +124,14 @@ class Capabilities:
     order_url: str = ""  # the order in the marketplace's own centre, with {order_id}
     status_labels: Mapping[str, str] = field(default_factory=dict)
     order_statuses: Sequence[str] = ()  # those that an order goes through, in that order
+    cancel_notice: Notice | None = None  # which orders a seller may cancel, and why no others
+    lines_notice: Notice | None = None  # which of their line items, and why
+    buyers: Sequence[Notice] = ()  # what buyers may do
+    response_times: Sequence[ResponseTime] = ()  # empty: no page says how long sellers have; several contradict
+    listed_reject_reasons: Sequence[ListedReason] = ()  # as pages list them; what the marketplace answers wins
+    known_reasons: frozenset[str] = frozenset()  # all that a record may name, whoever cancelled; empty: not published
+    policy_url: str = ""  # what the marketplace tells its sellers about cancelling
+    sources: Sequence[Source] = ()  # every page that these rules were read from
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,4 +207,7 @@ class Marketplace(Protocol):
         """Which shop an unverified push claims to be for, so that its secret can be found; "" when unreadable."""
 
 
-__all__ = ["Adapter", "CancelReason", "Capabilities", "Marketplace", "Money", "Notice", "Option"]
+__all__ = [
+    "Adapter", "CancelReason", "Capabilities", "ListedReason", "Marketplace", "Money", "Notice", "Option",
+    "ResponseTime", "Source",
+]  # fmt: skip

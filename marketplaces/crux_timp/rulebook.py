@@ -3,7 +3,7 @@
 from datetime import date
 from functools import lru_cache
 
-from marketplaces.base import Capabilities, Notice
+from marketplaces.base import Capabilities, Notice, Source
 from marketplaces.crux_timp.known import (
     ALLOCATED,
     BACKORDERED,
@@ -83,6 +83,7 @@ def capabilities(region: str, today: date) -> Capabilities:
         notices=(Notice(_CHANGES),),
         status_labels=_LABELS,
         order_statuses=(*_OPEN, HAS_TRACKING, REJECTED, CANCELLED),
+        sources=(Source("Crux Connect's documentation", _PAGES),),
     )
 
 

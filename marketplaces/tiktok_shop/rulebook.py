@@ -1,22 +1,36 @@
-"""What can be done in which TikTok Shop market on which day: reads rulebook.toml and answers as Capabilities.
+"""What can be done in which TikTok Shop market on which day: reads the rulebook's TOML and answers as Capabilities.
 
 Pure in its date, so both sides of every change can be asked for.
 """
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from marketplaces.base import CancelReason, Capabilities, Notice
+from marketplaces.base import CancelReason, Capabilities, ListedReason, Notice, ResponseTime, Source
 
 MARKETPLACE = "tiktok_shop"
 MARKETPLACE_NAME = "TikTok Shop"
 
-_BOOK: Mapping[str, Any] = tomllib.loads((Path(__file__).parent / "rulebook.toml").read_text("utf-8"))
+_PAGES = "https://partner.tiktokshop.com/docv2/page/"
+
+Raw = Mapping[str, Any]
+
+
+def _read(*names: str) -> Raw:
+    folder = Path(__file__).parent
+    return {key: value for name in names for key, value in tomllib.loads((folder / name).read_text("utf-8")).items()}
+
+
+_BOOK = _read("rulebook.toml", "rulebook_reasons.toml", "rulebook_records.toml")
+_SOURCES = {
+    name: Source(raw["title"], raw.get("url", _PAGES + name), raw.get("as_of"))
+    for name, raw in _BOOK["sources"].items()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +39,26 @@ class _Market:
 
     region: str
     name: str
+    source: str
     time_zone: str
     silence: str
     cancellable_order_statuses: Sequence[str]
     shippable_order_statuses: Sequence[str]
-    shipping_notice: Mapping[str, str]
+    response_times: Sequence[Raw]
+    shipping_notice: Raw
+    cancel_notice: Raw
+    lines_notice: Raw
     partial_cancel: bool = False
+    partial_cancel_from: date | None = None
     shipping_rejects_from: date | None = None
-    shipping_rejects_notice: Mapping[str, str] | None = None
+    shipping_rejects_notice: Raw | None = None
     reject_until: date | None = None
-    reject_notice: Mapping[str, str] | None = None
+    reject_notice: Raw | None = None
     order_url: str = ""
+    policy_url: str = ""
+
+    def cancels_lines(self, today: date) -> bool:
+        return self.partial_cancel or (self.partial_cancel_from is not None and self.partial_cancel_from <= today)
 
 
 def regions() -> Sequence[str]:
@@ -54,7 +77,7 @@ def capabilities(region: str, today: date) -> Capabilities:
     reasons = _cancel_reasons(market, today)
     can_reject = market.reject_until is None or today < market.reject_until
     ships_to_reject = market.shipping_rejects_from is not None and market.shipping_rejects_from <= today
-    partial = market.partial_cancel and any(reason.partial for reason in reasons)
+    partial = any(reason.partial for reason in reasons)
     limits = _BOOK["limits"]
     return Capabilities(
         marketplace=MARKETPLACE,
@@ -91,32 +114,81 @@ def capabilities(region: str, today: date) -> Capabilities:
         order_url=market.order_url,
         status_labels=_BOOK["status_labels"],
         order_statuses=tuple(_BOOK["order_statuses"]),
+        cancel_notice=_notice(market.cancel_notice) if reasons else None,
+        lines_notice=_notice(market.lines_notice) if reasons and not partial else None,
+        buyers=tuple(_notice(raw) for raw in _of("buyers", region)),
+        response_times=tuple(ResponseTime(raw["hours"], _SOURCES[raw["source"]]) for raw in market.response_times),
+        listed_reject_reasons=tuple(
+            ListedReason(raw["name"], raw["text"], _SOURCES[raw["source"]]) for raw in _of("reject_reasons", region)
+        ),
+        known_reasons=_known_reasons(region),
+        policy_url=market.policy_url,
+        sources=_sources(market, today),
     )
 
 
 def _market(region: str) -> _Market:
-    own: Mapping[str, Any] = _BOOK["markets"].get(region, {})
+    own: Raw = _BOOK["markets"].get(region, {})
     return _Market(**({"region": region, "name": region} | _BOOK["default"] | own))
+
+
+def _of(table: str, region: str) -> Iterator[Raw]:
+    """Entries about this market; none about one that the rulebook does not know."""
+    groups = _BOOK["groups"]
+    known = _BOOK["markets"].keys() & {region}
+    for raw in _BOOK[table]:
+        markets = raw.get("markets", known)
+        if known and any(region in groups.get(name, (name,)) for name in markets):
+            yield raw
+
+
+def _notice(raw: Raw, since: date | None = None) -> Notice:
+    return Notice(raw["text"], _SOURCES[raw["source"]].url, since)
 
 
 def _cancel_reasons(market: _Market, today: date) -> Sequence[CancelReason]:
     return tuple(
         _cancel_reason(raw, market, today)
-        for raw in _BOOK["cancel_reasons"]
-        if market.region in raw["markets"] and today < raw.get("until", {}).get(market.region, date.max)
+        for raw in _of("cancel_reasons", market.region)
+        if today < raw.get("until", {}).get(market.region, date.max)
     )
 
 
-def _cancel_reason(raw: Mapping[str, Any], market: _Market, today: date) -> CancelReason:
+def _cancel_reason(raw: Raw, market: _Market, today: date) -> CancelReason:
     fault_from = raw.get("fault_from", {}).get(market.region)
     allowed = {"UNPAID", *market.cancellable_order_statuses}
     return CancelReason(
         name=raw["name"],
         text=raw["text"],
         order_statuses=tuple(status for status in raw["order_statuses"] if status in allowed),
-        partial=market.partial_cancel and raw.get("partial", False),
+        partial=market.cancels_lines(today) and raw.get("partial", False),
         seller_fault=None if fault_from is None else fault_from <= today,
+        source=_SOURCES[raw["source"]],
+        fault_since=fault_from,
+        fault_source=None if fault_from is None else _SOURCES[raw["fault_source"]],
     )
+
+
+def _known_reasons(region: str) -> frozenset[str]:
+    """Whatever a cancellation here may name: reasons of sellers, also those that have ended, and of everybody else."""
+    others = [name for raw in _of("known_reasons", region) for name in raw["names"].split()]
+    return frozenset(others).union(raw["name"] for raw in _of("cancel_reasons", region))
+
+
+def _sources(market: _Market, today: date) -> Sequence[Source]:
+    """Every page that this market's rules of today were read from, the newest first, those without a date last."""
+    notices = (market.shipping_notice, market.cancel_notice, market.lines_notice, market.reject_notice)
+    entries = [
+        *market.response_times,
+        *(raw for raw in (*notices, market.shipping_rejects_notice) if raw),
+        *(
+            raw
+            for table in ("buyers", "cancel_reasons", "reject_reasons", "notices")
+            for raw in _of(table, market.region)
+        ),
+    ]
+    names = {market.source, *(raw["source"] for raw in entries if raw.get("since", today) <= today)}
+    return sorted((_SOURCES[name] for name in names), key=lambda one: (one.as_of or date.min, one.title), reverse=True)
 
 
 def _reject_notice(market: _Market, today: date) -> Notice | None:
@@ -126,23 +198,16 @@ def _reject_notice(market: _Market, today: date) -> Notice | None:
     if days > 0:
         left = "1 day" if days == 1 else f"{days} days"
         text = f"{text} Rejecting here works for {left} more."
-    return Notice(text, market.reject_notice["url"], market.reject_until)
+    return _notice({**market.reject_notice, "text": text}, market.reject_until)
 
 
-def _shipping_notice(market: _Market, ships_to_reject: bool) -> Notice | None:
+def _shipping_notice(market: _Market, ships_to_reject: bool) -> Notice:
     if ships_to_reject and market.shipping_rejects_notice:
-        words, since = market.shipping_rejects_notice, market.shipping_rejects_from
-    else:
-        words, since = market.shipping_notice, None
-    return Notice(words["text"], words["url"], since)
+        return _notice(market.shipping_rejects_notice, market.shipping_rejects_from)
+    return _notice(market.shipping_notice)
 
 
 def _notices(region: str, today: date) -> Sequence[Notice]:
-    known = region in _BOOK["markets"]
-    if not known:
+    if region not in _BOOK["markets"]:
         return (Notice(f"TikTok Shop's rules for the market {region or 'without a name'} are not known here."),)
-    return tuple(
-        Notice(raw["text"], raw["url"], raw["from"])
-        for raw in _BOOK["notices"]
-        if region in raw["markets"] and raw["from"] <= today
-    )
+    return tuple(_notice(raw, raw.get("since")) for raw in _of("notices", region) if raw.get("since", today) <= today)

@@ -1,6 +1,9 @@
 """What can be done in which market on which day."""
 
+import tomllib
 from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,6 +13,7 @@ from hypothesis import strategies as st
 from marketplaces.base import Adapter, Capabilities, Marketplace
 from marketplaces.records import Credentials
 from marketplaces.registry import MARKETPLACES, marketplace
+from marketplaces.tiktok_shop import rulebook
 from marketplaces.tiktok_shop.adapter import TikTokShop
 from marketplaces.tiktok_shop.rulebook import capabilities, regions
 
@@ -18,6 +22,13 @@ US_END = date(2024, 3, 31)
 OUT_OF_STOCK = "seller_cancel_reason_out_of_stock"
 SOUTH_EAST_ASIA = ["ID", "MY", "PH", "SG", "TH", "VN"]
 EUROPE = ["DE", "ES", "FR", "IE", "IT"]
+
+
+# Pages that bear no date; whatever stands on them is known to be old or new by its text alone.
+UNDATED = {"cancel-reasons-later", "us-academy", "th-academy"}
+BOOK: dict[str, Any] = {}
+for part in ("rulebook.toml", "rulebook_reasons.toml", "rulebook_records.toml"):
+    BOOK |= tomllib.loads((Path(rulebook.__file__).parent / part).read_text("utf-8"))
 
 
 def names(found: Capabilities) -> set[str]:
@@ -153,6 +164,127 @@ def test_south_east_asia_is_told_about_parcels_to_be_kept_back() -> None:
     for region in SOUTH_EAST_ASIA:
         assert [one for one in capabilities(region, TODAY).notices if "handover" in one.text]
         assert not [one for one in capabilities(region, date(2025, 10, 13)).notices if "handover" in one.text]
+
+
+def test_every_market_reason_and_notice_says_where_it_was_read_and_from_when_that_is() -> None:
+    markets = [BOOK["default"] | market for market in BOOK["markets"].values()]
+    tables = ("cancel_reasons", "reject_reasons", "known_reasons", "notices", "buyers")
+    told = [*markets, *(one for table in tables for one in BOOK[table])]
+    told += [one for market in markets for one in market["response_times"]]
+    told += [one for market in markets for one in market.values() if isinstance(one, dict)]
+    for entry in told:
+        source = BOOK["sources"][entry["source"]]
+        assert isinstance(entry.get("since") or source.get("as_of"), date) or entry["source"] in UNDATED, entry
+    assert {entry["source"] for entry in told} == BOOK["sources"].keys()
+    assert {name for name, source in BOOK["sources"].items() if "as_of" not in source} == UNDATED
+
+
+@pytest.mark.parametrize("region", regions())
+def test_whatever_is_told_of_a_market_has_a_page_to_read(region: str) -> None:
+    found = capabilities(region, TODAY)
+    notices = (found.shipping_notice, found.reject_notice, found.cancel_notice, found.lines_notice)
+    pages = {source.url for source in found.sources}
+    for notice in (*found.notices, *found.buyers, *(one for one in notices if one)):
+        assert notice.text and notice.url in pages
+    named = [
+        *(reason.source for reason in found.cancel_reasons),
+        *(reason.source for reason in found.listed_reject_reasons),
+        *(time.source for time in found.response_times),
+    ]
+    assert set(named) <= set(found.sources)
+    assert all(source.url.startswith("https://") and source.title for source in found.sources)
+
+
+@pytest.mark.parametrize("region", regions())
+def test_how_long_sellers_have_is_told_by_each_page_that_says_so(region: str) -> None:
+    hours = [one.hours for one in capabilities(region, TODAY).response_times]
+    assert hours == ([48, 24] if region in ("US", "TH") else [48])
+
+
+@given(st.sampled_from(regions()), st.dates(date(2020, 1, 1), date(2035, 1, 1)))
+def test_every_reason_offered_for_a_state_is_in_the_book_for_that_market(region: str, day: date) -> None:
+    found = capabilities(region, day)
+    members = {region} | {group for group, inside in BOOK["groups"].items() if region in inside}
+    for reason in found.cancel_reasons:
+        [raw] = [one for one in BOOK["cancel_reasons"] if one["name"] == reason.name and members & set(one["markets"])]
+        assert reason.text == raw["text"]
+        assert set(reason.order_statuses) <= set(raw["order_statuses"])
+        assert set(reason.order_statuses) <= {"UNPAID", *found.cancellable_order_statuses}
+        assert day < raw.get("until", {}).get(region, date.max)
+        assert reason.name in found.known_reasons
+
+
+@pytest.mark.parametrize(
+    ("region", "unpaid", "paid"),
+    [
+        ("US", 4, 4), ("GB", 3, 3), ("ID", 3, 2), ("MY", 3, 2), ("PH", 4, 3), ("SG", 2, 2), ("TH", 3, 2), ("VN", 3, 2),
+        ("MX", 3, 3), ("BR", 4, 3), ("JP", 4, 5), *((region, 4, 4) for region in EUROPE),
+    ],
+)  # fmt: skip
+def test_every_market_has_as_many_reasons_to_cancel_as_its_page_lists(region: str, unpaid: int, paid: int) -> None:
+    """Those of paid orders without the address in South-East Asia, which was announced as removed."""
+    reasons = capabilities(region, TODAY).cancel_reasons
+    counts = [len([one for one in reasons if status in one.order_statuses]) for status in ("UNPAID", "ON_HOLD")]
+    assert counts == [unpaid, paid]
+    assert len([one for one in reasons if "AWAITING_SHIPMENT" in one.order_statuses]) == paid
+
+
+@pytest.mark.parametrize(
+    ("region", "count"),
+    [("US", 7), ("GB", 4), ("ID", 5), ("MY", 4), ("PH", 4), ("SG", 4), ("TH", 4), ("VN", 4), ("MX", 3), ("BR", 3),
+     ("JP", 0), *((region, 2) for region in EUROPE)],
+)  # fmt: skip
+def test_reasons_to_reject_are_listed_to_explain(region: str, count: int) -> None:
+    assert len(capabilities(region, TODAY).listed_reject_reasons) == count
+
+
+def test_buyers_are_customers_where_the_marketplace_calls_them_so() -> None:
+    name = "seller_cancel_paid_reason_buyer_requested_cancellation"
+    said = {
+        region: reason.text
+        for region in regions()
+        for reason in capabilities(region, TODAY).cancel_reasons
+        if reason.name == name
+    }
+    buyers = {"US", "PH"}
+    assert {region for region, text in said.items() if text.startswith("Buyer")} == buyers
+    assert said.keys() - buyers == {"MX", "BR", "JP", *EUROPE}
+
+
+def test_single_items_can_be_cancelled_in_the_uk_since_april_2024() -> None:
+    before, after = capabilities("GB", date(2024, 3, 31)), capabilities("GB", date(2024, 4, 1))
+    assert (before.can_cancel_lines, after.can_cancel_lines) == (False, True)
+    assert before.lines_notice is not None
+    assert after.lines_notice is None
+    assert [len([one for one in found.notices if "line items" in one.text]) for found in (before, after)] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("region", "word", "since"),
+    [
+        ("ID", "missing stock", date(2025, 8, 31)),
+        ("MY", "no longer a reason", date(2025, 8, 31)),
+        *((region, "no longer a reason", date(2024, 3, 1)) for region in ["ID", "PH", "SG", "TH", "VN"]),
+        *((region, "request at hand", date(2025, 9, 24)) for region in SOUTH_EAST_ASIA),
+    ],
+)
+def test_a_notice_is_told_from_its_day_on(region: str, word: str, since: date) -> None:
+    def told(day: date) -> list[date | None]:
+        return [one.date for one in capabilities(region, day).notices if word in one.text]
+
+    assert (told(since - timedelta(days=1)), told(since)) == ([], [since])
+
+
+def test_records_may_name_reasons_of_buyers_system_and_operators_and_ended_ones_of_sellers() -> None:
+    assert "seller_cancel_paid_reason_address_not_deliver" in capabilities("ID", TODAY).known_reasons
+    for region in regions():
+        known = capabilities(region, TODAY).known_reasons
+        assert {"operator_cancel_risk_control_block", "system_cancel_add_address_overtime"} <= known
+        assert "seller_invented_this" not in known
+        unpaid = "system_cancel_unpaid_time_out"
+        assert (unpaid in known, f"{unpaid}_uk" in known) == (region != "GB", region == "GB")
+    assert "package_damagaed" in capabilities("DE", TODAY).known_reasons
+    assert capabilities("ZZ", TODAY).known_reasons == frozenset()
 
 
 def test_the_registry_knows_tiktok_shop_by_the_interface() -> None:
