@@ -12,27 +12,13 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounts.models import validate_time_zone
-from config.admin import ForSuperusers, KeepsSecrets, ReadOnly, ReadOnlyInline, Rows, SecretField, is_stored
+from config.admin import ForSuperusers, KeepsSecrets, ReadOnlyInline, Rows, SecretField, is_stored
 from marketplaces.base import Marketplace, Notice, Option
 from marketplaces.registry import marketplace
 from shops import pulling
 from shops.markets import capabilities, check_options
-from shops.models import Connection, Membership, Role, Shop, ShopQuerySet, SyncCursor, SyncRun
-
-
-class VisibleShops(admin.SimpleListFilter):
-    """The shops that this person sees, by name alone."""
-
-    title = _("shop")
-    parameter_name = "shop"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        shops = Shop.objects.visible_to(request.user).order_by("name", "region")
-        return [(str(pk), f"{name} ({region})") for pk, name, region in shops.values_list("pk", "name", "region")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        known = [pk for pk, _name in self.lookup_choices]
-        return queryset.filter(shop=self.value()) if self.value() in known else queryset
+from shops.models import Connection, Membership, Role, Shop, ShopQuerySet, SyncRun
+from shops.sync_admin import VisibleShops as VisibleShops  # and the rows of pulls with it
 
 
 class TypedJson(forms.JSONField):
@@ -277,22 +263,3 @@ class MembershipAdmin(ForSuperusers, Rows):
         if db_field.name == "shop":
             kwargs["queryset"] = Shop.objects.defer("cipher")
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
-
-
-@admin.register(SyncCursor)
-class SyncCursorAdmin(ReadOnly):
-    list_display = ("shop", "kind", "synced_until", "window_since", "window_until")
-    list_select_related = ("shop",)
-    fields: ClassVar = list_display
-
-
-@admin.register(SyncRun)
-class SyncRunAdmin(ReadOnly):
-    list_display = (
-        "shop", "kind", "state", "is_full", "pages", "seen", "written", "error_code", "error", "started_at",
-        "finished_at",
-    )  # fmt: skip
-    list_select_related = ("shop",)
-    list_filter = ("state", "kind", VisibleShops)
-    search_fields = ("request_id__exact", "error_code__exact")
-    ordering = ("-started_at", "-pk")

@@ -277,3 +277,21 @@ class SyncRun(models.Model):
         if self.state == self.State.SUCCEEDED:
             return 100
         return min(99, 100 * self.seen // self.expected) if self.expected else None
+
+
+class Drift(models.Model):
+    """A word, field or reason that a marketplace sent and that we do not know; it stays when the run is forgotten."""
+
+    shop = models.ForeignKey(Shop, on_delete=models.CASCADE, related_name="drift", db_index=False)
+    word = models.CharField(_("what was sent"), max_length=300, help_text=_("Such as “order.status: NEW_WORD”."))
+    count = models.PositiveIntegerField(_("times"), default=1, help_text=_("In how many pulls."))
+    first_seen_at = models.DateTimeField(_("first seen"))
+    last_seen_at = models.DateTimeField(_("last seen"))
+
+    class Meta:
+        verbose_name = _("unknown word")
+        verbose_name_plural = _("unknown words")
+        constraints = [models.UniqueConstraint(fields=["shop", "word"], name="one_row_per_shop_and_unknown_word")]
+
+    def __str__(self) -> str:
+        return self.word

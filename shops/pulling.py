@@ -16,6 +16,7 @@ from django.utils import timezone
 from marketplaces.base import Adapter
 from marketplaces.errors import MarketplaceError, Refused
 from marketplaces.records import Page, SetAside
+from shops import drift
 from shops.models import Shop, SyncCursor, SyncKind, SyncRun
 from shops.tokens import call_for
 
@@ -25,6 +26,7 @@ OVERLAP = timedelta(minutes=5)
 # A run that has given no sign of life for this long is taken for dead.
 SILENT_FOR = timedelta(minutes=5)
 KEPT_SET_ASIDE = 100
+LONGEST_WORD = 300  # of what is told; what is stored with a record keeps its length
 
 FetchPage = Callable[[Adapter, datetime, datetime, str], Page[Any]]
 # Stores records in the surrounding transaction and returns how many were written.
@@ -104,7 +106,7 @@ def read_page(shop: Shop, what: Kind, cursor: SyncCursor, run: SyncRun) -> bool:
         if not page.next_cursor:
             cursor.synced_until, cursor.window_since, cursor.window_until = cursor.window_until, None, None
         cursor.save()
-        note_page(run, page, written, refused)
+        note_page(shop, run, page, written, refused)
     return bool(page.next_cursor)
 
 
@@ -138,23 +140,31 @@ def store_records(shop: Shop, what: Kind, records: Sequence[Any]) -> tuple[int, 
     return written, refused
 
 
-def note_page(run: SyncRun, page: Page[Any], written: int, refused: Sequence[SetAside]) -> None:
+def note_page(shop: Shop, run: SyncRun, page: Page[Any], written: int, refused: Sequence[SetAside]) -> None:
     """Add a page's counts to the run, and say aloud what was not understood."""
     left_out = [*page.set_aside, *refused]
     for one in left_out:
         logger.warning("sync.record_set_aside", shop=run.shop_id, kind=run.kind, id=one.marketplace_id, why=one.problem)
-    for word in page.drift:
-        logger.warning("sync.drift", shop=run.shop_id, kind=run.kind, word=word)
     run.set_aside = [*run.set_aside, *({"id": one.marketplace_id, "problem": one.problem} for one in left_out)][
         :KEPT_SET_ASIDE
     ]
-    run.drift = sorted({*run.drift, *page.drift})[:KEPT_SET_ASIDE]
+    note_drift(shop, run, [*page.drift, *drift.unknown_reasons(shop, page.records)])
     run.pages += 1
     run.seen += len(page.records) + len(page.set_aside)
     run.written += written
     run.expected = page.total if page.total is not None else run.expected
     run.heard_at = timezone.now()
     run.save()
+
+
+def note_drift(shop: Shop, run: SyncRun, words: Sequence[str]) -> None:
+    """Add to the run what it had not met yet, and count that; a word is told and counted once in a run."""
+    told = set(run.drift)
+    run.drift = sorted(told.union(word[:LONGEST_WORD] for word in words))[:KEPT_SET_ASIDE]
+    new = [word for word in run.drift if word not in told]
+    for word in new:
+        logger.warning("sync.drift", shop=shop.pk, kind=run.kind, word=word)
+    drift.note(shop.pk, new)
 
 
 def fail_run(run: SyncRun, error: MarketplaceError) -> None:

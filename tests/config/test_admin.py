@@ -29,6 +29,7 @@ from cancellations.models import (
 )
 from config.admin import BoundedPaginator
 from orders.models import LineItem, Order
+from shops import drift
 from shops.models import Connection, Membership, Role, Shop, SyncCursor, SyncRun
 from tests.config.test_api import SECRETS, cancellation  # noqa: F401 - the same row with everything on it
 from tests.factories import (
@@ -50,7 +51,7 @@ WRITTEN_ELSEWHERE = [
     "orders.order", "orders.lineitem", "orders.package", "cancellations.cancellationrequest",
     "cancellations.cancellationline", "cancellations.decision", "cancellations.decisionline", "cancellations.attempt",
     "cancellations.evidence", "cancellations.event", "cancellations.pushednotification", "cancellations.announcement",
-    "shops.syncrun", "shops.synccursor", "admin.logentry",
+    "shops.syncrun", "shops.synccursor", "shops.drift", "admin.logentry",
 ]  # fmt: skip
 
 
@@ -65,6 +66,7 @@ def everything(cancellation: CancellationRequest) -> CancellationRequest:  # noq
         shop=cancellation.shop, notification_id="n1", topic="order", sent_at=at("2026-11-20 12:00")
     )
     SyncCursor.objects.create(shop=cancellation.shop, kind="orders", page_token="next")
+    drift.note(cancellation.shop_id, {"order.status: NEW"})
     return cancellation
 
 
@@ -393,6 +395,7 @@ def test_lists_cost_the_same_queries_for_one_row_as_for_many(root: Client, djang
         Note.objects.create(cancellation=cancellation, author=decision.made_by, text="x")
         SyncRun.objects.create(shop=order.shop, kind="orders")
         SyncCursor.objects.create(shop=order.shop, kind="orders")
+        drift.note(order.shop_id, {"order.status: NEW"})
         member(Role.AGENT, order.shop)
     for model, model_admin in admin.site._registry.items():
         if model._meta.app_label in OURS:
