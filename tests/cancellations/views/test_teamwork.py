@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -43,6 +45,18 @@ def test_an_open_page_shows_the_queue_who_is_on_it(client: Client, alex: User, f
     post(client, "claim", found)
     assert Claim.objects.get().user == alex
     assert "on it: <b>Alex Agent</b>" in page(client, "/")
+
+
+def test_an_open_page_may_say_so_because_it_holds_a_token(alex: User, found: CancellationRequest) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(alex)
+    shown = strict.get(found.get_absolute_url()).content.decode()
+    form = shown[shown.index('<form id="on-it"') :]
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', form[: form.index("</form>")])
+    assert token
+    address = reverse("cancellations:claim", args=[found.pk])
+    assert strict.post(address, {"csrfmiddlewaretoken": token[1]}, headers=HTMX).status_code == 200
+    assert strict.post(address, headers=HTMX).status_code == 403
 
 
 def test_somebody_else_is_told_and_may_take_over(
