@@ -1,0 +1,75 @@
+// The keyboard, start to end: single keys press what is marked with data-key, j and k walk through a list.
+"use strict";
+
+(() => {
+  const OFF = "keys-off";
+  const storage = {
+    get isOff() {
+      try {
+        return localStorage.getItem(OFF) === "1";
+      } catch {
+        return false;
+      }
+    },
+    set isOff(value) {
+      try {
+        localStorage.setItem(OFF, value ? "1" : "0");
+      } catch {
+        // A browser that keeps nothing has its keys on.
+      }
+    },
+  };
+
+  const help = () => document.getElementById("keys");
+  const isTyping = (element) => Boolean(element.closest?.("input, textarea, select, [contenteditable], dialog"));
+  const rows = () => [...document.querySelectorAll("a.row-link")];
+
+  const walk = (step) => {
+    const all = rows();
+    const at = all.indexOf(document.activeElement);
+    const next = all[at < 0 ? (step > 0 ? 0 : all.length - 1) : at + step];
+    next?.focus();
+    next?.closest("tr, li")?.scrollIntoView({ block: "nearest" });
+  };
+  // On a row, an answer's key leads to that answer's form.
+  const answers = { a: "approve/", r: "reject/", s: "ship/" };
+  const answerRow = (key) => {
+    const row = document.activeElement;
+    if (!answers[key] || !row?.matches("#queue a.row-link")) return false;
+    location.assign(row.href + answers[key]);
+    return true;
+  };
+  const search = () => {
+    const field = document.querySelector("[type=search], #id_q");
+    field?.focus();
+    field?.select?.();
+  };
+  const press = (key) => {
+    const marked = [...document.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)];
+    const seen = marked.find((element) => !element.disabled && element.getClientRects().length);
+    seen?.click();
+    return Boolean(seen);
+  };
+
+  const known = { j: () => walk(1), k: () => walk(-1), "/": search, "?": () => help()?.showModal() };
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat && !"jk".includes(event.key)) return;
+    if (storage.isOff || isTyping(event.target)) return;
+    if (known[event.key]) known[event.key]();
+    else if (!answerRow(event.key) && !press(event.key)) return;
+    event.preventDefault();
+  });
+
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest?.("[data-opens]");
+    if (opener) document.getElementById(opener.dataset.opens)?.showModal();
+  });
+  document.addEventListener("change", (event) => {
+    if (event.target.id === "keys-on") storage.isOff = !event.target.checked;
+  });
+  document.addEventListener("DOMContentLoaded", () => {
+    const box = document.getElementById("keys-on");
+    if (box) box.checked = !storage.isOff;
+  });
+})();
