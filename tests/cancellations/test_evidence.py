@@ -1,5 +1,6 @@
 """Images that staff upload: what is kept is a picture and nothing but the picture."""
 
+import hashlib
 import io
 import random
 import struct
@@ -63,8 +64,11 @@ def png_of(width: int, height: int) -> bytes:
 class TestWhatIsTaken:
     @pytest.mark.parametrize(
         ("how", "mime_type"),
-        [("PNG", "image/png"), ("JPEG", "image/jpeg"), ("WEBP", "image/jpeg"), ("BMP", "image/jpeg")],
-    )
+        [
+            ("PNG", "image/png"), ("JPEG", "image/jpeg"), ("WEBP", "image/jpeg"), ("BMP", "image/jpeg"),
+            ("GIF", "image/png"), ("AVIF", "image/jpeg"), ("MPO", "image/jpeg"),
+        ],
+    )  # fmt: skip
     def test_a_good_picture_comes_out_as_one_that_the_marketplace_takes(self, how: str, mime_type: str) -> None:
         taken = read(encoded(picture(), how))
         assert (taken.mime_type, taken.width, taken.height) == (mime_type, 200, 120)
@@ -73,6 +77,10 @@ class TestWhatIsTaken:
         assert image.size == (200, 120)
         assert image.convert("RGB").getpixel((10, 60))[0] > 180  # type: ignore[index]
 
+    def test_what_it_was_is_remembered(self) -> None:
+        assert read(encoded(picture(), "WEBP")).original_format == "WEBP"
+        assert read(encoded(picture(), "MPO")).original_format == "JPEG"  # which it is, with others behind it
+
     def test_the_name_does_not_decide_what_a_file_is(self) -> None:
         assert read(encoded(picture(), "JPEG"), "photo.png").mime_type == "image/jpeg"
 
@@ -80,6 +88,14 @@ class TestWhatIsTaken:
     def test_every_kind_of_png_is_taken(self, mode: str) -> None:
         image = Image.new("I;16", (150, 150), 40_000) if mode == "I;16" else picture(150, 150, mode)
         assert read(encoded(image)).mime_type == "image/png"
+
+    def test_sixteen_bits_a_pixel_become_eight_that_look_the_same(self) -> None:
+        image = opened(read(encoded(Image.new("I;16", (150, 150), 40_000))))
+        assert (image.mode, image.getpixel((5, 5))) == ("L", 40_000 // 256)
+
+    def test_what_is_transparent_lies_on_white_where_the_type_knows_nothing_transparent(self) -> None:
+        image = opened(read(encoded(Image.new("RGBA", (150, 150), (0, 0, 0, 0)), "WEBP", lossless=True)))
+        assert image.getpixel((70, 70)) == (255, 255, 255)
 
     @pytest.mark.parametrize("mode", ["L", "CMYK", "RGB"])
     def test_every_kind_of_jpeg_is_taken(self, mode: str) -> None:
@@ -108,14 +124,12 @@ class TestWhatIsRefused:
         [
             SCRIPT,
             b'<svg xmlns="http://www.w3.org/2000/svg" width="200" height="200"><script>alert(1)</script></svg>',
-            encoded(picture(), "GIF"),
             encoded(picture(), "TIFF"),
             b"%PDF-1.7\n%%EOF",
             b"MZ" + bytes(200),
-            b"",
             b"\x89PNG\r\n\x1a\n",
         ],
-        ids="html svg gif tiff pdf exe empty signature".split(),
+        ids="html svg tiff pdf exe signature".split(),
     )
     def test_what_is_no_picture_of_a_kind_it_takes_is_named_and_refused(self, content: bytes) -> None:
         with pytest.raises(ValidationError, match=r"photo\.png is not an image.*JPEG, PNG"):
@@ -129,17 +143,25 @@ class TestWhatIsRefused:
         with pytest.raises(ValidationError, match="not an image"):
             read(whole[: len(whole) // 2])
 
-    def test_one_byte_too_many_is_refused_before_it_is_decoded(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(evidence, "open_image", lambda *_: pytest.fail("it was decoded"))
-        with pytest.raises(ValidationError, match=r"10\.0 MB; the marketplace takes at most 10 MB"):
-            read(encoded(picture()).ljust(MARKET.max_image_bytes + 1))
+    def test_an_empty_file_is_called_empty(self) -> None:
+        with pytest.raises(ValidationError, match=r"photo\.png is empty"):
+            read(b"")
 
-    def test_a_picture_that_is_too_large_only_as_we_would_send_it_is_refused_too(self) -> None:
-        noise = Image.frombytes("L", (400, 400), random.Random(1).randbytes(160_000)).convert("RGB")
-        upload = encoded(noise, "WEBP", quality=1)
-        small = replace(MARKET, max_image_bytes=len(upload))
-        with pytest.raises(ValidationError, match="the marketplace takes at most"):
-            evidence.read_picture(SimpleUploadedFile("photo.webp", upload), small)
+    @pytest.mark.parametrize("brand", [b"heic", b"mif1"])
+    def test_the_photos_of_an_iphone_are_told_how_to_become_readable_ones(self, brand: bytes) -> None:
+        with pytest.raises(ValidationError, match=r"HEIC photo.*Most Compatible"):
+            read(b"\x00\x00\x00\x18ftyp" + brand + bytes(400), "IMG_0042.HEIC")
+
+    def test_one_byte_too_many_is_refused_before_it_is_decoded(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(evidence, "opened", lambda *_: pytest.fail("it was decoded"))
+        with pytest.raises(ValidationError, match=r"30\.0 MB; at most 30 MB"):
+            read(encoded(picture()).ljust(evidence.MAX_UPLOAD + 1))
+
+    def test_a_picture_that_no_smaller_one_of_it_fits_either_is_refused(self) -> None:
+        with pytest.raises(ValidationError, match="Make it smaller"):
+            evidence.read_picture(
+                SimpleUploadedFile("photo.png", encoded(picture())), replace(MARKET, max_image_bytes=9)
+            )
 
     @pytest.mark.parametrize(("least", "refused"), [((99, 400), True), ((400, 99), True), ((100, 100), False)], ids=str)
     def test_a_side_that_is_too_short_is_told_with_its_length(self, least: tuple[int, int], refused: bool) -> None:
@@ -149,11 +171,9 @@ class TestWhatIsRefused:
             width, height = least
             assert f"{width} × {height} pixels; each side must have 100 to 20000" in str(told)
 
-    @pytest.mark.parametrize(
-        ("most", "refused"), [((20_001, 100), True), ((100, 20_001), True), ((20_000, 100), False)], ids=str
-    )
-    def test_a_side_that_is_too_long_is_told_too(self, most: tuple[int, int], refused: bool) -> None:
-        assert isinstance(picture_or_problem(encoded(picture(*most))), ValidationError) == refused
+    def test_one_that_would_be_too_narrow_once_it_is_short_enough_is_told_how_it_came(self) -> None:
+        with pytest.raises(ValidationError, match="40000 × 120 pixels; each side must have 100 to 20000"):
+            read(encoded(picture(40_000, 120)))
 
     @pytest.mark.parametrize("side", [(10_000, 6_000), (15_000, 8_000), (20_000, 20_000), (60_000, 60_000)], ids=str)
     @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
@@ -161,6 +181,34 @@ class TestWhatIsRefused:
         monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("it was unpacked"))
         with pytest.raises(ValidationError):
             read(png_of(*side))
+
+
+class TestWhatIsMadeSmaller:
+    def test_nothing_that_fits_is(self) -> None:
+        taken = read(encoded(picture(20_000, 100)))
+        assert (taken.width, taken.height) == (taken.original_width, taken.original_height) == (20_000, 100)
+
+    @pytest.mark.parametrize("size", [(22_000, 300), (300, 22_000)], ids=str)
+    def test_a_side_that_is_too_long_is(self, size: tuple[int, int]) -> None:
+        taken = read(encoded(picture(*size)))
+        assert max(taken.width, taken.height) == MARKET.max_image_side
+        assert (taken.original_width, taken.original_height) == size
+
+    @pytest.mark.parametrize("how", ["PNG", "WEBP"])
+    @pytest.mark.parametrize("part", [0.9, 0.4, 0.1])
+    def test_a_file_that_would_be_too_large_becomes_one_that_is_not(self, how: str, part: float) -> None:
+        noise = Image.frombytes("RGB", (500, 500), random.Random(1).randbytes(750_000))
+        most = int(len(read(encoded(noise, how)).content) * part)
+        upload = SimpleUploadedFile("photo", encoded(noise, how))
+        taken = evidence.read_picture(upload, replace(MARKET, max_image_bytes=most))
+        assert len(taken.content) <= most
+        assert opened(taken).size == (taken.width, taken.height)
+
+    def test_a_palette_is_not_counted_between_its_colours(self) -> None:
+        image = Image.new("P", (22_000, 300), 1)
+        image.putpalette([0, 0, 0, 255, 255, 255])
+        middle = opened(read(encoded(image))).convert("RGB").getpixel((5000, 100))
+        assert middle == (255, 255, 255)
 
 
 def picture_or_problem(content: bytes) -> Picture | ValidationError:
@@ -171,7 +219,7 @@ def picture_or_problem(content: bytes) -> Picture | ValidationError:
 
 
 class TestWhatIsNotKept:
-    @pytest.mark.parametrize("how", ["PNG", "JPEG", "WEBP", "BMP"])
+    @pytest.mark.parametrize("how", ["PNG", "JPEG", "WEBP", "BMP", "GIF"])
     @pytest.mark.parametrize("extra", [SCRIPT, b"PK\x03\x04 an archive", bytes(1000)], ids=["html", "zip", "zeros"])
     def test_what_is_glued_on_behind_a_picture_is_gone(self, how: str, extra: bytes) -> None:
         taken = read(encoded(picture(), how) + extra)
@@ -257,6 +305,16 @@ class TestNames:
     def test_the_folders_of_a_name_are_not_shown(self) -> None:
         assert read(encoded(picture()), "../../home/ada/photo.png").name == "photo.png"
 
+    @pytest.mark.parametrize(
+        ("name", "shown"),
+        [
+            ("a\x00b.png", "ab.png"), ("evil\u202egnp.exe", "evilgnp.exe"), ("  ", "image"), ("\n\t", "image"),
+            ("<b>x</b>.png", "<b>x</b>.png"), ("日本語.png", "日本語.png"),
+        ],
+    )  # fmt: skip
+    def test_what_is_shown_can_be_shown(self, name: str, shown: str) -> None:
+        assert evidence.shown_name(name) == shown
+
     def test_two_pictures_of_one_name_are_kept_beside_each_other(self) -> None:
         taken = read(encoded(picture()))
         assert taken.stored_name() != taken.stored_name()
@@ -267,11 +325,31 @@ class TestNames:
         assert taken.name.endswith(".png")
 
 
+class TestHashes:
+    def test_the_same_picture_has_the_same_whatever_its_file_is_called_and_says_besides(self) -> None:
+        plain, tagged = encoded(picture(), "JPEG"), encoded(picture(), "JPEG", exif=tags())
+        assert plain != tagged
+        assert read(plain, "a.jpg").sha256 == read(tagged, "b.jpg").sha256
+
+    def test_it_is_that_of_what_is_kept(self) -> None:
+        taken = read(encoded(picture()))
+        assert taken.sha256 == hashlib.sha256(taken.content).hexdigest()
+        assert taken.sha256 != read(encoded(picture(201))).sha256
+
+
+@given(st.text())
+def test_any_name_can_be_stored(name: str) -> None:
+    shown = evidence.shown_name(name)
+    assert 0 < len(shown) <= 200
+    assert shown.isprintable()
+    shown.encode()
+
+
 @given(
     where=st.integers(0, 10_000),
     byte=st.integers(0, 255),
     cut=st.integers(0, 400),
-    how=st.sampled_from(["PNG", "JPEG", "WEBP", "BMP"]),
+    how=st.sampled_from(["PNG", "JPEG", "WEBP", "BMP", "GIF", "AVIF"]),
 )
 @example(where=7253, byte=0, cut=0, how="WEBP")  # tags that Pillow reads and cannot write again
 @settings(max_examples=150, deadline=None)
@@ -286,6 +364,6 @@ def test_a_file_that_was_damaged_anywhere_is_taken_or_refused_and_never_breaks_u
 
 
 SAMPLES = {
-    how: encoded(picture(), how, **({} if how == "BMP" else {"exif": tags(TURNED_RIGHT)}))
-    for how in ("PNG", "JPEG", "WEBP", "BMP")
+    how: encoded(picture(), how, **({} if how in ("BMP", "GIF") else {"exif": tags(TURNED_RIGHT)}))
+    for how in ("PNG", "JPEG", "WEBP", "BMP", "GIF", "AVIF")
 }
