@@ -1,5 +1,7 @@
 """What the queue can be narrowed to: one filter set for screens and API."""
 
+import re
+from itertools import chain
 from typing import Any, ClassVar
 
 import django_filters
@@ -18,6 +20,17 @@ DECISION_STATES = {
     "refused": (_("refused by the marketplace"), (Decision.State.REFUSED,)),
     "confirmed": (_("confirmed"), (Decision.State.CONFIRMED,)),
 }
+
+
+# A list that somebody pasted has ids and order numbers: words with a digit, and not short ones.
+LISTED_ID = re.compile(r"(?=.*\d)[\w./#-]{6,80}")
+LISTED_AT_ONCE = 200
+
+
+def listed_ids(text: str) -> list[str]:
+    """The ids of a pasted list, each once; none where the text is not a list of ids."""
+    words = [word for word in re.split(r"[\s,;]+", text) if word]
+    return list(dict.fromkeys(words)) if len(words) > 1 and all(map(LISTED_ID.fullmatch, words)) else []
 
 
 class CancellationFilter(ShopFilterSet):
@@ -48,6 +61,11 @@ class CancellationFilter(ShopFilterSet):
     class Meta:
         model = CancellationRequest
         fields: ClassVar[list[str]] = []
+
+    def by_text(self, rows: CancellationQuerySet, name: str, text: str) -> CancellationQuerySet:
+        ids = listed_ids(text)
+        found: CancellationQuerySet = rows.with_ids(ids[:LISTED_AT_ONCE]) if ids else super().by_text(rows, name, text)
+        return found
 
     def by_whose(self, rows: CancellationQuerySet, name: str, whose: str) -> CancellationQuerySet:
         if whose == "nobody":
@@ -88,7 +106,21 @@ class QueueFilter(CancellationFilter):
 
     @property
     def shows_waiting(self) -> bool:
-        return not self.form.cleaned_data.get("state")
+        """Whether the list is about what waits. Requests named one by one are shown however they stand."""
+        return not self.form.cleaned_data.get("state") and not self.ids
+
+    @property
+    def ids(self) -> list[str]:
+        """Those of a pasted list."""
+        return listed_ids(self.form.cleaned_data.get("q") or "")
+
+    def not_found(self) -> list[str]:
+        """Those of a pasted list that no request here, or its order, has; one query."""
+        if not self.is_valid() or not self.ids:
+            return []
+        rows = self.queryset.with_ids(self.ids[:LISTED_AT_ONCE])
+        known = set(chain(*rows.values_list("marketplace_id", "order_marketplace_id", "order_number")))
+        return [name for name in self.ids if name not in known]
 
 
 def decisions_of_row(**having: Any) -> QuerySet[Decision]:

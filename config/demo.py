@@ -25,6 +25,7 @@ MANAGE = [PYTHON, "manage.py"]
 SANDBOX = [*MANAGE, "sandbox", "--port", str(SANDBOX_PORT), "--webhook-url", f"{WEB_URL}/webhooks/{{marketplace}}/"]
 SANDBOX += [*os.environ.get("SANDBOX_ARGS", "").split()]
 WEB = [PYTHON, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{PORT}", "--no-control-socket"]
+WEB += ["--limit-request-line", "8190"]  # a pasted list of ids is long
 WEB += ["--worker-class", "gthread", "--workers", "2", "--threads", "4"]
 CELERY = [PYTHON, "-m", "celery", "--app", "config"]
 WORKER = [*CELERY, "worker", "--concurrency", "4", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]

@@ -1,5 +1,6 @@
 """Cancellation requests, and the lines they are about."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
@@ -92,6 +93,17 @@ class CancellationQuerySet(models.QuerySet["CancellationRequest"]):
             | Q(order_marketplace_id__startswith=text)
             | Q(order_number__istartswith=text)
             | Exists(lines)
+        )
+
+    def with_ids(self, ids: Sequence[str]) -> Self:
+        """Requests with one of these ids, or about an order with one of these ids or numbers."""
+        # One by one, because each has an index that it would lose inside an OR.
+        named = CancellationRequest.objects.filter(marketplace_id__in=ids).values("pk")
+        return self.filter(
+            pk__in=named.union(
+                CancellationRequest.objects.filter(order_marketplace_id__in=ids).values("pk"),
+                CancellationRequest.objects.filter(order_number__in=ids).exclude(order_number="").values("pk"),
+            )
         )
 
     def with_queue_columns(self) -> Self:
