@@ -66,6 +66,33 @@ class SyncAsked(serializers.Serializer[Any]):
     sync_runs = serializers.URLField(help_text="Where the runs appear, within seconds.")
 
 
+class SourceSerializer(serializers.Serializer[Any]):
+    title = serializers.CharField()
+    url = serializers.CharField()
+    as_of = serializers.DateField(allow_null=True, help_text="The day of the copy that was read; null: it bore none.")
+
+
+class MarketReasonSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(help_text="To be sent.")
+    text = serializers.CharField()
+    order_statuses = serializers.ListField(child=serializers.CharField())
+    cancels_lines = serializers.BooleanField(source="partial", help_text="It may cancel single line items.")
+    seller_fault = serializers.BooleanField(allow_null=True, help_text="Null: no page says whose fault it is.")
+    fault_since = serializers.DateField(allow_null=True, help_text="From this day on it is the seller's.")
+    source = SourceSerializer(allow_null=True)  # type: ignore[assignment]
+
+
+class ListedReasonSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    text = serializers.CharField()
+    source = SourceSerializer()  # type: ignore[assignment]
+
+
+class ResponseTimeSerializer(serializers.Serializer[Any]):
+    hours = serializers.IntegerField()
+    source = SourceSerializer()  # type: ignore[assignment]
+
+
 class RulesSerializer(serializers.Serializer[Any]):
     """A market's rules on this day."""
 
@@ -98,5 +125,25 @@ class RulesSerializer(serializers.Serializer[Any]):
     can_cancel_lines = serializers.BooleanField()
     takes_cancel_reason = serializers.BooleanField(help_text="With `cancel_items`.")
     items_notice = NoticeSerializer(allow_null=True)
+    cancel_notice = NoticeSerializer(allow_null=True, help_text="Which orders can be cancelled, and why no others.")
+    lines_notice = NoticeSerializer(allow_null=True, help_text="Why single line items cannot be cancelled.")
+    cancellable_order_statuses = serializers.ListField(child=serializers.CharField())
+    cancel_reasons = MarketReasonSerializer(
+        many=True,
+        help_text="As pages list them. For an order in a state outside `cancellable_order_statuses` none is offered.",
+    )
+    listed_reject_reasons = ListedReasonSerializer(
+        many=True,
+        help_text="As pages list them, to explain. Those of a request are its `reject_reasons`, which always win.",
+    )
+    response_times = ResponseTimeSerializer(
+        many=True,
+        help_text="As pages say, which may contradict each other; empty: none says. A request's `deadline` counts.",
+    )
+    buyers = NoticeSerializer(many=True, help_text="What buyers may do.")
+    policy_url = serializers.CharField(
+        help_text="What the marketplace tells its sellers; empty: no such page is known."
+    )
+    sources = SourceSerializer(many=True, help_text="Every page that these rules were read from.")
     silence = serializers.ChoiceField(choices=["approves", "rejects", "nothing"])
     notices = NoticeSerializer(many=True)

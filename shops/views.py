@@ -66,6 +66,21 @@ def shop(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_GET
+def rules(request: HttpRequest, pk: int) -> HttpResponse:
+    found, now = visible_shop(request, pk), timezone.now()
+    market = markets.capabilities(found, now)
+    context = {
+        "shop": found,
+        "market": market,
+        "day": markets.market_day(found, now),
+        "reasons_by_order": markets.reasons_by_order(market),
+        "partial_reasons": [reason for reason in market.cancel_reasons if reason.partial],
+        "says_fault": any(reason.seller_fault is not None for reason in market.cancel_reasons),
+    }
+    return render(request, "shops/rules.html", context)
+
+
+@require_GET
 def runs(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "shops/_runs.html", progress(request, visible_shop(request, pk)))
 

@@ -27,7 +27,7 @@ PERSONAL = {
 }  # fmt: skip
 READ = {
     "cancellations:cancellation", "cancellations:decision", "cancellations:evidence", "cancellations:items_offer",
-    "orders:order", "shops:shop", "shops:runs",
+    "orders:order", "shops:shop", "shops:runs", "shops:rules",
 }  # fmt: skip
 WRITE = {
     "cancellations:approve", "cancellations:reject", "cancellations:ship", "cancellations:undo",
@@ -69,7 +69,7 @@ def addresses() -> dict[str, str]:
         **dict.fromkeys(["claim", "take_over", "let_go", "assign", "note"], cancellation.pk),
         **dict.fromkeys(["decision", "undo", "ask_again", "set_aside"], decision.pk),
         **dict.fromkeys(["cancel_items", "refund", "items_offer", "order", "record_request"], order.pk),
-        **dict.fromkeys(["shop", "runs", "sync"], order.shop.pk),
+        **dict.fromkeys(["shop", "runs", "rules", "sync"], order.shop.pk),
         "evidence": image.pk,
         "handle": announcement.pk,
     }

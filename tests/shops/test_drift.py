@@ -52,7 +52,7 @@ def counted(shop: Shop) -> dict[str, int]:
 
 def test_a_word_counts_once_in_a_pull_however_many_pages_and_records_have_it() -> None:
     shop = ShopFactory()
-    new = Page([], drift=["order.mood", "order.status: NEW"])
+    new: Page[Any] = Page([], drift=["order.mood", "order.status: NEW"])
     pulled(shop, new, Page([], drift=["order.mood"]), new)
     assert counted(shop) == {"order.mood": 1, "order.status: NEW": 1}
     first = Drift.objects.get(word="order.mood")
