@@ -13,6 +13,7 @@ from cancellations.models import CancellationRequest
 from marketplaces.base import Adapter
 from marketplaces.records import HandoverOptions, LineEligibility, RefundParts, RejectReason, ShippingProvider
 from orders.models import Order
+from shops import drift
 from shops.models import Shop
 from shops.tokens import call_for
 
@@ -31,10 +32,14 @@ def asked_once(shop: Shop, about: str, call: Callable[[Adapter], Answer]) -> Ans
 
 def reject_reasons(cancellation: CancellationRequest, locale: str = "en-US") -> Sequence[RejectReason]:
     """The reasons that this very request may be rejected with, in the language of `locale` (BCP 47)."""
-    request_id = cancellation.marketplace_id
-    return asked_once(
-        cancellation.shop, f"reasons:{request_id}:{locale}", lambda adapter: adapter.reject_reasons(request_id, locale)
-    )
+    request_id, shop = cancellation.marketplace_id, cancellation.shop
+
+    def ask(adapter: Adapter) -> Sequence[RejectReason]:
+        found = adapter.reject_reasons(request_id, locale)
+        drift.note(shop.pk, drift.unknown_reject_reasons(shop, found))
+        return found
+
+    return asked_once(shop, f"reasons:{request_id}:{locale}", ask)
 
 
 def handover_options(order: Order) -> HandoverOptions | None:
