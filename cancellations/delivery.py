@@ -425,7 +425,10 @@ def tell(decision: Decision, name: str) -> None:
     Event.objects.create(
         shop_id=decision.shop_id, order_id=decision.order_id, cancellation_id=decision.cancellation_id,
         decision=decision, name=name,
-        detail={"verdict": decision.verdict, "code": decision.code, "request_id": decision.request_id},
+        detail={
+            "verdict": decision.verdict, "code": decision.code, "request_id": decision.request_id,
+            "message": decision.message, "note": decision.note,
+        },
     )  # fmt: skip
 
 

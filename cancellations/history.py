@@ -65,7 +65,8 @@ def of_event(event: Event) -> Entry:
     elif event.name == "cancellation.moved":
         extra = detail.get("status", "")
     elif event.name in ("decision.confirmed", "decision.refused", "decision.stalled") and decision:
-        extra = " ".join(part for part in (decision.message, decision.note) if part)
+        said = (detail.get("message", decision.message), detail.get("note", decision.note))  # as it was then
+        extra = " ".join(part for part in said if part)
     return Entry(
         event.at, text, who=str(event.actor or ""), detail=extra, tone=tone,
         code=shown_code(detail.get("code", "")), request_id=detail.get("request_id", ""),

@@ -179,8 +179,9 @@ def taken_at_its_word(decision: Decision) -> str:
 
 def nothing_open_there() -> str:
     return _(
-        "Refused: there, nothing of this request is open. It was settled or withdrawn before our call arrived, or "
-        "never made; the marketplace does not say which. If it needs no answer any more, close it."
+        "Refused: there, no such request is open. It was settled or withdrawn before our call arrived, or never made, "
+        "or made for something else: for the whole order, or for another line. The marketplace does not say which. "
+        "Close it if it needs no answer, and record what was really asked."
     )
 
 

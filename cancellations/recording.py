@@ -101,12 +101,9 @@ def lines_in_question(order: Order, line_item: LineItem | None) -> list[LineItem
     if line is None:
         raise ValidationError({"line_item": _("This order has no such line item.")})
     if not line.open_quantity:
-        raise ValidationError(
-            {
-                "line_item": _("“%(item)s” is %(status)s and cannot be cancelled.")
-                % {"item": line, "status": line.status}
-            }
-        )
+        words = capabilities(order.shop, timezone.now()).status_labels
+        named = {"item": line, "status": words.get(line.status, line.status)}
+        raise ValidationError({"line_item": _("“%(item)s” cannot be cancelled: %(status)s.") % named})
     return [line]
 
 

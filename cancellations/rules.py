@@ -100,7 +100,7 @@ def link_is_down(shop: Shop) -> str:
         return ""
     return _(
         "This shop has to be connected again before anything can be sent. Until then, answer in the marketplace's "
-        "own seller centre."
+        "own screens."
     )
 
 
@@ -147,7 +147,8 @@ def items_offer(order: Order, now: datetime) -> Offer:
 
 def cannot_cancel_items(order: Order, market: Capabilities) -> str:
     if not market.can_cancel_order or order.status not in market.cancellable_order_statuses:
-        return _("The order is “%(status)s”, which a seller cannot cancel in this market.") % {"status": order.status}
+        status = market.status_labels.get(order.status, order.status)
+        return _("The order is “%(status)s”, which a seller cannot cancel in this market.") % {"status": status}
     if order.cancellations.waiting().exists():
         return _("Somebody has asked to cancel this order: answer that request.")
     if live := Decision.objects.live().filter(order=order).select_related("made_by").first():

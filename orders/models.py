@@ -53,7 +53,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
             Q(product_name__icontains=text) | Q(seller_sku__istartswith=text) | Q(sku_id=text)
         ).values("order")
         return self.filter(
-            Q(marketplace_id__startswith=text) | Q(number__istartswith=text) | Q(tracking_number=text) | Q(pk__in=lines)
+            Q(marketplace_id__startswith=text) | Q(number__icontains=text) | Q(tracking_number=text) | Q(pk__in=lines)
         )
 
     def with_lines(self) -> Self:

@@ -58,8 +58,12 @@ def check_options(slug: str, options: Mapping[str, str]) -> None:
                 % {"marketplace": platform.name, "name": name, "known": ", ".join(known) or _("none")}
             )
         elif not isinstance(value, str) or (value not in option.choices if option.choices else not value.isprintable()):
-            choices = ", ".join(option.choices) or _("a text")
-            problems.append(_("“%(name)s” is one of: %(choices)s.") % {"name": name, "choices": choices})
+            choices = ", ".join(f'"{choice}"' for choice in option.choices)
+            problems.append(
+                _("“%(name)s” is one of these, as text: %(choices)s.") % {"name": name, "choices": choices}
+                if choices
+                else _("“%(name)s” is a text.") % {"name": name}
+            )
     if problems:
         raise ValidationError(problems)
     try:

@@ -78,6 +78,8 @@ def renew(connection: Connection, used_token: str = "") -> bool:
     except CredentialsRejected as rejected:
         release(current)
         logger.warning("tokens.not_renewed", connection=current.pk, code=rejected.code, error=rejected.message)
+        if used_token:  # it has died, and this is why there is no other
+            mark_for_reconnection(current, rejected, used_token)
         return False
     except MarketplaceError:
         release(current)
@@ -110,7 +112,7 @@ def mark_for_reconnection(connection: Connection, why: CredentialsRejected, used
     """Have a person authorize again, unless somebody just did: a no to `used_token` says nothing about another one."""
     with transaction.atomic():
         current = Connection.objects.select_for_update().get(pk=connection.pk)
-        if current.access_token != used_token:
+        if current.access_token != used_token or current.state == Connection.State.RECONNECT:
             return
         current.state, current.problem = Connection.State.RECONNECT, str(why)[:500]
         current.save(update_fields=["state", "problem"])

@@ -78,6 +78,15 @@ class CancelItemsForm(forms.Form):
             for line in self.lines
         ]
 
+    def clean(self) -> dict[str, Any]:
+        """A number beside a line that was not ticked would be passed over, so it is asked about."""
+        chosen = set(self.cleaned_data.get("items", []))
+        for line in self.lines:
+            name = f"quantity_{line.pk}"
+            if str(line.pk) not in chosen and self.cleaned_data.get(name) not in (None, line.open_quantity):
+                self.add_error(name, _("Tick the line to cancel so many of it."))
+        return self.cleaned_data
+
     def chosen(self) -> dict[int, int]:
         """{LineItem.pk: quantity} once the form is valid."""
         quantities = {line.pk: line.open_quantity for line in self.lines}

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from cancellations.models import CancellationRequest
+from cancellations.models import Announcement, CancellationRequest
 from cancellations.recording import Heard
 from marketplaces.base import Capabilities
 from orders.models import LineItem, Order
@@ -88,8 +88,12 @@ class RecordForm(forms.Form):
         help_text=gettext_lazy("Who asked, and in which words: for whoever answers."),
     )
 
-    def __init__(self, order: Order, market: Capabilities, data: QueryDict | None = None) -> None:
-        super().__init__(data, initial={"asked_at": timezone.localtime()})
+    def __init__(
+        self, order: Order, market: Capabilities, data: QueryDict | None = None, told: Announcement | None = None
+    ) -> None:
+        """`told` is the announcement that made somebody look, and so knows when it was asked."""
+        initial = {"asked_at": timezone.localtime(told.announced_at if told else None)}
+        super().__init__(data, initial=initial | ({"heard_through": Channel.DASHBOARD} if told else {}))
         lines = list(order.lines.all())
         self.open_lines = [line for line in lines if line.open_quantity]
         # The only line of an order is the order.

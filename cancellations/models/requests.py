@@ -91,7 +91,7 @@ class CancellationQuerySet(models.QuerySet["CancellationRequest"]):
         return self.filter(
             Q(marketplace_id__startswith=text)
             | Q(order_marketplace_id__startswith=text)
-            | Q(order_number__istartswith=text)
+            | Q(order_number__icontains=text)
             | Exists(lines)
         )
 

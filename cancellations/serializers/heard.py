@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from cancellations.models import Announcement, CancellationRequest
-from cancellations.recording import Heard, handle, must_be_recorded_by_hand, record
+from cancellations.recording import AlreadyRecorded, Heard, handle, must_be_recorded_by_hand, record
 from config.api.bodies import Strict
 from config.api.fields import UtcTime
 from orders.models import LineItem, Order
@@ -68,11 +68,16 @@ class RecordRequest(Strict):
         """Record the request. Raises what `recording.record` raises, problems at the fields of this body."""
         told, user = self.validated_data, self.context["request"].user
         heard = Heard(told["heard_through"], told.get("asked_at"), told.get("note", ""))
+        announcement = told["announcement"]
         try:
             with transaction.atomic():
                 made = record(told["order"], told["line_item"], user, heard)
-                if told["announcement"]:
-                    handle(told["announcement"], user, made)
+                if announcement:
+                    handle(announcement, user, made)
+        except AlreadyRecorded as earlier:
+            if announcement:  # which was about that one, then
+                handle(announcement, user, earlier.cancellation)
+            raise
         except DjangoValidationError as problem:
             words = problem.message_dict
             raise serializers.ValidationError(

@@ -39,6 +39,7 @@ def queue(request: "Request") -> HttpResponse:
         "page": page,
         "bands": bands(request, chosen),
         "ending": ending(page.rows),
+        "has_deadlines": any(row.deadline for row in page.rows),
         "ids": chosen.ids if chosen.is_valid() else [],
         "not_found": chosen.not_found(),
         "is_narrowed": any(value for name, value in request.GET.items() if name in chosen.filters),

@@ -55,7 +55,7 @@ def record_request(request: "Request", pk: int) -> HttpResponse:
     order = visible_order(request, pk)
     must_be_agent(request.user, order.shop)
     market, announcement = rules.capabilities(order.shop, timezone.now()), announcement_behind(request)
-    form = RecordForm(order, market, request.POST if request.method == "POST" else None)
+    form = RecordForm(order, market, request.POST if request.method == "POST" else None, announcement)
     try:
         recording.must_be_recorded_by_hand(order.shop)
         if form.is_valid() and (made := write_down(request, order, form)):

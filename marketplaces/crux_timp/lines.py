@@ -92,7 +92,7 @@ def read_line(raw: Json, readings: Readings, drift: Drift) -> Line:
         product_id=short(raw, "item_uuid"),
         product_name=text(raw, "item_name"),
         sku_id=short(raw, "sku_uuid"),
-        sku_name=text(raw, "sku_name"),
+        sku_name=_variant(text(raw, "item_name"), text(raw, "sku_name")),
         seller_sku=short(raw, "sku_id"),
         image_url="",
         quantity=ordered,
@@ -118,6 +118,11 @@ def read_line(raw: Json, readings: Readings, drift: Drift) -> Line:
         is_cancel_requested=says_cancelled and not is_final,
         parcels=parcels,
     )
+
+
+def _variant(item: str, sku: str) -> str:
+    """What a SKU's name says beyond its item's, with which it mostly begins."""
+    return sku.removeprefix(item).lstrip(" ,-") if item else sku
 
 
 def _parcel(raw: Json) -> Parcel:

@@ -106,7 +106,7 @@ def readings(options: Mapping[str, str]) -> Readings:
     for option in OPTIONS:
         value = chosen.get(option.name, option.default)
         if not isinstance(value, str) or (option.choices and value not in option.choices):
-            _refuse(option.name, ", ".join(option.choices) or "a text")
+            _refuse(option.name, f"one of: {', '.join(option.choices)}" if option.choices else "a text")
     found = Readings(**chosen)
     if not (len(found.currency) == 3 and found.currency.isascii() and found.currency.isupper()):
         _refuse("currency", "three capital letters")
@@ -118,4 +118,4 @@ def readings(options: Mapping[str, str]) -> Readings:
 
 
 def _refuse(name: str, wanted: str) -> None:
-    raise CredentialsRejected(f"The connection's option “{name}” has to be one of: {wanted}.")
+    raise CredentialsRejected(f"The connection's option “{name}” has to be {wanted}.")

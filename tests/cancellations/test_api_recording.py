@@ -124,6 +124,16 @@ def test_the_second_who_records_it_is_told_about_the_first(client: Client, order
     assert "Ada Lovelace" in answer.json()["detail"]
 
 
+def test_an_announcement_of_what_is_recorded_already_is_looked_into_all_the_same(
+    client: Client, order: Order, shop: Shop
+) -> None:
+    first = post(client, {"order": order.pk}).json()
+    told = announce(shop)
+    assert post(client, {"order": order.pk, "announcement": told.pk}).status_code == 409
+    told.refresh_from_db()
+    assert told.handled_at and told.cancellation_id == first["id"]
+
+
 def test_where_the_marketplace_lists_its_requests_nothing_is_recorded() -> None:
     listed = OrderFactory(number="7")
     client = signed_in(Role.AGENT, listed.shop)

@@ -125,3 +125,15 @@ class TestAnOrderThatMayBeOutOfDate:
 
         monkeypatch.setattr(tasks.read_order, "apply_async", down)
         assert client.get(OrderFactory(shop=shop, fingerprint="f").get_absolute_url()).status_code == 200
+
+
+def test_an_order_that_does_not_say_itself_that_somebody_asks_is_found_by_its_request(
+    client: Client, shop: Shop
+) -> None:
+    silent = OrderFactory(shop=shop, is_cancel_requested=False)
+    CancellationFactory(order=silent)
+    answered = OrderFactory(shop=shop, is_cancel_requested=False)
+    CancellationFactory(order=answered, needs_answer=False, state="closed")
+    assert silent.marketplace_id in page(client, "?is_cancel_requested=true")
+    assert answered.marketplace_id not in page(client, "?is_cancel_requested=true")
+    assert silent.marketplace_id not in page(client, "?is_cancel_requested=false")

@@ -85,10 +85,13 @@ def test_options_that_the_marketplace_knows_are_taken(client: Client, options: s
     ("options", "words"),
     [
         ('{"enviroment": "sandbox"}', "Crux Connect has no option “enviroment”"),
-        ('{"environment": "moon"}', "“environment” is one of: production, sandbox, development"),
+        (
+            '{"environment": "moon"}',
+            '“environment” is one of these, as text: "production", "sandbox", "development"',
+        ),
         ('{"environment": ["sandbox"]}', "“environment” is one of"),
-        ('{"date_zone": "\\u0000"}', "“date_zone” is one of: a text"),
-        ('{"date_zone": "\\ud800"}', "“date_zone” is one of: a text"),
+        ('{"date_zone": "\\u0000"}', "“date_zone” is a text"),
+        ('{"date_zone": "\\ud800"}', "“date_zone” is a text"),
         ("[]", "Write names and texts"),
         ("0", "Write names and texts"),
         ("environment=sandbox", "Enter a valid JSON"),

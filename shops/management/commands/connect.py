@@ -41,11 +41,14 @@ class Command(BaseCommand):
             check_options(marketplace, differs)
         except ValidationError as problem:
             raise CommandError(" ".join(problem.messages)) from None
-        secret = os.environ.get("APP_SECRET") or getpass.getpass("Secret or password: ")
+        try:
+            secret = os.environ.get("APP_SECRET") or getpass.getpass("Secret or password: ")
+        except EOFError:
+            raise CommandError("There is nobody to ask for the secret: set APP_SECRET.") from None
         account = Account(marketplace, app_key, secret, api_url, api_url, differs or None)
         try:
             connection = connect_with_code(account, code) if code else connect_with_password(account)
         except MarketplaceError as error:
-            raise CommandError(f"{error} (request id {error.request_id or 'none'})") from None
+            raise CommandError(f"{error} (request id {error.request_id})" if error.request_id else str(error)) from None
         for shop in connection.shops.all():
             self.stdout.write(f"{shop}: connected, pulled within seconds by a running worker")

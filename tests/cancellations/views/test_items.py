@@ -139,3 +139,14 @@ def test_a_refund_that_nobody_can_tell_is_not_asked_for(client: Client, order: O
     assert client.post(url("refund", order.pk), {"items": [stool.pk]}).status_code == 404
     client.post(url("cancel_items", order.pk), {"items": [stool.pk], "preview": "1"})
     assert not Decision.objects.exists()
+
+
+def test_a_number_beside_a_line_that_is_not_ticked_is_asked_about(client: Client, shop: Shop) -> None:
+    order = OrderFactory(shop=shop)
+    ticked, typed = LineItemFactory(order=order), LineItemFactory(order=order, quantity=3)
+    chosen = {"items": [ticked.pk], "reason": OUT_OF_STOCK, f"quantity_{typed.pk}": 1}
+    answer = client.post(url("cancel_items", order.pk), chosen)
+    assert "Tick the line to cancel so many of it." in words_of(answer)
+    assert not Decision.objects.exists()
+    as_it_came = chosen | {f"quantity_{typed.pk}": 3}
+    assert client.post(url("cancel_items", order.pk), as_it_came).status_code == 302
