@@ -83,7 +83,7 @@ class AttemptInline(ReadOnlyInline):
 
 class EvidenceInline(ReadOnlyInline):
     model = Evidence
-    fields = ("original_name", "mime_type", "width", "height", "marketplace_image_id", "created_at")
+    fields = ("original_name", "mime_type", "width", "height", "size", "sha256", "marketplace_image_id", "created_at")
     readonly_fields = fields
 
 
@@ -152,10 +152,14 @@ class EvidenceAdmin(ReadOnly):
     """What is known of an image. The image itself is shown to members of the shop, by a view that checks."""
 
     shop_path = "decision__shop"
-    list_display = ("original_name", "decision", "mime_type", "width", "height", "created_at")
+    list_display = ("original_name", "decision", "mime_type", "width", "height", "size", "sha256", "created_at")
     list_select_related = ("decision__cancellation", "decision__order")
     ordering = ("-pk",)
-    exclude = ("image",)
+    exclude = ("image", "cancellation", "uploaded_by")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """A draft is nobody's business but that of who uploaded it."""
+        return super().get_queryset(request).filter(decision__isnull=False)
 
 
 @admin.register(PushedNotification)

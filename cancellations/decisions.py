@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from cancellations import rules, tasks
+from cancellations import drafts, rules, tasks
 from cancellations.evidence import Picture
 from cancellations.models import (
     CancellationRequest,
@@ -87,7 +87,7 @@ class Details:
     reason: str = ""
     reason_text: str = ""
     comment: str = ""
-    pictures: Sequence[Picture] = ()
+    pictures: Sequence[Picture | Evidence] = ()  # new ones, and drafts of whoever decides
     shipping: Shipping = field(default_factory=Shipping)
 
     def given(self) -> set[str]:
@@ -350,10 +350,16 @@ def undo_window(cancellation: CancellationRequest | None) -> timedelta:
     return max(timedelta(0), min(window, (cancellation.deadline - timezone.now()) / 2))
 
 
-def keep_pictures(decision: Decision, pictures: Sequence[Picture]) -> None:
+def keep_pictures(decision: Decision, pictures: Sequence[Picture | Evidence]) -> None:
+    """Each of them once, however often it was given."""
+    drafts.attach(decision, [given for given in pictures if isinstance(given, Evidence)])
+    kept = set(decision.evidence.values_list("sha256", flat=True))
     for picture in pictures:
-        evidence = Evidence(decision=decision, mime_type=picture.mime_type, original_name=picture.name[:200])
-        evidence.image.save(picture.stored_name(), picture.file(), save=True)
+        if isinstance(picture, Picture) and picture.sha256 not in kept:
+            kept.add(picture.sha256)
+            evidence = drafts.new_evidence(picture)
+            evidence.decision = decision
+            drafts.store(evidence, picture)
 
 
 def record(decision: Decision, name: str) -> None:

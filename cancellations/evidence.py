@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import IO, Any
 
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
@@ -26,6 +26,7 @@ MAX_UPLOAD = 30_000_000  # bytes
 MAX_PIXELS = 52_000_000
 # (part of each side, quality) of the JPEGs that are tried for a picture whose file would be too large.
 SMALLER = ((1.0, 90), (1.0, 75), (0.7, 80), (0.5, 80), (0.35, 75), (0.25, 70))
+THUMBNAIL = 320  # pixels
 HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 # What turns a picture upright, by the Exif orientation it was taken with.
 TURNS = {
@@ -210,3 +211,12 @@ def saved(image: Image.Image, how: str, **options: Any) -> bytes:
     out = io.BytesIO()
     image.save(out, how, **options)
     return out.getvalue()
+
+
+def thumbnail_of(file: IO[bytes]) -> bytes:
+    """A small JPEG of an image that we have re-encoded ourselves."""
+    with Image.open(file, formats=READ) as image:
+        image.draft(None, (THUMBNAIL, THUMBNAIL))  # a JPEG need not be decoded in full
+        small = flattened(image)
+    small.thumbnail((THUMBNAIL, THUMBNAIL))
+    return saved(small, "JPEG", quality=80)

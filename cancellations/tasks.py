@@ -5,7 +5,7 @@ from celery import shared_task
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from cancellations import delivery, sync
+from cancellations import delivery, drafts, sync
 from cancellations.models import Decision
 from shops import pulling
 from shops.models import Shop
@@ -32,6 +32,11 @@ def sweep_decisions() -> None:
     delivery.resume_reconnected()
     for pk in Decision.objects.due(timezone.now()).order_by("due_at").values_list("pk", flat=True)[:SWEPT_AT_ONCE]:
         deliver.delay(pk)
+
+
+@shared_task
+def forget_old_drafts() -> None:
+    drafts.forget_old(timezone.now())
 
 
 @shared_task

@@ -2,7 +2,7 @@ from django.urls import path
 
 from cancellations import webhook
 from cancellations.models import Verdict
-from cancellations.views import announcements, decision, items, queue, recording, request, teamwork, verdicts
+from cancellations.views import announcements, decision, evidence, items, queue, recording, request, teamwork, verdicts
 
 app_name = "cancellations"
 urlpatterns = [
@@ -25,7 +25,10 @@ urlpatterns = [
     path("decisions/<int:pk>/undo/", decision.undo, name="undo"),
     path("decisions/<int:pk>/ask-again/", decision.ask_again, name="ask_again"),
     path("decisions/<int:pk>/set-aside/", decision.set_aside, name="set_aside"),
-    path("evidence/<int:pk>/", decision.evidence, name="evidence"),
+    path("cancellations/<int:pk>/evidence/", evidence.add, name="add_evidence"),
+    path("evidence/<int:pk>/", evidence.evidence, name="evidence"),
+    path("evidence/<int:pk>/thumbnail/", evidence.thumbnail, name="thumbnail"),
+    path("evidence/<int:pk>/remove/", evidence.remove, name="remove_evidence"),
     path("orders/<int:pk>/cancel-items/", items.cancel_items, name="cancel_items"),
     path("orders/<int:pk>/cancel-items/refund/", items.refund, name="refund"),
     path("orders/<int:pk>/cancel-items/offer/", items.items_offer, name="items_offer"),

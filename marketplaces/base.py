@@ -131,6 +131,7 @@ class Capabilities:
     listed_reject_reasons: Sequence[ListedReason] = ()  # as pages list them; what the marketplace answers wins
     known_reasons: frozenset[str] = frozenset()  # all that a record may name, whoever cancelled; empty: not published
     policy_url: str = ""  # what the marketplace tells its sellers about cancelling
+    evidence_hints: Mapping[str, Sequence[Notice]] = field(default_factory=dict)  # by reject reason; "": all others
     sources: Sequence[Source] = ()  # every page that these rules were read from
 
 

@@ -1,4 +1,4 @@
-// What a page does by itself between two answers of the server: clocks tick, pictures are shown before they are sent.
+// What a page does by itself between two answers of the server: clocks tick, characters are counted.
 "use strict";
 
 (() => {
@@ -82,36 +82,8 @@
     counter.classList.toggle("is-over", field.value.length > limit);
   };
 
-  const sizeOf = (bytes) => (bytes < 1e5 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
-
-  const preview = (input) => {
-    const list = document.querySelector(`[data-previews-of="${input.id}"]`);
-    if (!list) return;
-    list.replaceChildren(
-      ...[...input.files].map((file) => {
-        const item = document.createElement("li");
-        const reader = new FileReader();
-        reader.addEventListener("load", () => {
-          const image = document.createElement("img");
-          image.alt = "";
-          image.addEventListener("error", () => image.remove());
-          image.src = reader.result;
-          item.prepend(image);
-        });
-        if (file.size < 20e6) reader.readAsDataURL(file);
-        const name = document.createElement("span");
-        name.textContent = `${file.name}, ${sizeOf(file.size)}`;
-        item.append(name);
-        return item;
-      }),
-    );
-  };
-
   document.addEventListener("input", (event) => {
     if (event.target.dataset.limit) count(event.target);
-  });
-  document.addEventListener("change", (event) => {
-    if (event.target.type === "file") preview(event.target);
   });
 
   // --- pictures that do not load leave their placeholder ---------------------------------------------------------------

@@ -4,9 +4,9 @@ Making a form asks the marketplace, so it raises marketplaces.errors.Marketplace
 that was sent in does not: it keeps what was typed and says at its top that it could not be checked.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -19,12 +19,15 @@ from django.utils.translation import gettext_lazy
 from accounts.templatetags.times import clock
 from cancellations import live
 from cancellations.decisions import Details, Shipping
-from cancellations.evidence import Picture, read_picture
-from cancellations.models import CancellationRequest, Verdict
-from marketplaces.base import Capabilities
+from cancellations.evidence import MAX_UPLOAD, READ, Picture, read_picture
+from cancellations.models import CancellationRequest, Evidence, Verdict
+from marketplaces.base import Capabilities, Notice
 from marketplaces.errors import MarketplaceError
 from marketplaces.records import PickupSlot
 from orders.models import Order
+
+if TYPE_CHECKING:
+    from accounts.models import User
 
 Answer = TypeVar("Answer")
 Data = QueryDict | None
@@ -38,11 +41,13 @@ class VerdictForm(forms.Form):
     problem: MarketplaceError | None = None
 
     def __init__(
-        self, cancellation: CancellationRequest, market: Capabilities, data: Data = None, files: Files = None
-    ) -> None:
+        self, cancellation: CancellationRequest, market: Capabilities, user: "User", data: Data = None,
+        files: Files = None,
+    ) -> None:  # fmt: skip
         super().__init__(data, files, prefix=None)
         self.cancellation = cancellation
         self.market = market
+        self.user = user
         self.ask()
 
     def ask(self) -> None:
@@ -68,6 +73,10 @@ class VerdictForm(forms.Form):
 
     def details(self) -> Details:
         return Details()
+
+    def remark(self) -> str:
+        """What to say about a form that was valid."""
+        return ""
 
 
 class ApproveForm(VerdictForm):
@@ -102,9 +111,20 @@ class RejectForm(VerdictForm):
         widget=forms.Textarea(attrs={"class": "form-control", "rows": 3}),
         help_text=gettext_lazy("The buyer may read it."),
     )
+    drafts = forms.ModelMultipleChoiceField(
+        label=gettext_lazy("Images that are uploaded"),
+        queryset=Evidence.objects.none(),
+        required=False,
+        error_messages={
+            name: gettext_lazy("An image is no longer there: add it again.")
+            for name in ("invalid_choice", "invalid_pk_value", "invalid_list")
+        },
+    )
     images = ManyFilesField(
         label=gettext_lazy("Images"), required=False, widget=ManyFilesInput(attrs={"class": "form-control"})
     )
+    most_bytes = MAX_UPLOAD
+    twice: Sequence[str] = ()  # names of images that came more than once
 
     def ask(self) -> None:
         reason, market = self.fields["reason"], self.market
@@ -122,9 +142,13 @@ class RejectForm(VerdictForm):
         else:
             self.limit_comment()
         if not market.takes_images:
-            del self.fields["images"]
+            del self.fields["images"], self.fields["drafts"]
         else:
             self.describe_images()
+            self.own_drafts = list(Evidence.objects.drafts(self.cancellation, self.user))
+            drafts = self.fields["drafts"]
+            assert isinstance(drafts, forms.ModelMultipleChoiceField)
+            drafts.queryset = Evidence.objects.drafts(self.cancellation, self.user)
 
     def limit_comment(self) -> None:
         comment, limit = self.fields["comment"], self.market.comment_max_length
@@ -134,13 +158,14 @@ class RejectForm(VerdictForm):
 
     def describe_images(self) -> None:
         images, market = self.fields["images"], self.market
-        images.widget.attrs["accept"] = ",".join(f"image/{known.lower()}" for known in market.image_formats)
+        images.widget.attrs["accept"] = ",".join(f"image/{known.lower()}" for known in READ)
         images.help_text = _(
-            "Up to %(count)d images (%(formats)s) of at most %(size)d MB and %(least)d pixels or more on each side."
+            "Up to %(count)d images (%(formats)s) of at most %(size)d MB and %(least)d pixels or more on each side. "
+            "Location and camera data are removed; what is too large for the marketplace is made smaller."
         ) % {
             "count": market.max_images,
-            "formats": ", ".join(market.image_formats),
-            "size": market.max_image_bytes // 1_000_000,
+            "formats": ", ".join(READ),
+            "size": MAX_UPLOAD // 1_000_000,
             "least": market.min_image_side,
         }
 
@@ -155,10 +180,11 @@ class RejectForm(VerdictForm):
 
     def clean_images(self) -> list[Picture]:
         uploads: list[UploadedFile[Any]] = self.cleaned_data["images"]
-        if len(uploads) > self.market.max_images:
+        drafts: Sequence[Evidence] = self.cleaned_data.get("drafts", ())
+        if (count := len(uploads) + len(drafts)) > self.market.max_images:
             raise ValidationError(
                 _("At most %(limit)d images; these are %(count)d."),
-                params={"limit": self.market.max_images, "count": len(uploads)},
+                params={"limit": self.market.max_images, "count": count},
             )
         pictures, problems = [], []
         for upload in uploads:
@@ -168,7 +194,37 @@ class RejectForm(VerdictForm):
                 problems.append(problem)
         if problems:
             raise ValidationError(problems)
-        return pictures
+        return self.once(pictures, {draft.sha256 for draft in drafts})
+
+    def once(self, pictures: Sequence[Picture], known: set[str]) -> list[Picture]:
+        kept: dict[str, Picture] = {}
+        for picture in pictures:
+            kept.setdefault(picture.sha256, picture)
+        chosen = [picture for sha256, picture in kept.items() if sha256 not in known]
+        self.twice = [picture.name for picture in pictures if not any(picture is one for one in chosen)]
+        return chosen
+
+    def remark(self) -> str:
+        if not self.twice:
+            return ""
+        return _("The same picture is sent once, though it was there twice: %(names)s.") % {
+            "names": ", ".join(self.twice)
+        }
+
+    def uploaded(self) -> list[tuple[Evidence, bool]]:
+        """(draft, whether it is to be sent) of all that this person has uploaded ahead."""
+        if not self.is_bound:
+            return [(draft, True) for draft in self.own_drafts]
+        chosen = {str(pk) for pk in self["drafts"].value() or []}
+        return [(draft, str(draft.pk) in chosen) for draft in self.own_drafts]
+
+    def hints(self) -> list[tuple[str, str, Sequence[Notice]]]:
+        """(reason, its words, what the marketplace wants to see for it) of the reasons on offer."""
+        hints, field = self.market.evidence_hints, self.fields.get("reason")
+        if not hints or "images" not in self.fields or not isinstance(field, forms.ChoiceField):
+            return []
+        known: Any = field.choices
+        return [(name, text, hints.get(name) or hints.get("", ())) for name, text in known]
 
     def details(self) -> Details:
         reason = self.cleaned_data.get("reason", "")
@@ -178,7 +234,7 @@ class RejectForm(VerdictForm):
             reason=reason,
             reason_text=str(texts.get(reason, "")),
             comment=self.cleaned_data.get("comment", ""),
-            pictures=self.cleaned_data.get("images", []),
+            pictures=[*self.cleaned_data.get("drafts", ()), *self.cleaned_data.get("images", ())],
         )
 
 

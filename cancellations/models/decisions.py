@@ -16,6 +16,7 @@ from shops.models import Shop
 
 if TYPE_CHECKING:
     from accounts.models import User
+    from cancellations.models.requests import CancellationRequest
 
 
 class Verdict(models.TextChoices):
@@ -239,22 +240,78 @@ class Attempt(models.Model):
         return f"{self.number} {self.get_purpose_display()}"
 
 
-class Evidence(models.Model):
-    """An image that goes with a rejection; re-encoded by us, kept privately, sent when the rejection is."""
+class EvidenceQuerySet(models.QuerySet["Evidence"]):
+    def visible_to(self, user: "User | AnonymousUser") -> Self:
+        """What goes with a decision, to all who see the shop; a draft to nobody but who uploaded it."""
+        shops = Shop.objects.visible_to(user)
+        own = Q(uploaded_by=user.pk, cancellation__shop__in=shops)
+        return self.filter(Q(decision__shop__in=shops) | own)
 
-    decision = models.ForeignKey(Decision, on_delete=models.CASCADE, related_name="evidence")
+    def drafts(self, cancellation: "CancellationRequest", user: "User") -> Self:
+        return self.filter(decision=None, cancellation=cancellation, uploaded_by=user)
+
+
+class Evidence(models.Model):
+    """An image that goes with a rejection; re-encoded by us, kept privately, sent when the rejection is.
+
+    Uploaded ahead, it is a draft of one person about one request; with the decision it becomes the decision's.
+    """
+
+    decision = models.ForeignKey(Decision, on_delete=models.CASCADE, null=True, blank=True, related_name="evidence")
+    cancellation = models.ForeignKey(
+        "cancellations.CancellationRequest", on_delete=models.PROTECT, null=True, blank=True, related_name="drafts"
+    )
+    uploaded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+",
+        verbose_name=_("uploaded by"),
+    )  # fmt: skip
     image = models.ImageField(_("image"), upload_to="evidence/%Y/%m/", width_field="width", height_field="height")
     width = models.PositiveIntegerField(default=0, editable=False)
     height = models.PositiveIntegerField(default=0, editable=False)
     mime_type = models.CharField(max_length=50)
     original_name = models.CharField(_("file"), max_length=200)
+    size = models.PositiveIntegerField(_("bytes"), default=0, db_default=0)
+    sha256 = models.CharField(_("SHA-256"), max_length=64, blank=True, db_default="")
+    original_format = models.CharField(_("was uploaded as"), max_length=20, blank=True, db_default="")
+    original_width = models.PositiveIntegerField(_("width as uploaded"), default=0, db_default=0)
+    original_height = models.PositiveIntegerField(_("height as uploaded"), default=0, db_default=0)
     marketplace_image_id = models.CharField(_("image id at the marketplace"), blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = EvidenceQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("evidence")
         verbose_name_plural = _("evidence")
         ordering = ["pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(decision__isnull=False, cancellation__isnull=True, uploaded_by__isnull=True)
+                | Q(decision__isnull=True, cancellation__isnull=False, uploaded_by__isnull=False),
+                name="evidence_is_a_draft_or_of_a_decision",
+            ),
+            models.UniqueConstraint(
+                fields=["decision", "sha256"], condition=~Q(sha256=""), name="one_of_each_picture_per_decision"
+            ),
+            models.UniqueConstraint(
+                fields=["cancellation", "uploaded_by", "sha256"], name="one_of_each_picture_per_draft"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["created_at"], name="evidence_drafts", condition=Q(decision__isnull=True)),
+        ]
 
     def __str__(self) -> str:
         return self.original_name
+
+    @property
+    def was_converted(self) -> bool:
+        return bool(self.original_format) and not self.mime_type.endswith(f"/{self.original_format.lower()}")
+
+    @property
+    def was_shrunk(self) -> bool:
+        return bool(self.original_width) and (self.original_width, self.original_height) != (self.width, self.height)
+
+    @property
+    def format(self) -> str:
+        return self.mime_type.rpartition("/")[2].upper()

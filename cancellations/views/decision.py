@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
-from django.http import FileResponse, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
@@ -12,7 +12,7 @@ from django.views.decorators.vary import vary_on_headers
 from cancellations import decisions, history, rules
 from cancellations.decisions import NotAllowed, TooLate
 from cancellations.forms.notes import SetAsideForm
-from cancellations.models import Decision, Evidence
+from cancellations.models import Decision
 from cancellations.views.asking import INVALID, may, visible_decision, wants_fragment
 from shops.models import Role
 from shops.roles import must_have_role
@@ -112,12 +112,3 @@ def set_aside(request: "Request", pk: int) -> HttpResponse:
         return render(request, "cancellations/_decision.html", context, status=INVALID)
     context["history"] = history.of_decision(found)
     return render(request, "cancellations/decision.html", context, status=INVALID)
-
-
-@require_GET
-def evidence(request: "Request", pk: int) -> FileResponse:
-    """The image itself, for those who see the shop; it is re-encoded, and told to be nothing but an image."""
-    found = get_object_or_404(Evidence.objects.filter(decision__in=Decision.objects.visible_to(request.user)), pk=pk)
-    response = FileResponse(found.image.open("rb"), content_type=found.mime_type)
-    response["Cache-Control"] = "private, max-age=3600"
-    return response

@@ -33,9 +33,10 @@ def decide(request: "Request", pk: int, verdict: Verdict) -> HttpResponse:
     must_be_agent(request.user, found.shop)
     try:
         market = decisions.must_be_offered(found, verdict)
-        form = FORMS[verdict](found, market, *((request.POST, request.FILES) if request.method == "POST" else ()))
+        sent = (request.POST, request.FILES) if request.method == "POST" else ()
+        form = FORMS[verdict](found, market, request.user, *sent)
         if form.is_valid() and (made := send_in(request, found, verdict, form)):
-            return decided(request, made)
+            return decided(request, made, form.remark())
     except AlreadyDecided as earlier:
         return already_decided(request, verdict, earlier)
     except NotAllowed as refusal:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from marketplaces.base import CancelReason, Capabilities, ListedReason, Notice, ResponseTime, Source
+from marketplaces.tiktok_shop.evidence import hints
 
 MARKETPLACE = "tiktok_shop"
 MARKETPLACE_NAME = "TikTok Shop"
@@ -123,6 +124,7 @@ def capabilities(region: str, today: date) -> Capabilities:
         ),
         known_reasons=_known_reasons(region),
         policy_url=market.policy_url,
+        evidence_hints=hints(region),
         sources=_sources(market, today),
     )
 

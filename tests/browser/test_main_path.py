@@ -55,7 +55,8 @@ def test_staff_answer_requests_in_all_four_ways_and_each_happens_once(world: Wor
     page.locator("a[href$='/reject/']").first.click()
     page.get_by_label("Product has been packed").check()
     page.get_by_label("Comment").fill("It leaves our warehouse tonight.")
-    page.locator("input[type=file]").set_input_files(picture())  # type: ignore[arg-type]
+    page.locator("input[name=images]").set_input_files(picture())  # type: ignore[arg-type]
+    expect(page.locator(".evidence-item.is-there")).to_be_visible()
     page.get_by_role("button", name="Reject the cancellation").click()
     seen_through(page)
 

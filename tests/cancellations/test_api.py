@@ -297,7 +297,7 @@ def test_a_marketplace_that_does_not_answer_costs_no_rejection(cancellation: Can
         (SimpleUploadedFile("page.png", b"<html><script>alert(1)</script></html>"), "not an image"),
         (SimpleUploadedFile("empty.png", b""), "empty"),
         (SimpleUploadedFile("cut.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 40), "not an image"),
-        (SimpleUploadedFile("huge.png", b"\x89PNG" + b"\0" * 10_000_001), "10 MB"),
+        (SimpleUploadedFile("huge.png", b"\x89PNG" + b"\0" * 30_000_001), "30 MB"),
         ("small", "pixels"),
     ],
 )

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from cancellations.models import Announcement, CancellationRequest, Decision, Evidence, Verdict
 from shops.models import Role
+from tests.cancellations.views.pages import picture
 from tests.factories import (
     CancellationFactory,
     CancellationLineFactory,
@@ -27,19 +28,22 @@ PERSONAL = {
 }  # fmt: skip
 READ = {
     "cancellations:cancellation", "cancellations:decision", "cancellations:evidence", "cancellations:items_offer",
-    "orders:order", "shops:shop", "shops:runs", "shops:rules",
+    "cancellations:thumbnail", "orders:order", "shops:shop", "shops:runs", "shops:rules",
 }  # fmt: skip
 WRITE = {
     "cancellations:approve", "cancellations:reject", "cancellations:ship", "cancellations:undo",
     "cancellations:ask_again", "cancellations:set_aside", "cancellations:cancel_items", "cancellations:refund",
     "cancellations:record_request", "cancellations:close", "cancellations:handle", "shops:sync",
     "cancellations:claim", "cancellations:take_over", "cancellations:let_go", "cancellations:assign",
-    "cancellations:note",
+    "cancellations:note", "cancellations:add_evidence",
 }  # fmt: skip
+# Nobody's but one person's.
+OWN = {"cancellations:remove_evidence"}
 ONLY_POST = {
     "cancellations:undo", "cancellations:ask_again", "cancellations:set_aside", "cancellations:refund",
     "cancellations:close", "cancellations:handle", "shops:sync", "cancellations:claim", "cancellations:take_over",
-    "cancellations:let_go", "cancellations:assign", "cancellations:note",
+    "cancellations:let_go", "cancellations:assign", "cancellations:note", "cancellations:add_evidence",
+    "cancellations:remove_evidence",
 }  # fmt: skip
 
 
@@ -57,9 +61,10 @@ def addresses() -> dict[str, str]:
         stalled_because="outcome_unknown",
     )
     image = Evidence(decision=decision, mime_type="image/png", original_name="proof.png")
-    image.image.save("proof.png", ContentFile(b"pixels"), save=False)
-    image.width = image.height = 100
-    image.save()
+    image.image.save("proof.png", ContentFile(picture().read(), "proof.png"), save=True)
+    uploader = member(Role.MANAGER, order.shop)
+    draft = Evidence(cancellation=cancellation, uploaded_by=uploader, sha256="1")
+    draft.image.save("draft.png", ContentFile(picture().read(), "proof.png"), save=True)
     announcement = Announcement.objects.create(
         shop=order.shop, order=order, marketplace_id="1", title="Asked for", is_cancellation=True,
         announced_at=timezone.now(),
@@ -70,10 +75,12 @@ def addresses() -> dict[str, str]:
         **dict.fromkeys(["decision", "undo", "ask_again", "set_aside"], decision.pk),
         **dict.fromkeys(["cancel_items", "refund", "items_offer", "order", "record_request"], order.pk),
         **dict.fromkeys(["shop", "runs", "rules", "sync"], order.shop.pk),
-        "evidence": image.pk,
+        **dict.fromkeys(["evidence", "thumbnail"], image.pk),
+        "add_evidence": cancellation.pk,
+        "remove_evidence": draft.pk,
         "handle": announcement.pk,
     }
-    return {name: reverse(name, args=[pks[name.partition(":")[2]]]) for name in READ | WRITE}
+    return {name: reverse(name, args=[pks[name.partition(":")[2]]]) for name in READ | WRITE | OWN}
 
 
 def names_of(resolver: URLResolver, app: str = "") -> set[str]:
@@ -87,10 +94,12 @@ def names_of(resolver: URLResolver, app: str = "") -> set[str]:
 
 
 def test_every_address_of_the_screens_is_in_this_matrix() -> None:
-    assert names_of(get_resolver()) == PERSONAL | READ | WRITE | {"cancellations:webhook"}  # which is tried with pushes
+    assert names_of(get_resolver()) == PERSONAL | READ | WRITE | OWN | {
+        "cancellations:webhook"
+    }  # which is tried with pushes
 
 
-@pytest.mark.parametrize("name", sorted(READ | WRITE))
+@pytest.mark.parametrize("name", sorted(READ | WRITE | OWN))
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_a_stranger_finds_nothing(client: Client, addresses: dict[str, str], name: str, method: str) -> None:
     client.force_login(member(Role.MANAGER, ShopFactory()))
@@ -123,6 +132,15 @@ def test_a_viewer_changes_nothing_and_is_told_why(client: Client, addresses: dic
     assert Announcement.objects.waiting().exists()
 
 
+@pytest.mark.parametrize("name", sorted(OWN))
+def test_a_managers_colleague_finds_nothing_of_what_is_the_managers_own(
+    client: Client, addresses: dict[str, str], name: str
+) -> None:
+    client.force_login(member(Role.MANAGER, Decision.objects.get().shop))
+    assert client.post(addresses[name]).status_code == 404
+    assert Evidence.objects.filter(decision=None).exists()
+
+
 @pytest.mark.parametrize("name", sorted(PERSONAL))
 def test_every_list_is_empty_for_somebody_without_shops(client: Client, addresses: dict[str, str], name: str) -> None:
     client.force_login(member(Role.VIEWER))
@@ -132,7 +150,7 @@ def test_every_list_is_empty_for_somebody_without_shops(client: Client, addresse
     assert Announcement.objects.get().title not in answer.content.decode()
 
 
-@pytest.mark.parametrize("name", sorted(PERSONAL | READ | WRITE))
+@pytest.mark.parametrize("name", sorted(PERSONAL | READ | WRITE | OWN))
 def test_nobody_gets_in_without_signing_in(client: Client, addresses: dict[str, str], name: str) -> None:
     address = addresses.get(name) or reverse(name)
     for answer in (client.get(address), client.post(address)):

@@ -75,14 +75,15 @@ def test_rejecting_takes_reason_comment_and_images(
     form = text_of(client.get(url("reject", row.pk)))
     assert "Product has been packed" in form
     answer = client.post(
-        url("reject", row.pk), {"reason": "packed", "comment": "Packed at nine.", "images": [picture(), picture()]}
+        url("reject", row.pk),
+        {"reason": "packed", "comment": "Packed at nine.", "images": [picture(), picture((200, 300))]},
     )
     decision = Decision.objects.get()
     assert answer.status_code == 302
     assert (decision.reason, decision.reason_text) == ("packed", "Product has been packed")
     assert decision.comment == "Packed at nine."
     proof = decision.evidence.all()
-    assert [(image.width, image.height) for image in proof] == [(200, 200), (200, 200)]
+    assert [(image.width, image.height) for image in proof] == [(200, 200), (200, 300)]
     shown = client.get(url("evidence", proof[0].pk))
     assert shown["Content-Type"] == "image/png"
     assert shown["X-Content-Type-Options"] == "nosniff"
@@ -124,9 +125,9 @@ def test_what_is_wrong_with_a_rejection_is_said_at_its_field(
 
 def test_an_image_that_is_too_large_is_refused_at_its_field(client: Client, shop: Shop) -> None:
     row = asked(shop)
-    large = SimpleUploadedFile("large.png", b"\x89PNG" + b"0" * 10_000_001, "image/png")
+    large = SimpleUploadedFile("large.png", b"\x89PNG" + b"0" * 30_000_001, "image/png")
     answer = client.post(url("reject", row.pk), {"reason": "packed", "comment": "Typed.", "images": large})
-    assert "at most 10 MB" in text_of(answer)
+    assert "at most 30 MB" in text_of(answer)
     assert "Typed." in text_of(answer)
     assert not Decision.objects.exists()
 
