@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from cancellations import calls, following, outcome, sync
-from cancellations.models import Attempt, CancellationRequest, Decision, Event, Verdict
+from cancellations.models import Attempt, CancellationRequest, Decision, Event, Evidence, Verdict
 from cancellations.outcome import Shows
 from marketplaces.base import Adapter
 from marketplaces.errors import (
@@ -63,6 +63,10 @@ class ClaimLost(Exception):
     """Another worker has taken the decision over, or its state has moved: leave it alone."""
 
 
+class ImageGone(Exception):
+    """A file that goes with the decision cannot be found; says so in words for staff."""
+
+
 def deliver(decision_id: int) -> None:
     """Do what this decision needs next: send it, ask what became of it, or read it back. Does nothing unless due."""
     decision = claim(decision_id)
@@ -73,18 +77,18 @@ def deliver(decision_id: int) -> None:
             take_next_step(decision)
         except ClaimLost:
             logger.warning("delivery.claim_lost")
-        except Exception:
-            break_off(decision)
+        except Exception as error:
+            break_off(decision, note=str(error) if isinstance(error, ImageGone) else "")
             raise
 
 
-def break_off(decision: Decision) -> None:
+def break_off(decision: Decision, note: str) -> None:
     """After an error of ours: again soon, asking first where something was sent; in the end a person has to look."""
     try:
         if decision.failures < PATIENCE_WITH_OURSELVES:
             move(decision, due_at=after(backoff(decision)), failures=F("failures") + 1)
         else:
-            stall(decision, Stalled.BROKEN)
+            stall(decision, Stalled.BROKEN, note=note)
     except ClaimLost:
         logger.warning("delivery.claim_lost")
 
@@ -163,9 +167,8 @@ def upload_evidence(decision: Decision, adapter: Adapter) -> list[UploadedImage]
     images = []
     for evidence in decision.evidence.all():
         if not evidence.marketplace_image_id:
+            content = content_of(evidence)
             attempt = begin(decision, Attempt.Purpose.UPLOAD)
-            with evidence.image.open("rb") as file:
-                content = file.read()
             try:
                 with completing(attempt):
                     uploaded = adapter.upload_image(content, evidence.original_name, evidence.mime_type)
@@ -175,6 +178,18 @@ def upload_evidence(decision: Decision, adapter: Adapter) -> list[UploadedImage]
             evidence.save(update_fields=["marketplace_image_id"])
         images.append(UploadedImage(evidence.marketplace_image_id, evidence.mime_type, evidence.width, evidence.height))
     return images
+
+
+def content_of(evidence: Evidence) -> bytes:
+    try:
+        with evidence.image.open("rb") as file:
+            return bytes(file.read())
+    except FileNotFoundError as problem:
+        words = _(
+            "The image %(name)s is no longer in the server's storage, so nothing was sent. Set this aside and reject "
+            "again with the image, or have whoever keeps the server bring the file back."
+        )
+        raise ImageGone(words % {"name": evidence.original_name}) from problem
 
 
 # --- asking and reading back ----------------------------------------------------------------------------------------

@@ -95,13 +95,14 @@ def test_an_upload_that_fails_is_tried_again_before_anything_is_sent(
     assert effects(world, decision) == ["cancellation.rejected"]
 
 
-def test_a_file_that_is_gone_is_shown_to_a_person(world: World, decision: Decision) -> None:
+def test_a_file_that_is_gone_is_shown_to_a_person_by_its_name(world: World, decision: Decision) -> None:
     Path(decision.evidence.all()[1].image.path).unlink()
     for _ in range(delivery.PATIENCE_WITH_OURSELVES + 1):
         world.skip_waiting(decision)
-        with pytest.raises(FileNotFoundError):
+        with pytest.raises(delivery.ImageGone):
             delivery.deliver(decision.pk)
     decision.refresh_from_db()
     assert (decision.state, decision.stalled_because) == (State.STALLED, Decision.Stalled.BROKEN)
+    assert decision.note.startswith("The image two.png is no longer in the server's storage, so nothing was sent.")
     assert uploads(world) == 1
     assert effects(world, decision) == []
