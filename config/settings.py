@@ -175,12 +175,16 @@ STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 TABLER = BASE_DIR / "node_modules/@tabler/core/dist"
 # Not the libraries it bundles: some name source maps that are not there, which ends collectstatic.
-STATICFILES_DIRS = [BASE_DIR / "static", *((f"tabler/{part}", TABLER / part) for part in ("css", "js", "img"))]
+STATICFILES_DIRS = [
+    BASE_DIR / "static",
+    *((f"tabler/{part}", TABLER / part) for part in ("css", "js", "img")),
+    ("idiomorph", BASE_DIR / "node_modules/idiomorph/dist"),
+]
 STORAGES = {
     # Evidence lives here and is never served by the web server itself: a view checks who may see it.
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
-        "BACKEND": env("STATICFILES_BACKEND", default="django.contrib.staticfiles.storage.ManifestStaticFilesStorage")
+        "BACKEND": env("STATICFILES_BACKEND", default="whitenoise.storage.CompressedManifestStaticFilesStorage")
     },
 }
 MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(private_servers.LOCAL / "media"))
