@@ -21,6 +21,7 @@ from marketplaces.records import (
     OrderRecord,
     PackageRecord,
     Page,
+    Progress,
     Receipt,
     RefundParts,
     RejectReason,
@@ -123,6 +124,7 @@ class Capabilities:
     notices: Sequence[Notice] = ()
     order_url: str = ""  # the order in the marketplace's own centre, with {order_id}
     status_labels: Mapping[str, str] = field(default_factory=dict)
+    progress: Mapping[str, Progress] = field(default_factory=dict)  # how far an order with this status is on its way
     order_statuses: Sequence[str] = ()  # those that an order goes through, in that order
     cancel_notice: Notice | None = None  # which orders a seller may cancel, and why no others
     lines_notice: Notice | None = None  # which of their line items, and why

@@ -60,6 +60,16 @@ class Tokens:
     shops: Sequence[ShopRecord] = ()  # those that the sign-in itself named
 
 
+class Progress(StrEnum):
+    """How far an order is on its way to the buyer, whatever words the marketplace has for it."""
+
+    NO_LABEL = "no_label"
+    LABEL_MADE = "label_made"  # shipping is arranged, and the seller still has it
+    PARTLY_LABELLED = "partly_labelled"
+    HANDED_OVER = "handed_over"
+    DELIVERED = "delivered"
+
+
 @dataclass(frozen=True, slots=True)
 class LineItemRecord:
     marketplace_id: str

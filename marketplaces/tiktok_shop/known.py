@@ -3,7 +3,7 @@
 Field lists: the pages get-order-list, get-order-detail and search-cancellations, with what newer copies of them add.
 """
 
-from marketplaces.records import CancellationState
+from marketplaces.records import CancellationState, Progress
 
 
 def _words(text: str) -> frozenset[str]:
@@ -75,6 +75,14 @@ ORDER_STATUSES = _words(
 LINE_STATUSES = ORDER_STATUSES | {"TO_SHIP", ""}
 # From AWAITING_COLLECTION on, shipping was arranged and a buyer's request cannot stop it (order-api-overview).
 SHIPPED_STATUSES = frozenset({"AWAITING_COLLECTION", "IN_TRANSIT", "DELIVERED", "COMPLETED"})
+# Ship Package makes the label and leads to AWAITING_COLLECTION; a package of its own is there before that.
+PROGRESS = {
+    "AWAITING_SHIPMENT": Progress.NO_LABEL,
+    "PARTIALLY_SHIPPING": Progress.PARTLY_LABELLED,
+    "AWAITING_COLLECTION": Progress.LABEL_MADE,
+    "IN_TRANSIT": Progress.HANDED_OVER,
+    "DELIVERED": Progress.DELIVERED,
+}
 PACKAGE_STATUSES = frozenset({"TO_FULFILL", "PROCESSING", "FULFILLING", "COMPLETED", "CANCELLED", ""})
 
 # Who ships, in the words of all marketplaces.

@@ -13,6 +13,7 @@ from typing import Any
 
 from marketplaces.base import CancelReason, Capabilities, ListedReason, Notice, ResponseTime, Source
 from marketplaces.tiktok_shop.evidence import hints
+from marketplaces.tiktok_shop.known import PROGRESS
 
 MARKETPLACE = "tiktok_shop"
 MARKETPLACE_NAME = "TikTok Shop"
@@ -114,6 +115,7 @@ def capabilities(region: str, today: date) -> Capabilities:
         notices=_notices(region, today),
         order_url=market.order_url,
         status_labels=_BOOK["status_labels"],
+        progress=PROGRESS,
         order_statuses=tuple(_BOOK["order_statuses"]),
         cancel_notice=_notice(market.cancel_notice) if reasons else None,
         lines_notice=_notice(market.lines_notice) if reasons and not partial else None,

@@ -4,12 +4,22 @@ from collections.abc import Mapping
 
 from django import template
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from marketplaces.base import Capabilities
+from marketplaces.records import Progress
 from shops import markets
 from shops.models import Shop
 
 register = template.Library()
+
+PROGRESS = {
+    Progress.NO_LABEL: _("No label yet"),
+    Progress.LABEL_MADE: _("Label made"),
+    Progress.PARTLY_LABELLED: _("Label made for a part"),
+    Progress.HANDED_OVER: _("Handed over"),
+    Progress.DELIVERED: _("Delivered"),
+}
 
 
 @register.filter
@@ -21,6 +31,13 @@ def market(shop: Shop) -> Capabilities:
 def words(shop: Shop, status: str) -> str:
     """What people say for a status word of the marketplace; the word itself where nobody has said."""
     return market(shop).status_labels.get(status, status)
+
+
+@register.filter
+def progress(shop: Shop, status: str) -> str:
+    """How far an order with this status is on its way; what the marketplace calls it where that says more."""
+    told = market(shop).progress.get(status)
+    return str(PROGRESS[told]) if told else words(shop, status)
 
 
 @register.filter
