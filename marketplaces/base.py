@@ -123,7 +123,9 @@ class Capabilities:
     requests_notice: Notice | None = None  # how a request is learned of, where `shows_requests` is False
     notices: Sequence[Notice] = ()
     order_url: str = ""  # the order in the marketplace's own centre, with {order_id}
+    messages_url: str = ""  # the shop's messages with buyers there, with {shop_id}
     status_labels: Mapping[str, str] = field(default_factory=dict)
+    package_labels: Mapping[str, str] = field(default_factory=dict)  # what people say for a package's status
     progress: Mapping[str, Progress] = field(default_factory=dict)  # how far an order with this status is on its way
     order_statuses: Sequence[str] = ()  # those that an order goes through, in that order
     cancel_notice: Notice | None = None  # which orders a seller may cancel, and why no others
@@ -133,6 +135,7 @@ class Capabilities:
     listed_reject_reasons: Sequence[ListedReason] = ()  # as pages list them; what the marketplace answers wins
     known_reasons: frozenset[str] = frozenset()  # all that a record may name, whoever cancelled; empty: not published
     policy_url: str = ""  # what the marketplace tells its sellers about cancelling
+    standing: Mapping[str, Notice] = field(default_factory=dict)  # by verdict: what it does to the shop's standing
     evidence_hints: Mapping[str, Sequence[Notice]] = field(default_factory=dict)  # by reject reason; "": all others
     sources: Sequence[Source] = ()  # every page that these rules were read from
 

@@ -115,6 +115,9 @@ class OrderRecord:
     cancelled_at: datetime | None = None
     ship_by: datetime | None = None  # the marketplace cancels an order that is not shipped by then
     shipped_at: datetime | None = None
+    hand_over_by: datetime | None = None  # the marketplace cancels an order that no carrier has by then
+    collected_at: datetime | None = None  # a carrier has it
+    delivered_at: datetime | None = None
     cancel_requested_at: datetime | None = None
     is_cancel_requested: bool = False
     is_on_hold: bool = False

@@ -80,6 +80,9 @@ class Order(models.Model):
     shipped_at = models.DateTimeField(_("shipped"), null=True, blank=True)
     cancelled_at = models.DateTimeField(_("cancelled"), null=True, blank=True)
     ship_by = models.DateTimeField(_("ship by"), null=True, blank=True)
+    hand_over_by = models.DateTimeField(_("hand over by"), null=True, blank=True)
+    collected_at = models.DateTimeField(_("handed over"), null=True, blank=True)
+    delivered_at = models.DateTimeField(_("delivered"), null=True, blank=True)
     is_cancel_requested = models.BooleanField(_("buyer asks to cancel"), default=False)
     cancel_requested_at = models.DateTimeField(_("cancellation asked for"), null=True, blank=True)
     is_on_hold = models.BooleanField(_("on hold"), default=False)
@@ -148,6 +151,14 @@ class Order(models.Model):
     def label(self) -> str:
         """What people call it."""
         return self.number or self.marketplace_id
+
+    def parcels(self) -> "list[tuple[Package, list[LineItem]]]":
+        """Its packages, each with the lines in it; needs both prefetched or costs two queries."""
+        lines = list(self.lines.all())
+        return [
+            (package, [line for line in lines if line.package_id == package.marketplace_id])
+            for package in self.packages.all()
+        ]
 
     @property
     def is_shipped_by_seller(self) -> bool:

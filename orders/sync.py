@@ -26,7 +26,7 @@ def same(*names: str) -> dict[str, Read]:
 # Which column takes what of a record.
 ORDER_COLUMNS: dict[str, Read] = {
     **same("marketplace_id", "number", "fingerprint", "status", "created_at", "updated_at", "paid_at", "shipped_at"),
-    **same("cancelled_at", "ship_by"),
+    **same("cancelled_at", "ship_by", "hand_over_by", "collected_at", "delivered_at"),
     **same("is_cancel_requested", "cancel_requested_at", "is_on_hold", "is_shipped", "is_cancelled"),
     **same("is_cash_on_delivery", "cancelled_by", "cancel_reason", "fulfillment_type", "shipping_type"),
     **same("delivery_option_id", "delivery_option_name", "shipping_provider", "tracking_number", "warehouse_id"),

@@ -94,6 +94,6 @@ _LABELS = {
     BACKORDERED: "Backordered",
     NEEDS_TRACKING: "To be shipped",
     HAS_TRACKING: "Shipped",
-    REJECTED: "Rejected by us",
+    REJECTED: "Rejected by us, all or some",  # a line has this word even when it was about some of its units
     CANCELLED: "Cancelled",
 }

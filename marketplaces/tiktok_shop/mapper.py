@@ -142,6 +142,9 @@ def order(raw: Json, drift: Drift) -> OrderRecord:
         cancelled_at=moment(raw, "cancel_time"),
         ship_by=moment(raw, "shipping_due_time") or moment(raw, "cancel_order_sla_time"),
         shipped_at=moment(raw, "rts_time"),
+        hand_over_by=moment(raw, "collection_due_time"),
+        collected_at=moment(raw, "collection_time"),
+        delivered_at=moment(raw, "delivery_time"),
         cancel_requested_at=moment(raw, "request_cancel_time"),
         is_cancel_requested=flag(raw, "is_buyer_request_cancel"),
         # is_on_hold_order also says that an order was or will be on hold; only the status says that it is.

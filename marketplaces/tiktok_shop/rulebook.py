@@ -57,6 +57,7 @@ class _Market:
     reject_until: date | None = None
     reject_notice: Raw | None = None
     order_url: str = ""
+    messages_url: str = ""
     policy_url: str = ""
 
     def cancels_lines(self, today: date) -> bool:
@@ -114,7 +115,9 @@ def capabilities(region: str, today: date) -> Capabilities:
         approve_has_key=True,
         notices=_notices(region, today),
         order_url=market.order_url,
+        messages_url=market.messages_url,
         status_labels=_BOOK["status_labels"],
+        package_labels=_BOOK["package_labels"],
         progress=PROGRESS,
         order_statuses=tuple(_BOOK["order_statuses"]),
         cancel_notice=_notice(market.cancel_notice) if reasons else None,
@@ -126,6 +129,7 @@ def capabilities(region: str, today: date) -> Capabilities:
         ),
         known_reasons=_known_reasons(region),
         policy_url=market.policy_url,
+        standing={verdict: _notice(raw) for raw in _of("standing", region) for verdict in raw["verdicts"]},
         evidence_hints=hints(region),
         sources=_sources(market, today),
     )
@@ -187,7 +191,7 @@ def _sources(market: _Market, today: date) -> Sequence[Source]:
         *(raw for raw in (*notices, market.shipping_rejects_notice) if raw),
         *(
             raw
-            for table in ("buyers", "cancel_reasons", "reject_reasons", "notices")
+            for table in ("buyers", "cancel_reasons", "reject_reasons", "notices", "standing")
             for raw in _of(table, market.region)
         ),
     ]

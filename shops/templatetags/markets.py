@@ -1,6 +1,7 @@
 """Words and rules of a shop's market, for templates."""
 
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from django import template
 from django.utils import timezone
@@ -43,7 +44,19 @@ def progress(shop: Shop, status: str) -> str:
 @register.filter
 def order_link(shop: Shop, order_id: str) -> str:
     """The order in the marketplace's own seller centre; empty where we know no address."""
-    return market(shop).order_url.replace("{order_id}", order_id)
+    return market(shop).order_url.replace("{order_id}", quote(order_id, safe=""))
+
+
+@register.filter
+def messages_link(shop: Shop) -> str:
+    """The shop's messages with buyers over there; empty where we know no address."""
+    return market(shop).messages_url.replace("{shop_id}", quote(shop.marketplace_id, safe=""))
+
+
+@register.filter
+def package_words(shop: Shop, status: str) -> str:
+    """As `words`, of a package."""
+    return market(shop).package_labels.get(status, status)
 
 
 @register.filter

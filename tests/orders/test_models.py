@@ -6,7 +6,7 @@ from django.db import connection, models
 from cancellations.models import CancellationRequest
 from orders.models import Order
 from shops.models import SyncRun
-from tests.factories import CancellationLineFactory, LineItemFactory, OrderFactory
+from tests.factories import CancellationLineFactory, LineItemFactory, OrderFactory, PackageFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -57,3 +57,11 @@ def test_what_grows_for_ever_is_read_through_an_index(
         cursor.execute("SET LOCAL enable_seqscan = off")
         plan = rows.explain()
     assert {line.split(" on ")[1].split()[0] for line in plan.splitlines() if "Seq Scan on" in line} <= read_whole, plan
+
+
+def test_a_parcel_knows_what_is_in_it() -> None:
+    order = OrderFactory()
+    first, second = (PackageFactory(order=order, marketplace_id=name) for name in ("P1", "P2"))
+    tote, mug, lamp = (LineItemFactory(order=order, package_id=name) for name in ("P1", "P1", ""))
+    assert order.parcels() == [(first, [tote, mug]), (second, [])]
+    assert lamp.package_id == ""

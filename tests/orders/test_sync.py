@@ -67,7 +67,8 @@ class TestAnOrder:
     def test_every_field_that_was_told_is_kept(self, shop: Shop) -> None:
         told = order(
             "577087614418520388", line("L1", "K1", is_gift=True, extra={"new": 1}), paid_at=NOON, ship_by=LATER,
-            shipped_at=NOON, cancelled_at=LATER, cancel_requested_at=NOON, is_cancel_requested=True, is_on_hold=True,
+            shipped_at=NOON, hand_over_by=LATER, collected_at=NOON, delivered_at=LATER, cancelled_at=LATER,
+            cancel_requested_at=NOON, is_cancel_requested=True, is_on_hold=True,
             is_shipped=True, is_cancelled=True, is_cash_on_delivery=True, cancelled_by="BUYER", cancel_reason="late",
             fulfillment_type="seller", shipping_type="marketplace", delivery_option_id="D1",
             delivery_option_name="Fast", tracking_number="T1", warehouse_id="W1", payment_method="CARD",

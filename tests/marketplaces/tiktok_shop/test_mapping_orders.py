@@ -43,6 +43,15 @@ def test_an_order_keeps_what_the_marketplace_said() -> None:
     assert record.extra == {}
 
 
+def test_an_order_says_how_far_its_parcel_is_and_how_long_that_may_take() -> None:
+    record = mapped(order(rts_time=1701100000, collection_time=1701110000, collection_due_time=1701200000))
+    assert record.shipped_at == datetime.fromtimestamp(1701100000, UTC)
+    assert record.collected_at == datetime.fromtimestamp(1701110000, UTC)
+    assert record.hand_over_by == datetime.fromtimestamp(1701200000, UTC)
+    assert record.delivered_at is None
+    assert mapped(order(delivery_time=1701300000)).delivered_at == datetime.fromtimestamp(1701300000, UTC)
+
+
 @pytest.mark.parametrize(
     ("status", "cancelled", "shipped"), [("AWAITING_SHIPMENT", 0, 0), ("CANCELLED", 1, 0), ("IN_TRANSIT", 0, 1)]
 )

@@ -25,7 +25,7 @@ EUROPE = ["DE", "ES", "FR", "IE", "IT"]
 
 
 # Pages that bear no date; whatever stands on them is known to be old or new by its text alone.
-UNDATED = {"cancel-reasons-later", "us-academy", "th-academy"}
+UNDATED = {"cancel-reasons-later", "us-academy", "us-cancellations", "th-academy"}
 BOOK: dict[str, Any] = {}
 for part in ("rulebook.toml", "rulebook_reasons.toml", "rulebook_records.toml"):
     BOOK |= tomllib.loads((Path(rulebook.__file__).parent / part).read_text("utf-8"))
@@ -168,7 +168,7 @@ def test_south_east_asia_is_told_about_parcels_to_be_kept_back() -> None:
 
 def test_every_market_reason_and_notice_says_where_it_was_read_and_from_when_that_is() -> None:
     markets = [BOOK["default"] | market for market in BOOK["markets"].values()]
-    tables = ("cancel_reasons", "reject_reasons", "known_reasons", "notices", "buyers")
+    tables = ("cancel_reasons", "reject_reasons", "known_reasons", "notices", "buyers", "standing")
     told = [*markets, *(one for table in tables for one in BOOK[table])]
     told += [one for market in markets for one in market["response_times"]]
     told += [one for market in markets for one in market.values() if isinstance(one, dict)]
@@ -285,6 +285,22 @@ def test_records_may_name_reasons_of_buyers_system_and_operators_and_ended_ones_
         assert (unpaid in known, f"{unpaid}_uk" in known) == (region != "GB", region == "GB")
     assert "package_damagaed" in capabilities("DE", TODAY).known_reasons
     assert capabilities("ZZ", TODAY).known_reasons == frozenset()
+
+
+@pytest.mark.parametrize("region", [*regions(), "ZZ"])
+def test_links_go_to_a_seller_centre_or_nowhere(region: str) -> None:
+    found = capabilities(region, TODAY)
+    for url, about in ((found.order_url, "{order_id}"), (found.messages_url, "{shop_id}")):
+        assert url == "" or (url.startswith("https://seller-") and about in url)
+
+
+def test_what_a_verdict_does_to_the_standing_is_told_only_where_a_page_says_it() -> None:
+    assert {region for region in regions() if capabilities(region, TODAY).standing} == {"TH", "US"}
+    assert "not in that list" in capabilities("TH", TODAY).standing["approve"].text
+    assert "approve" not in capabilities("US", TODAY).standing
+    for region in ("TH", "US"):
+        found = capabilities(region, TODAY)
+        assert {notice.url for notice in found.standing.values()} <= {source.url for source in found.sources}
 
 
 def test_the_registry_knows_tiktok_shop_by_the_interface() -> None:
