@@ -58,7 +58,8 @@ class OrderDetailSerializer(OrderSerializer):
         fields = [
             *OrderSerializer.Meta.fields, "subtotal", "shipping_fee", "tax", "fees", "paid_at", "shipped_at",
             "hand_over_by", "collected_at", "delivered_at", "cancelled_at", "cancel_requested_at",
-            "is_cash_on_delivery", "cancelled_by", "cancel_reason", "shipping_type", "delivery_option_id", "delivery_option_name", "shipping_provider", "tracking_number",
-            "warehouse_id", "payment_method", "buyer_id", "buyer_name", "buyer_message", "recipient_name",
-            "recipient_region", "recipient_address", "extra", "lines", "packages", "cancellations", "cancel_options",
+            "is_cash_on_delivery", "cancelled_by", "cancel_reason", "shipping_type", "delivery_option_id",
+            "delivery_option_name", "shipping_provider", "tracking_number", "warehouse_id", "payment_method",
+            "buyer_id", "buyer_name", "buyer_message", "recipient_name", "recipient_region", "recipient_address",
+            "extra", "lines", "packages", "cancellations", "cancel_options",
         ]  # fmt: skip
