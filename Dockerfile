@@ -10,6 +10,7 @@ COPY requirements.txt ./
 RUN pip install --no-cache-dir --require-hashes -r requirements.txt
 COPY . .
 COPY --from=assets /app/node_modules node_modules
+RUN pybabel compile --domain django --directory locale
 # The static files need settings, and settings need addresses; nothing is asked of them.
 RUN DATABASE_URL=postgres://none/none CELERY_BROKER_URL=redis://none/0 python manage.py collectstatic --no-input \
     && rm -rf .local && useradd --system countermand && install -d -o countermand /var/lib/countermand/media

@@ -42,7 +42,7 @@ class UserForm(UserChangeForm):  # type: ignore[type-arg]
 class UserAdmin(ForSuperusers, DjangoUserAdmin):  # type: ignore[type-arg]
     form, add_form = UserForm, NewUserForm
     fieldsets = (
-        (None, {"fields": ("email", "first_name", "last_name", "time_zone", "password_is")}),
+        (None, {"fields": ("email", "first_name", "last_name", "time_zone", "language", "password_is")}),
         (_("Permissions"), {"fields": ("is_active", "is_staff", "is_superuser", "user_permissions")}),
         (_("Important dates"), {"fields": ("last_login", "date_joined")}),
     )

@@ -5,12 +5,12 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
-from django.utils import timezone
+from django.utils import timezone, translation
 from django_htmx.http import HttpResponseClientRedirect
 
 
-class ReaderTimeZoneMiddleware:
-    """Times on a page are shown in the zone of the person who reads it."""
+class ReaderMiddleware:
+    """A page is in the time zone of the person who reads it, and in their language where they have chosen one."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -18,8 +18,11 @@ class ReaderTimeZoneMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not request.user.is_authenticated:
             return self.get_response(request)
-        with timezone.override(ZoneInfo(request.user.time_zone)):
-            return self.get_response(request)
+        language = request.user.language or translation.get_language()
+        with timezone.override(ZoneInfo(request.user.time_zone)), translation.override(language):
+            response = self.get_response(request)
+        response.headers.setdefault("Content-Language", language)
+        return response
 
 
 class WholePageSignInMiddleware:

@@ -3,6 +3,7 @@
 import zoneinfo
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.core.exceptions import ValidationError
@@ -51,6 +52,10 @@ class User(AbstractUser):
         validators=[validate_time_zone],
         help_text=_("Times are shown in this zone beside the shop's own, such as Europe/Berlin."),
     )
+    language = models.CharField(
+        _("language"), max_length=10, blank=True, default="", db_default="", choices=settings.LANGUAGES,
+        help_text=_("Without a choice it is the one that the browser asks for."),
+    )  # fmt: skip
 
     objects = UserManager()  # type: ignore[misc]
 

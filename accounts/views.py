@@ -1,6 +1,7 @@
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
@@ -10,13 +11,14 @@ from accounts.models import User
 
 @require_http_methods(["GET", "POST"])
 def profile(request: HttpRequest) -> HttpResponse:
-    """A person's own name and time zone."""
+    """A person's own name, time zone and language."""
     assert isinstance(request.user, User)
     # Of its own, so that what was mistyped is not shown as the name at the top of the page.
     person = User.objects.get(pk=request.user.pk)
     form = ProfileForm(request.POST or None, instance=person)
     if form.is_valid():
         form.save()
-        messages.success(request, _("Saved."))
+        with translation.override(person.language or translation.get_language()):  # the one of the next page
+            messages.success(request, _("Saved."))
         return redirect("accounts:profile")
     return render(request, "accounts/profile.html", {"form": form}, status=422 if form.is_bound else 200)

@@ -39,9 +39,10 @@ Day = date  # inside Notice, `date` is the field
 class Notice:
     """Something staff and integrators must know about a market, with the page that says so."""
 
-    text: str
+    text: str  # with %(name)s where `values` has something for it
     url: str = ""
     date: Day | None = None  # the day from which a rule holds
+    values: Mapping[str, "str | Day"] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +202,7 @@ class Marketplace(Protocol):
     signs_in_with_password: bool  # else a seller consents on the marketplace's own page, which gives a code
     renew_before: timedelta  # an access token is renewed so long before it ends
     options: Sequence[Option]
+    texts: Sequence[str]  # every sentence of ours in capabilities and options, for those who translate them
 
     def adapter(self, credentials: Credentials) -> Adapter: ...
     def capabilities(self, region: str, today: date) -> Capabilities: ...

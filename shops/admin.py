@@ -61,7 +61,7 @@ def explained(platform: Marketplace) -> Any:
     """Every option that accounts at this marketplace have, with what its values mean."""
     if not platform.options:
         return _("Accounts at %(marketplace)s do not differ.") % {"marketplace": platform.name}
-    rows = [(one.name, one.text, values_of(one)) for one in platform.options]
+    rows = [(one.name, _(one.text), values_of(one)) for one in platform.options]
     return format_html(
         "{}<dl>{}</dl>",
         _("In what this account differs, as a JSON object of names and texts. What is left out is as marked."),
@@ -73,7 +73,7 @@ def values_of(option: Option) -> Any:
     if not option.choices:
         return format_html("<br>{} <code>{}</code>", _("Any text; without it:"), option.default)
     usual = _("(as it is without it)")
-    rows = [(value, means, usual if value == option.default else "") for value, means in option.choices.items()]
+    rows = [(value, _(means), usual if value == option.default else "") for value, means in option.choices.items()]
     return format_html_join("", "<br><code>{}</code> – {} {}", rows)
 
 

@@ -11,11 +11,13 @@ from marketplaces.base import CancelReason, Capabilities
 from marketplaces.errors import MarketplaceError
 from marketplaces.records import Credentials
 from marketplaces.registry import marketplace
+from shops.market_words import active_language, capabilities_in
 from shops.models import Shop
 
 
 def capabilities(shop: Shop, now: datetime) -> Capabilities:
-    return marketplace(shop.marketplace).capabilities(shop.region, market_day(shop, now))
+    """What can be done there now, in words of the active language."""
+    return capabilities_in(active_language(), shop.marketplace, shop.region, market_day(shop, now))
 
 
 def market_day(shop: Shop, now: datetime) -> date:

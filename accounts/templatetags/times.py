@@ -61,14 +61,20 @@ def countdown(until: datetime | None) -> SafeString | str:
     """A <time> that says how long it is until then; static/app.js keeps it true."""
     if until is None:
         return ""
-    seconds = (until - timezone.now()).total_seconds()
     return format_html(
         '<time datetime="{}" title="{}" data-countdown data-over="{}">{}</time>',
         until.isoformat(),
         formats.date_format(until.astimezone(timezone.get_current_timezone()), "l, j F Y, H:i:s T"),
         _("over for"),
-        span(seconds) if seconds > 0 else f"{_('over for')} {span(seconds)}",
+        left(until),
     )
+
+
+@register.filter
+def left(until: datetime) -> str:
+    """How long it is until then, or has been since."""
+    seconds = (until - timezone.now()).total_seconds()
+    return span(seconds) if seconds > 0 else f"{_('over for')} {span(seconds)}"
 
 
 @register.simple_tag

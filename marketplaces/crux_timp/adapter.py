@@ -11,7 +11,7 @@ from marketplaces.crux_timp.allocation import NOT_FOUND, allocations, changes, l
 from marketplaces.crux_timp.client import Answer, CruxTimpClient
 from marketplaces.crux_timp.lines import Line
 from marketplaces.crux_timp.mapper import Reader
-from marketplaces.crux_timp.readings import OPTIONS, readings
+from marketplaces.crux_timp.readings import OPTION_TEXTS, OPTIONS, readings
 from marketplaces.errors import BadRecord, MarketplaceError, OutcomeUnknown, Refused, TemporaryFailure, Unsupported
 from marketplaces.http import SHARED, Http
 from marketplaces.reading import Record
@@ -222,6 +222,7 @@ class CruxTimp:
     signs_in_with_password = True
     renew_before = timedelta(minutes=15)  # of the two hours that a token lasts
     options: Sequence[Option] = OPTIONS
+    texts: Sequence[str] = (*rulebook.TEXTS, *OPTION_TEXTS)
 
     def adapter(self, credentials: Credentials) -> CruxTimpAdapter:
         return CruxTimpAdapter(credentials)

@@ -95,6 +95,8 @@ _TEXTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
 OPTIONS = tuple(
     Option(field.name, _TEXTS[field.name][0], str(field.default), _TEXTS[field.name][1]) for field in fields(Readings)
 )
+# A choice that is one word stands for itself.
+OPTION_TEXTS = tuple(words for text, choices in _TEXTS.values() for words in (text, *choices.values()) if " " in words)
 
 
 def readings(options: Mapping[str, str]) -> Readings:

@@ -97,3 +97,5 @@ _LABELS = {
     REJECTED: "Rejected by us, all or some",  # a line has this word even when it was about some of its units
     CANCELLED: "Cancelled",
 }
+
+TEXTS = (_APPROVE, _CHANGES, _ITEMS, _REJECT, _REQUESTS, _SHIPPING, *_MARKETS.values(), *_LABELS.values())

@@ -210,6 +210,7 @@ class TikTokShop:
     signs_in_with_password = False
     renew_before = timedelta(days=1)  # of the seven that an access token lasts
     options: Sequence[Option] = ()
+    texts: Sequence[str] = rulebook.TEXTS
 
     def adapter(self, credentials: Credentials) -> TikTokAdapter:
         return TikTokAdapter(credentials)

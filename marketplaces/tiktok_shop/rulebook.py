@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from marketplaces.base import CancelReason, Capabilities, ListedReason, Notice, ResponseTime, Source
-from marketplaces.tiktok_shop.evidence import hints
+from marketplaces.tiktok_shop import evidence
 from marketplaces.tiktok_shop.known import PROGRESS
 
 MARKETPLACE = "tiktok_shop"
 MARKETPLACE_NAME = "TikTok Shop"
 
 _PAGES = "https://partner.tiktokshop.com/docv2/page/"
+_UNKNOWN_MARKET = "TikTok Shop's rules for the market %(market)s are not known here."
+_NO_MARKET = "TikTok Shop's rules for a market without a name are not known here."
 
 Raw = Mapping[str, Any]
 
@@ -89,7 +91,7 @@ def capabilities(region: str, today: date) -> Capabilities:
         market_name=market.name,
         can_reject=can_reject,
         reject_until=market.reject_until,
-        reject_notice=_reject_notice(market, today),
+        reject_notice=_reject_notice(market),
         shipping_rejects=ships_to_reject,
         shipping_notice=_shipping_notice(market, ships_to_reject),
         takes_reject_reason=True,
@@ -130,7 +132,7 @@ def capabilities(region: str, today: date) -> Capabilities:
         known_reasons=_known_reasons(region),
         policy_url=market.policy_url,
         standing={verdict: _notice(raw) for raw in _of("standing", region) for verdict in raw["verdicts"]},
-        evidence_hints=hints(region),
+        evidence_hints=evidence.hints(region),
         sources=_sources(market, today),
     )
 
@@ -199,14 +201,10 @@ def _sources(market: _Market, today: date) -> Sequence[Source]:
     return sorted((_SOURCES[name] for name in names), key=lambda one: (one.as_of or date.min, one.title), reverse=True)
 
 
-def _reject_notice(market: _Market, today: date) -> Notice | None:
+def _reject_notice(market: _Market) -> Notice | None:
     if market.reject_until is None or market.reject_notice is None:
         return None
-    text, days = market.reject_notice["text"], (market.reject_until - today).days
-    if days > 0:
-        left = "1 day" if days == 1 else f"{days} days"
-        text = f"{text} Rejecting here works for {left} more."
-    return _notice({**market.reject_notice, "text": text}, market.reject_until)
+    return _notice(market.reject_notice, market.reject_until)
 
 
 def _shipping_notice(market: _Market, ships_to_reject: bool) -> Notice:
@@ -217,5 +215,18 @@ def _shipping_notice(market: _Market, ships_to_reject: bool) -> Notice:
 
 def _notices(region: str, today: date) -> Sequence[Notice]:
     if region not in _BOOK["markets"]:
-        return (Notice(f"TikTok Shop's rules for the market {region or 'without a name'} are not known here."),)
+        return (Notice(_UNKNOWN_MARKET, values={"market": region}) if region else Notice(_NO_MARKET),)
     return tuple(_notice(raw, raw.get("since")) for raw in _of("notices", region) if raw.get("since", today) <= today)
+
+
+def _texts() -> Iterator[str]:
+    """Every sentence of ours; the words of reasons are TikTok Shop's own."""
+    yield from (_UNKNOWN_MARKET, _NO_MARKET, *evidence.TEXTS, *_BOOK["status_labels"].values())
+    yield from _BOOK["package_labels"].values()
+    for raw in (_BOOK["default"], *_BOOK["markets"].values()):
+        yield from (value["text"] for name, value in raw.items() if name.endswith("_notice"))
+    yield from (raw["text"] for raw in (*_BOOK["buyers"], *_BOOK["notices"], *_BOOK["standing"]))
+    yield from (raw["name"] for raw in _BOOK["markets"].values())
+
+
+TEXTS = tuple(_texts())

@@ -1,12 +1,12 @@
-"""Times on a page are those of the person who reads it, and of nobody after them."""
+"""Times and words on a page are those of the person who reads it, and of nobody after them."""
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
-from django.utils import timezone
+from django.utils import timezone, translation
 
-from accounts.middleware import ReaderTimeZoneMiddleware
+from accounts.middleware import ReaderMiddleware
 from accounts.models import User
 
 
@@ -16,7 +16,7 @@ def zone_on_page(user: User | AnonymousUser) -> str:
 
     request = RequestFactory().get("/")
     request.user = user
-    return ReaderTimeZoneMiddleware(page)(request).content.decode()
+    return ReaderMiddleware(page)(request).content.decode()
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "Asia/Bangkok", "UTC"])
@@ -41,5 +41,24 @@ def test_nor_does_it_after_a_page_that_broke() -> None:
     request = RequestFactory().get("/")
     request.user = User(time_zone="Asia/Bangkok")
     with pytest.raises(RuntimeError):
-        ReaderTimeZoneMiddleware(page)(request)
+        ReaderMiddleware(page)(request)
     assert timezone.get_current_timezone_name() == "UTC"
+
+
+def page_for(user: User) -> HttpResponse:
+    request = RequestFactory().get("/")
+    request.user = user
+    return ReaderMiddleware(lambda request: HttpResponse(translation.gettext("Save")))(request)
+
+
+def test_the_language_that_somebody_chose_wins_over_the_browsers() -> None:
+    with translation.override("en"):
+        answer = page_for(User(language="de"))
+        assert (answer.content.decode(), answer["Content-Language"]) == ("Speichern", "de")
+        assert translation.get_language() == "en"
+
+
+def test_without_a_choice_it_is_the_browsers() -> None:
+    with translation.override("de"):
+        answer = page_for(User())
+    assert (answer.content.decode(), answer["Content-Language"]) == ("Speichern", "de")

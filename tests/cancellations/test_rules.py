@@ -58,11 +58,12 @@ class TestRejectInTheUs:
         assert notice and (notice.url, str(notice.date)) == (NOTICE, "2024-03-31")
 
     @pytest.mark.parametrize(
-        ("day", "left"), [("2024-01-31", "60 days"), ("2024-03-29", "2 days"), ("2024-03-30", "1 day")]
+        ("day", "left"),
+        [("2024-01-31", "60 more days."), ("2024-03-29", "2 more days."), ("2024-03-30", "1 more day.")],
     )
     def test_before_the_day_the_notice_counts_the_days_that_are_left(self, day: str, left: str) -> None:
         notice = offer(asked(), Verdict.REJECT, at(f"{day} 20:00")).notice
-        assert notice and notice.text.endswith(f"for {left} more.")
+        assert notice and notice.text.endswith(f"works for {left}")
 
     def test_afterwards_it_counts_nothing(self) -> None:
         notice = offer(asked(), Verdict.REJECT, FIRST_MOMENT).notice

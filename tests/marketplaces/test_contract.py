@@ -1,7 +1,7 @@
 """What every marketplace's adapter does, whichever marketplace it is. A new one is added to `sides` and passes this."""
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from marketplaces.base import Adapter, Capabilities, Marketplace
+from marketplaces.base import Adapter, Capabilities, Marketplace, Notice
 from marketplaces.errors import (
     CredentialsRejected,
     MarketplaceError,
@@ -101,6 +101,30 @@ def test_every_option_says_what_it_decides_and_has_a_default(side: Side) -> None
         assert all(option.choices.values())
     defaults = {option.name: option.default for option in side.marketplace.options}
     assert side.marketplace.adapter(replace(side.credentials, options=defaults)).marketplace
+
+
+@pytest.mark.parametrize("years", [0, 5])
+def test_every_sentence_is_there_for_translators(side: Side, years: int) -> None:
+    day = datetime.now(UTC).date() - timedelta(days=years * 365)
+    for region in (side.region, "ZZ", ""):
+        market = side.marketplace.capabilities(region, day)
+        assert sentences(market) - {region} <= set(side.marketplace.texts)
+    assert {option.text for option in side.marketplace.options} <= set(side.marketplace.texts)
+
+
+def sentences(market: Capabilities) -> set[str]:
+    """What people read of a market's rules, but for the names of reasons and pages, which are the marketplace's own."""
+    found = {market.market_name, *market.status_labels.values(), *market.package_labels.values()}
+    waiting: list[Any] = [getattr(market, field.name) for field in fields(market)]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Notice):
+            found |= {value.text, *(word for word in value.values.values() if isinstance(word, str))}
+        elif isinstance(value, Mapping):
+            waiting += value.values()
+        elif isinstance(value, Sequence) and not isinstance(value, str):
+            waiting += value
+    return found
 
 
 def test_what_can_be_done_makes_sense(rules: Capabilities) -> None:

@@ -166,6 +166,7 @@ class FakeMarketplace:
     signs_in_with_password = True
     renew_before = timedelta(hours=1)
     options: Sequence[Option] = OPTIONS
+    texts: Sequence[str] = ("Shipping answers nothing.", "How the seller is greeted.", *STATUSES.values())
 
     def __init__(self, market: Market) -> None:
         self._market = market
