@@ -1,16 +1,22 @@
 """What the queue can be narrowed to: one filter set for screens and API."""
 
 import re
+from datetime import timedelta
 from itertools import chain
 from typing import Any, ClassVar
 
 import django_filters
+from django import forms
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
 
 from cancellations.models import CancellationQuerySet, CancellationRequest, Decision, TimeLeft, Verdict
+from cancellations.teamwork import who_decides_in
 from shops.filters import ShopFilterSet
+from shops.models import Shop
 
 # Where the last word about a request stands, for those who look for what they have to do.
 DECISION_STATES = {
@@ -20,6 +26,17 @@ DECISION_STATES = {
     "refused": (_("refused by the marketplace"), (Decision.State.REFUSED,)),
     "confirmed": (_("confirmed"), (Decision.State.CONFIRMED,)),
 }
+
+# How long ago the buyer asked: since when, and whether it was after or before that moment.
+AGES = {
+    "under_hour": (_("in the last hour"), timedelta(hours=1), "gt"),
+    "under_day": (_("in the last day"), timedelta(days=1), "gt"),
+    "over_day": (_("over a day ago"), timedelta(days=1), "lte"),
+    "over_3_days": (_("over 3 days ago"), timedelta(days=3), "lte"),
+}
+WHOSE = [("me", _("me")), ("nobody", _("nobody")), ("others", _("somebody else"))]
+# Reasons are offered of the newest so many requests, since any number may have been answered.
+REASONS_OF = 2000
 
 
 # A list that somebody pasted has ids and order numbers: words with a digit, and not short ones.
@@ -50,17 +67,34 @@ class CancellationFilter(ShopFilterSet):
         label=_("Decision"),
         empty_label=_("Decided or not"),
     )
-
-    whose = django_filters.ChoiceFilter(
-        choices=[("me", _("mine")), ("nobody", _("nobody's")), ("others", _("other people's"))],
-        method="by_whose",
-        label=_("Whose"),
-        empty_label=_("Everybody's"),
+    reason = django_filters.CharFilter(label=_("Reason"))
+    age = django_filters.ChoiceFilter(
+        choices=[(name, label) for name, (label, _span, _side) in AGES.items()],
+        method="by_age",
+        label=_("Asked"),
+        empty_label=_("At any time"),
+    )
+    whose = extend_schema_field({"type": "string", "description": "`me`, `nobody`, `others`, or a person's id."})(
+        django_filters.ChoiceFilter(
+            choices=WHOSE, method="by_whose", label=_("Assigned to"), empty_label=_("Anyone")
+        )
     )
 
     class Meta:
         model = CancellationRequest
         fields: ClassVar[list[str]] = []
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # A function, which forms copy as it is, where a method would be copied with all that it belongs to.
+        self.filters["whose"].extra["choices"] = lambda: self.people()
+
+    def people(self) -> list[tuple[str, Any]]:
+        """Whose a request can be: those who decide in a shop that this person sees."""
+        if self.request is None:
+            return WHOSE
+        people = who_decides_in(Shop.objects.visible_to(self.request.user))
+        return [*WHOSE, *((str(person.pk), str(person)) for person in people)]
 
     def by_text(self, rows: CancellationQuerySet, name: str, text: str) -> CancellationQuerySet:
         ids = listed_ids(text)
@@ -70,8 +104,13 @@ class CancellationFilter(ShopFilterSet):
     def by_whose(self, rows: CancellationQuerySet, name: str, whose: str) -> CancellationQuerySet:
         if whose == "nobody":
             return rows.filter(assigned_to=None)
-        mine = Q(assigned_to=self.request.user)
-        return rows.filter(mine) if whose == "me" else rows.filter(~mine, assigned_to__isnull=False)
+        if whose == "others":
+            return rows.filter(~Q(assigned_to=self.request.user), assigned_to__isnull=False)
+        return rows.filter(assigned_to=self.request.user.pk if whose == "me" else whose)
+
+    def by_age(self, rows: CancellationQuerySet, name: str, age: str) -> CancellationQuerySet:
+        _label, span, side = AGES[age]
+        return rows.filter(**{f"created_at__{side}": timezone.now() - span})
 
     def by_time_left(self, rows: CancellationQuerySet, name: str, band: str) -> CancellationQuerySet:
         return rows.filter(TimeLeft(band).q(timezone.now()))
@@ -97,12 +136,54 @@ class QueueFilter(CancellationFilter):
         empty_label=_("Waiting for you"),
     )
 
+    def get_form_class(self) -> type[forms.Form]:
+        form_class = super().get_form_class()
+        form_class.base_fields["reason"].widget = forms.Select(choices=[("", _("Every reason")), *self.reasons()])
+        return form_class
+
+    def reasons(self) -> list[tuple[str, str]]:
+        """(code, words) of the reasons that there are, and of the one that is asked for."""
+        rows = self.queryset.exclude(reason="")
+        rows = rows.order_by("-created_at", "-pk")[:REASONS_OF] if self.data.get("state") else rows.waiting()
+        found = CancellationRequest.objects.filter(pk__in=rows.values("pk")).order_by()
+        told = dict(found.values_list("reason", "reason_text").distinct())
+        chosen = self.data.get("reason")
+        if chosen:
+            told.setdefault(chosen, "")
+        return sorted(((code, text or code) for code, text in told.items()), key=lambda one: one[1].casefold())
+
     def by_state(self, rows: CancellationQuerySet, name: str, state: str) -> CancellationQuerySet:
         return rows if state == "all" else rows.filter(state=state)
 
     def filter_queryset(self, queryset: CancellationQuerySet) -> CancellationQuerySet:
         rows: CancellationQuerySet = super().filter_queryset(queryset)
         return rows.waiting() if self.shows_waiting else rows
+
+    @property
+    def asked_for(self) -> dict[str, str]:
+        """The filters that are set, as they came, in the order in which they are declared."""
+        given = {name: (self.data.get(name) or "").strip() for name in self.filters}
+        return {name: value for name, value in given.items() if value}
+
+    @property
+    def query(self) -> str:
+        """The filters that are set, as the address writes them: the same filters give the same words."""
+        written = QueryDict(mutable=True)
+        written.update(self.asked_for)
+        return written.urlencode()
+
+    def rows_whatever(self, name: str) -> CancellationQuerySet:
+        """What was asked for, as if nothing had been asked of `name`."""
+        told = self.form.cleaned_data
+        self.form.cleaned_data = {**told, name: ""}
+        try:
+            return self.filter_queryset(self.queryset.all())
+        finally:
+            self.form.cleaned_data = told
+
+    def wrong(self) -> set[str]:
+        """Names of filters that ask for what is not there, such as a shop that is gone."""
+        return set() if self.is_valid() else set(self.form.errors)
 
     @property
     def shows_waiting(self) -> bool:

@@ -60,7 +60,12 @@ def let_go(cancellation: CancellationRequest, user: "User") -> None:
 
 def may_be_assigned(shop: Shop) -> "QuerySet[User]":
     """The people who can decide in this shop, by name."""
-    members = Membership.objects.filter(shop=shop, role__in=Role.at_least(Role.AGENT)).values("user")
+    return who_decides_in(Shop.objects.filter(pk=shop.pk))
+
+
+def who_decides_in(shops: "QuerySet[Shop]") -> "QuerySet[User]":
+    """The people who can decide in one of these shops, by name."""
+    members = Membership.objects.filter(shop__in=shops, role__in=Role.at_least(Role.AGENT)).values("user")
     return User.objects.filter(Q(pk__in=members) | Q(is_superuser=True), is_active=True).order_by(
         "first_name", "last_name", "email"
     )

@@ -12,6 +12,7 @@ urlpatterns = [
     path("cancellations/record/", recording.record, name="record"),
     path("orders/<int:pk>/record-request/", recording.record_request, name="record_request"),
     path("cancellations/<int:pk>/", request.cancellation, name="cancellation"),
+    path("cancellations/<int:pk>/next/", queue.next_request, name="next"),
     path("cancellations/<int:pk>/close/", request.close, name="close"),
     path("cancellations/<int:pk>/claim/", teamwork.claim, name="claim"),
     path("cancellations/<int:pk>/take-over/", teamwork.take_over, name="take_over"),

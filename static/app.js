@@ -26,7 +26,7 @@
     const now = Date.now();
     for (const time of document.querySelectorAll("time[data-countdown]")) {
       const seconds = (Date.parse(time.dateTime) - now) / 1000;
-      write(time, seconds > 0 ? span(seconds) : `${time.dataset.over} ${span(seconds)}`);
+      write(time, seconds > 0 ? span(seconds) : `${time.closest("[data-over]").dataset.over} ${span(seconds)}`);
       const banded = time.closest(".left, .standing");
       if (banded) {
         const band = bandOf(seconds);
@@ -49,9 +49,11 @@
     const active = document.activeElement;
     return document.hidden || Boolean(active && active.closest("dialog, details[open]")) || String(getSelection());
   };
-  setInterval(() => {
+  const lookAgain = () => {
     if (!isBusy()) document.body.dispatchEvent(new Event("look-again"));
-  }, 20000);
+  };
+  setInterval(lookAgain, 20000);
+  document.addEventListener("visibilitychange", lookAgain);
 
   // --- who is on a request -------------------------------------------------------------------------------------------
 
@@ -86,6 +88,22 @@
     if (event.target.dataset.limit) count(event.target);
   });
 
+  // --- what is to be copied ------------------------------------------------------------------------------------------
+
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copies]");
+    if (!button) return;
+    const source = document.getElementById(button.dataset.copies);
+    const says = button.parentElement.querySelector("[role=status]");
+    try {
+      await navigator.clipboard.writeText(source.textContent);
+      says.textContent = button.dataset.copied;
+    } catch {
+      getSelection().selectAllChildren(source); // not every browser lets a page copy
+      says.textContent = button.dataset.notCopied;
+    }
+  });
+
   // --- pictures that do not load leave their placeholder ---------------------------------------------------------------
 
   document.addEventListener(
@@ -116,7 +134,9 @@
     setTimeout(() => document.querySelector("#toasts .toast-note")?.remove(), 12000);
   };
   // A poll that fails is asked again anyway; only what somebody wanted is worth a word.
-  const wasWanted = (event) => event.detail.requestConfig?.triggeringEvent?.isTrusted;
+  // A key presses a button for somebody, so it is the kind of event that tells, not whether it is trusted.
+  const wasWanted = (event) =>
+    ["click", "submit", "change", "input"].includes(event.detail.requestConfig?.triggeringEvent?.type);
   document.addEventListener("htmx:responseError", (event) => {
     if (wasWanted(event)) toast(event.detail.xhr.status === 403 ? "forbidden" : "failed");
   });
@@ -128,13 +148,26 @@
     for (const field of root.querySelectorAll("[data-limit]")) count(field);
     tick();
   };
+  // Whoever had the focus in what is replaced, or asked for what comes, finds it where the work goes on.
+  let hadFocus = false;
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    hadFocus = event.detail.target.contains(document.activeElement);
+  });
+  const workIn = (answer) => {
+    const field = answer.querySelector("#undo, input:not([type=hidden], [hidden]), select, textarea");
+    const heading = answer.querySelector("h2");
+    heading?.setAttribute("tabindex", "-1");
+    return field ?? heading;
+  };
   document.addEventListener("htmx:afterSettle", (event) => {
     prepare(event.target);
-    // After a form came or came back, the keyboard goes where the work is: the first error, else the heading's form.
+    const answer = event.target.closest?.("#answer");
     const wrong = event.target.querySelector?.("[aria-invalid=true]");
     if (wrong) {
       const field = wrong.matches("fieldset") ? wrong.querySelector("input") : wrong;
       field?.focus();
+    } else if (answer && document.activeElement === document.body && (hadFocus || wasWanted(event))) {
+      workIn(answer)?.focus({ preventScroll: true });
     }
   });
   document.addEventListener("DOMContentLoaded", () => prepare(document));

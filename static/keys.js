@@ -21,12 +21,13 @@
   };
 
   const help = () => document.getElementById("keys");
-  const isTyping = (element) => Boolean(element.closest?.("input, textarea, select, [contenteditable], dialog"));
+  const isTyping = (element) => Boolean(element.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable], dialog"));
   const rows = () => [...document.querySelectorAll("a.row-link")];
 
   const walk = (step) => {
     const all = rows();
-    const at = all.indexOf(document.activeElement);
+    const row = document.activeElement.closest("tr, li");
+    const at = all.findIndex((link) => link === document.activeElement || (row && row === link.closest("tr, li")));
     const next = all[at < 0 ? (step > 0 ? 0 : all.length - 1) : at + step];
     next?.focus();
     next?.closest("tr, li")?.scrollIntoView({ block: "nearest" });
@@ -34,10 +35,17 @@
   // On a row, an answer's key leads to that answer's form.
   const answers = { a: "approve/", r: "reject/", s: "ship/" };
   const answerRow = (key) => {
-    const row = document.activeElement;
-    if (!answers[key] || !row?.matches("#queue a.row-link")) return false;
+    const row = document.activeElement?.closest("#queue tr")?.querySelector("a.row-link");
+    if (!answers[key] || !row) return false;
     location.assign(row.href + answers[key]);
     return true;
+  };
+  // Of the row that has the focus; its answer's key then leads to the answer for all that are chosen.
+  const choose = () => document.activeElement.closest("tr")?.querySelector("input[name=pick]")?.click();
+  const answerChosen = (key) => {
+    const button = document.querySelector(`#selection.is-active [data-answers="${CSS.escape(key)}"]`);
+    button?.click();
+    return Boolean(button);
   };
   const search = () => {
     const field = document.querySelector("[type=search], #id_q");
@@ -51,13 +59,13 @@
     return Boolean(seen);
   };
 
-  const known = { j: () => walk(1), k: () => walk(-1), "/": search, "?": () => help()?.showModal() };
+  const known = { j: () => walk(1), k: () => walk(-1), x: choose, "/": search, "?": () => help()?.showModal() };
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat && !"jk".includes(event.key)) return;
     if (storage.isOff || isTyping(event.target)) return;
     if (known[event.key]) known[event.key]();
-    else if (!answerRow(event.key) && !press(event.key)) return;
+    else if (!answerChosen(event.key) && !answerRow(event.key) && !press(event.key)) return;
     event.preventDefault();
   });
 
@@ -68,7 +76,19 @@
   document.addEventListener("change", (event) => {
     if (event.target.id === "keys-on") storage.isOff = !event.target.checked;
   });
+  // Links that lead back into the queue, or on in it, lead into the one that somebody came from.
+  const keepFilters = () => {
+    let search = "";
+    try {
+      search = JSON.parse(sessionStorage.getItem("queue"))?.search ?? "";
+    } catch {
+      return;
+    }
+    for (const link of document.querySelectorAll("a[data-keeps-filters]")) link.search = search;
+  };
+
   document.addEventListener("DOMContentLoaded", () => {
+    keepFilters();
     const box = document.getElementById("keys-on");
     if (box) box.checked = !storage.isOff;
   });

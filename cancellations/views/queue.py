@@ -1,11 +1,15 @@
 """The queue: every request that waits, and above it what only a person can move on."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
 from typing import TYPE_CHECKING
 
-from django.db.models import Count
+from django.contrib import messages
+from django.db.models import Count, Max, Q
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
@@ -14,61 +18,138 @@ from django.views.decorators.vary import vary_on_headers
 from cancellations import rules
 from cancellations.filters import QueueFilter
 from cancellations.models import CancellationRequest, Decision, TimeLeft
+from cancellations.views import batches
 from cancellations.views.announcements import announced
-from cancellations.views.asking import shops_to_record_for, wants_fragment
+from cancellations.views.asking import shops_to_record_for, visible_cancellation, wants_fragment
 from marketplaces.base import Capabilities
-from shops.paging import key_page
+from shops.paging import KeyPage, beyond, key_page
 
 if TYPE_CHECKING:
     from cancellations.views.asking import Request
 
 BY_TIME_LEFT = ("deadline", "created_at", "pk")
 NEWEST_FIRST = ("-created_at", "-pk")
+# So many rows that the page stays under 60 KB, whatever the products are called.
+PAGE_SIZE = 30
+# Filters that are folded away until one of them is used.
+FOLDED = ("market", "state", "reason", "age", "left", "verdict", "decision")
 
 
 @require_GET
 @vary_on_headers("HX-Request")
 def queue(request: "Request") -> HttpResponse:
-    everything = CancellationRequest.objects.visible_to(request.user)
-    chosen = QueueFilter(request.GET, queryset=everything, request=request)
-    rows = chosen.rows()
-    order = BY_TIME_LEFT if chosen.is_valid() and chosen.shows_waiting else NEWEST_FIRST
-    page = key_page(rows.with_queue_columns(), order, request.GET.get("page", ""))
+    now = timezone.now()
+    chosen = asked_for(request)
+    is_by_time_left = chosen.is_valid() and chosen.shows_waiting
+    page = page_of(chosen, BY_TIME_LEFT if is_by_time_left else NEWEST_FIRST, request.GET.get("page", ""))
+    counts = count(chosen, now) if is_by_time_left else {}
+    has_deadlines = any(row.deadline for row in page.rows)
     context = {
         "filter": chosen,
+        "folded": [chosen.form[name] for name in FOLDED],
+        "is_unfolded": any(name in FOLDED for name in chosen.asked_for),
+        "chips": chips(request, chosen),
         "page": page,
-        "bands": bands(request, chosen),
-        "ending": ending(page.rows),
-        "has_deadlines": any(row.deadline for row in page.rows),
+        "groups": groups(page.rows, now) if is_by_time_left and has_deadlines else [("", page.rows)],
+        "bands": bands(counts),
+        "newest": counts.get("newest"),
+        "ending": ending(page.rows, now),
+        "has_deadlines": has_deadlines,
         "ids": chosen.ids if chosen.is_valid() else [],
         "not_found": chosen.not_found(),
-        "is_narrowed": any(value for name, value in request.GET.items() if name in chosen.filters),
+        "is_narrowed": bool(chosen.asked_for),
+        "can_record": shops_to_record_for(request),
     }
-    context["can_record"] = shops_to_record_for(request)
+    context |= batches.selection(request, chosen, page)
     if wants_fragment(request):
         return render(request, "cancellations/_queue.html", context)
-    context |= announced(request) | {"stalled": stalled(request)}
+    context |= announced(request) | batches.unseen(request) | {"stalled": stalled(request)}
     context["watches"] = bool(context["can_record"] or context["announcements"])
     return render(request, "cancellations/queue.html", context)
 
 
-def bands(request: "Request", chosen: QueueFilter) -> list[tuple[str, str, int]]:
-    """(band, words, how many wait) whichever band is chosen; none where the list is not about what waits."""
-    if not chosen.is_valid() or not chosen.shows_waiting:
+@require_GET
+def next_request(request: "Request", pk: int) -> HttpResponse:
+    """The request after this one in the queue as it is filtered, and after the last one the first, unless it is
+    decided or somebody else is on it."""
+    at = visible_cancellation(request, pk)
+    chosen = asked_for(request)
+    rows = (chosen.rows() if chosen.is_valid() and chosen.shows_waiting else chosen.queryset.waiting()).exclude(pk=pk)
+    others = Q(claim__until__gt=timezone.now()) & ~Q(claim__user=request.user)
+    rows = rows.exclude(others).exclude(decisions__state__in=Decision.LIVE).by_time_left()
+    after = beyond(BY_TIME_LEFT, [at.deadline, at.created_at, at.pk], {"deadline"}, backwards=False)
+    found = rows.filter(after).first() or rows.first()
+    if found:
+        return redirect(found)
+    messages.info(request, _("Nothing else waits for an answer here."))
+    return redirect("cancellations:queue")
+
+
+def asked_for(request: "Request") -> QueueFilter:
+    everything = CancellationRequest.objects.visible_to(request.user)
+    return QueueFilter(request.GET, queryset=everything, request=request)
+
+
+def page_of(chosen: QueueFilter, order: Sequence[str], token: str) -> KeyPage[CancellationRequest]:
+    """One page; the first where what stood on this one has been answered meanwhile."""
+    rows = chosen.rows().with_queue_columns()
+    page = key_page(rows, order, token, PAGE_SIZE)
+    return page if page.rows or not token else key_page(rows, order, "", PAGE_SIZE)
+
+
+def groups(rows: Sequence[CancellationRequest], now: datetime) -> list[tuple[TimeLeft, list[CancellationRequest]]]:
+    """Rows under the band that their deadline is in."""
+    return [(band, list(some)) for band, some in groupby(rows, lambda row: TimeLeft.until(row.deadline, now))]
+
+
+def count(chosen: QueueFilter, now: datetime) -> dict[str, int]:
+    """How many wait in each band, whichever band is chosen, and the newest of them."""
+    rows = chosen.rows_whatever("left").order_by()
+    in_bands = {band.value: Count("pk", filter=band.q(now)) for band in TimeLeft}
+    return rows.aggregate(all=Count("pk"), newest=Max("pk"), **in_bands)
+
+
+def bands(counts: dict[str, int]) -> list[tuple[str, str, int]]:
+    """(band, words, how many wait); none where the list is not about what waits."""
+    if not counts:
         return []
-    now = timezone.now()
-    wider = request.GET.copy()
-    wider.pop("left", None)
-    rows = QueueFilter(wider, queryset=chosen.queryset, request=request).rows()
-    counts = rows.order_by().aggregate(
-        all=Count("pk"), **{band.value: Count("pk", filter=band.q(now)) for band in TimeLeft}
-    )
     return [("", _("All"), counts["all"]), *((band.value, str(band.label), counts[band.value]) for band in TimeLeft)]
 
 
-def ending(rows: Sequence[CancellationRequest]) -> list[Capabilities]:
+@dataclass(frozen=True)
+class Chip:
+    """A filter that is set, in words, and the address without it."""
+
+    label: str
+    words: str
+    without: str
+    is_wrong: bool
+
+
+def chips(request: "Request", chosen: QueueFilter) -> list[Chip]:
+    """The filters that are set, but for the band of time left, which its own tabs show."""
+    wrong = chosen.wrong()
+    return [
+        Chip(str(chosen.form.fields[name].label), in_words(chosen, name, value), without(request, name), name in wrong)
+        for name, value in chosen.asked_for.items()
+        if name != "left" or name in wrong
+    ]
+
+
+def in_words(chosen: QueueFilter, name: str, value: str) -> str:
+    choices = getattr(chosen.form.fields[name].widget, "choices", ())
+    return next((str(label) for choice, label in choices if str(choice) == value), value)
+
+
+def without(request: "Request", name: str) -> str:
+    query = request.GET.copy()
+    for gone in (name, "page"):
+        query.pop(gone, None)
+    return f"?{query.urlencode()}"
+
+
+def ending(rows: Sequence[CancellationRequest], now: datetime) -> list[Capabilities]:
     """The markets of what waits in which rejecting ends, or has ended, on a day: their staff have to know it."""
-    now = timezone.now()
     shops = {(row.shop.marketplace, row.shop.region): row.shop for row in rows if row.needs_answer}
     markets = [rules.capabilities(shop, now) for shop in shops.values()]
     return [market for market in markets if market.reject_until]

@@ -28,7 +28,7 @@ PERSONAL = {
 }  # fmt: skip
 READ = {
     "cancellations:cancellation", "cancellations:decision", "cancellations:evidence", "cancellations:items_offer",
-    "cancellations:thumbnail", "orders:order", "shops:shop", "shops:runs", "shops:rules",
+    "cancellations:thumbnail", "cancellations:next", "orders:order", "shops:shop", "shops:runs", "shops:rules",
 }  # fmt: skip
 WRITE = {
     "cancellations:approve", "cancellations:reject", "cancellations:ship", "cancellations:undo",
@@ -70,7 +70,7 @@ def addresses() -> dict[str, str]:
         announced_at=timezone.now(),
     )  # fmt: skip
     pks = {
-        **dict.fromkeys(["cancellation", "approve", "reject", "ship", "close"], cancellation.pk),
+        **dict.fromkeys(["cancellation", "next", "approve", "reject", "ship", "close"], cancellation.pk),
         **dict.fromkeys(["claim", "take_over", "let_go", "assign", "note"], cancellation.pk),
         **dict.fromkeys(["decision", "undo", "ask_again", "set_aside"], decision.pk),
         **dict.fromkeys(["cancel_items", "refund", "items_offer", "order", "record_request"], order.pk),
@@ -113,7 +113,7 @@ def test_a_viewer_reads(client: Client, addresses: dict[str, str], name: str) ->
     person = member(Role.VIEWER)
     person.memberships.create(shop=Decision.objects.get().shop, role=Role.VIEWER)
     client.force_login(person)
-    answer = client.get(addresses[name])
+    answer = client.get(addresses[name], follow=True)
     answer.close()  # an image comes as an open file
     assert answer.status_code == 200
 

@@ -4,14 +4,25 @@ import base64
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from cancellations.models import CancellationRequest, Decision
-from shops.models import Shop
+from accounts.models import User
+from cancellations.models import CancellationRequest, Claim, Decision
+from cancellations.views.queue import PAGE_SIZE
+from shops.models import Role, Shop
 from tests.cancellations.views.pages import HTMX, asked, text_of
-from tests.factories import CancellationFactory, DecisionFactory, LineItemFactory, OrderFactory, ShopFactory
+from tests.factories import (
+    CancellationFactory,
+    DecisionFactory,
+    LineItemFactory,
+    OrderFactory,
+    ShopFactory,
+    UserFactory,
+    member,
+)
 
 pytestmark = pytest.mark.django_db
 State = Decision.State
@@ -126,7 +137,7 @@ def test_cancelling_items_belongs_to_the_orders(client: Client, shop: Shop) -> N
 def test_pages_of_the_queue_hold_every_request_once_and_lead_back(client: Client, shop: Shop) -> None:
     order = OrderFactory(shop=shop)
     deadline = timezone.now() + timedelta(hours=3)
-    rows = [CancellationFactory(order=order, deadline=deadline if n < 70 else None) for n in range(120)]
+    rows = [CancellationFactory(order=order, deadline=deadline if n < 50 else None) for n in range(80)]
     seen: list[int] = []
     token, tokens = "", []
     while True:
@@ -136,11 +147,11 @@ def test_pages_of_the_queue_hold_every_request_once_and_lead_back(client: Client
         token = page.next
         if not token:
             break
-    assert (len(seen), set(seen)) == (120, {row.pk for row in rows})
+    assert (len(seen), set(seen)) == (80, {row.pk for row in rows})
     back = client.get("/", {"page": tokens[-1]}).context["page"]
-    assert [row.pk for row in back.rows] == seen[50:100]
+    assert [row.pk for row in back.rows] == seen[PAGE_SIZE : 2 * PAGE_SIZE]
     first = client.get("/", {"page": back.previous}).context["page"]
-    assert ([row.pk for row in first.rows], first.previous) == (seen[:50], "")
+    assert ([row.pk for row in first.rows], first.previous) == (seen[:PAGE_SIZE], "")
 
 
 def encoded(text: str) -> str:
@@ -184,3 +195,102 @@ def test_htmx_gets_the_list_alone(client: Client, shop: Shop) -> None:
     assert fragment.lstrip().startswith('<section id="queue"')
     assert "<html" not in fragment
     assert "<html" in text_of(client.get("/", headers={**HTMX, "HX-History-Restore-Request": "true"}))
+
+
+def test_rows_stand_under_the_band_that_they_are_in(client: Client, shop: Shop) -> None:
+    for hours in (-1, 1, 3, 30):
+        asked(shop, deadline=timezone.now() + timedelta(hours=hours))
+    page = text_of(client.get("/"))
+    heads = ["Over", "Under 2 hours", "Under 12 hours", "Later"]
+    positions = [page.index(f'scope="rowgroup">{words}<') for words in heads]
+    assert positions == sorted(positions)
+    assert 'scope="rowgroup"' not in text_of(client.get("/?state=all"))
+
+
+def test_a_row_says_what_silence_does_on_the_readers_clock_and_the_shops(client: Client, american: Shop) -> None:
+    with time_machine.travel("2026-03-02 20:00:00Z", tick=False):
+        asked(american, deadline=timezone.now() + timedelta(minutes=38))
+        page = text_of(client.get("/"))
+    assert "approves itself 20:38" in page
+    assert "12:38 Los Angeles" in page
+    assert ">38 min</time>" in page
+
+
+def test_a_row_says_how_far_the_order_is_who_buys_and_who_is_on_it(client: Client, shop: Shop, agent: User) -> None:
+    order = OrderFactory(shop=shop, status="AWAITING_COLLECTION", buyer_name="Northgate Retail")
+    colleague = member(Role.AGENT, shop, first_name="Mina")
+    row = CancellationFactory(order=order, assigned_to=agent)
+    Claim.objects.create(cancellation=row, user=colleague, until=timezone.now() + timedelta(minutes=2))
+    page = text_of(client.get("/"))
+    for words in ("Label made", "for Northgate Retail", "on it: <b>Mina</b>", f"for {agent}"):
+        assert words in page
+
+
+def test_each_filter_that_is_set_can_be_taken_away(client: Client, shop: Shop) -> None:
+    asked(shop)
+    chips = client.get(f"/?q=mug&shop={shop.pk}&left=soon&page=x").context["chips"]
+    assert [(chip.label, chip.words, chip.without) for chip in chips] == [
+        ("Search", "mug", f"?shop={shop.pk}&left=soon"),
+        ("Shop", str(shop), "?q=mug&left=soon"),
+    ]
+
+
+@pytest.mark.parametrize("query", ["shop=0", "whose=0", "age=old", "left=never", "state=lost", "shop=abc"])
+def test_a_filter_that_asks_for_what_is_gone_says_so_and_can_be_taken_away(
+    client: Client, shop: Shop, query: str
+) -> None:
+    row = asked(shop)
+    for headers in ({}, HTMX):
+        page = text_of(client.get(f"/?{query}&market=GB", headers=headers))
+        assert row.order_marketplace_id not in page
+        assert "not here, or not any more" in page
+        assert 'class="chip is-wrong" href="?market=GB"' in page
+
+
+def test_somebody_without_shops_is_told_why_nothing_is_here(client: Client) -> None:
+    client.force_login(UserFactory())
+    assert "No shop is yours yet" in text_of(client.get("/"))
+
+
+def test_a_page_whose_rows_have_all_been_answered_is_followed_by_the_first(client: Client, shop: Shop) -> None:
+    rows = [asked(shop, deadline=timezone.now() + timedelta(hours=hours)) for hours in range(1, PAGE_SIZE + 2)]
+    second = client.get("/").context["page"].next
+    assert [row.pk for row in client.get("/", {"page": second}).context["page"].rows] == [rows[-1].pk]
+    CancellationRequest.objects.filter(pk=rows[-1].pk).update(needs_answer=False)
+    assert len(client.get("/", {"page": second}).context["page"].rows) == PAGE_SIZE
+
+
+class TestTheNextRequest:
+    def at(self, client: Client, row: CancellationRequest, query: str = "") -> str:
+        return str(client.get(f"/cancellations/{row.pk}/next/{query}")["Location"])
+
+    def test_is_the_one_after_it_and_after_the_last_the_first(self, client: Client, shop: Shop) -> None:
+        first, second, never = (
+            asked(shop, deadline=deadline)
+            for deadline in (timezone.now() + timedelta(hours=1), timezone.now() + timedelta(hours=2), None)
+        )
+        assert self.at(client, first) == second.get_absolute_url()
+        assert self.at(client, second) == never.get_absolute_url()
+        assert self.at(client, never) == first.get_absolute_url()
+
+    def test_is_none_that_is_decided_or_that_somebody_else_is_on(self, client: Client, shop: Shop, agent: User) -> None:
+        now = timezone.now()
+        here, decided, taken, mine = (asked(shop, deadline=now + timedelta(hours=hours)) for hours in range(1, 5))
+        DecisionFactory(cancellation=decided)
+        Claim.objects.create(cancellation=taken, user=member(Role.AGENT, shop), until=now + timedelta(minutes=1))
+        Claim.objects.create(cancellation=mine, user=agent, until=now + timedelta(minutes=1))
+        assert self.at(client, here) == mine.get_absolute_url()
+
+    def test_is_one_that_fits_the_filter(self, client: Client, shop: Shop, american: Shop) -> None:
+        here, other = asked(shop, deadline=timezone.now()), asked(shop, deadline=None)
+        asked(american, deadline=timezone.now() + timedelta(hours=1))
+        assert self.at(client, here, f"?shop={shop.pk}") == other.get_absolute_url()
+
+    def test_is_the_queue_where_nothing_else_waits(self, client: Client, shop: Shop) -> None:
+        here = asked(shop)
+        answer = client.get(f"/cancellations/{here.pk}/next/?shop=0", follow=True)
+        assert answer.redirect_chain == [("/", 302)]
+        assert "Nothing else waits" in text_of(answer)
+
+    def test_of_a_strangers_request_is_not_told(self, client: Client) -> None:
+        assert client.get(f"/cancellations/{CancellationFactory().pk}/next/").status_code == 404
