@@ -29,7 +29,6 @@ def capabilities_in(language: str, slug: str, region: str, today: date) -> Capab
             market_name=in_words(market.market_name),
             status_labels=all_in_words(market.status_labels),
             package_labels=all_in_words(market.package_labels),
-            package_labels={status: in_words(label) for status, label in market.package_labels.items()},
             reject_notice=with_days_left(market.reject_notice, market.reject_until, today),
         )
 
