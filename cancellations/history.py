@@ -1,18 +1,25 @@
-"""What happened to a request or an order, told in words: events, and the calls made for its decisions."""
+"""What happened to a request and its order, told in words on one timeline, with what is to come on top.
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+It is made of what the order tells of itself, events, the calls made for decisions, and what colleagues noted.
+"""
 
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import groupby
+from operator import attrgetter
+
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from cancellations.models import Attempt, CancellationRequest, Decision, Event, Verdict
+from cancellations.models import Attempt, CancellationRequest, Decision, Event, Note, Verdict
 from orders.models import Order
+from shops.markets import capabilities
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the history. `tone` is a colour: "", "good", "bad" or "muted"."""
+    """One line of the timeline. `tone` is a colour: "", "good", "bad" or "muted"."""
 
     at: datetime
     text: str
@@ -21,37 +28,184 @@ class Entry:
     code: str = ""
     request_id: str = ""
     tone: str = ""
+    about: CancellationRequest | None = None  # the request that it is about, where one would not know
+    times: int = 1  # so often in a row, the last time `at`
+    since: datetime | None = None  # the first of these times
+    rank: int = 0  # what comes first of things at the same moment: order, events, calls
+    is_ahead: bool = False
 
 
-def of_cancellation(cancellation: CancellationRequest) -> Sequence[Entry]:
-    """Newest first; three queries."""
-    return told(
-        Event.objects.filter(cancellation=cancellation),
-        Attempt.objects.filter(decision__cancellation=cancellation),
+def of_cancellation(cancellation: CancellationRequest, now: datetime) -> Sequence[Entry]:
+    """Newest first, of the request and of its order; four queries."""
+    order = cancellation.order
+    about_it = Q(cancellation=cancellation) | Q(order=order) if order else Q(cancellation=cancellation)
+    events = list(with_names(Event.objects.filter(about_it)))
+    made = Decision.objects.filter(about_it).values("pk")
+    entries = [
+        *(of_order_itself(order, now) if order else []),
+        *asked(cancellation, events),
+        *ahead(cancellation, now),
+        *(of_event(event) for event in events),
+        *of_attempts(Attempt.objects.filter(decision__in=made)),
+        *of_notes(Note.objects.filter(cancellation=cancellation)),
+    ]
+    return in_order(entries, now, subject=cancellation)
+
+
+def of_order(order: Order, now: datetime) -> Sequence[Entry]:
+    """As above, of an order with all the requests about it; needs `order.cancellations` prefetched."""
+    events = list(with_names(Event.objects.filter(Q(order=order) | Q(cancellation__order=order))))
+    requests = list(order.cancellations.all())
+    made = Decision.objects.filter(Q(order=order) | Q(cancellation__order=order)).values("pk")
+    entries = [
+        *of_order_itself(order, now),
+        *(entry for one in requests for entry in (*asked(one, events), *ahead(one, now))),
+        *(of_event(event) for event in events),
+        *of_attempts(Attempt.objects.filter(decision__in=made)),
+        *of_notes(Note.objects.filter(cancellation__order=order)),
+    ]
+    return in_order(entries, now, subject=requests[0] if len(requests) == 1 else None)
+
+
+def of_decision(decision: Decision, now: datetime) -> Sequence[Entry]:
+    """Only what was done to carry it out."""
+    events = with_names(Event.objects.filter(decision=decision))
+    entries = [*map(of_event, events), *of_attempts(Attempt.objects.filter(decision=decision))]
+    return in_order(entries, now, subject=decision.cancellation)
+
+
+def to_quote(cancellation: CancellationRequest) -> str:
+    """What the marketplace's support asks for, as lines to copy: ids, and every call that was made, oldest first."""
+    shop = cancellation.shop
+    lines = [
+        _("Shop: %(name)s, %(id)s") % {"name": shop.name, "id": shop.marketplace_id},
+        _("Order: %(id)s") % {"id": cancellation.order_marketplace_id},
+    ]
+    if not cancellation.is_recorded:  # else the id is one of ours
+        lines.append(_("Cancellation request: %(id)s") % {"id": cancellation.marketplace_id})
+    calls = Attempt.objects.filter(decision__cancellation=cancellation).select_related("decision")
+    return "\n".join([*lines, *map(call_to_quote, calls.order_by("started_at", "pk"))])
+
+
+def call_to_quote(attempt: Attempt) -> str:
+    parts = [
+        f"{attempt.started_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
+        attempt.decision.get_verdict_display(),
+        attempt.get_purpose_display(),
+        attempt.get_outcome_display(),
+    ]
+    if code := shown_code(attempt.code):
+        parts.append(_("code %(code)s") % {"code": code})
+    if attempt.request_id:
+        parts.append(_("request id %(id)s") % {"id": attempt.request_id})
+    return ", ".join(parts)
+
+
+def with_names(events: QuerySet[Event]) -> QuerySet[Event]:
+    return events.select_related("actor", "decision", "cancellation").order_by("at", "pk")
+
+
+def in_order(entries: Iterable[Entry], now: datetime, subject: CancellationRequest | None) -> Sequence[Entry]:
+    """Newest first, so that what is to come is on top; the same call made again and again is one line.
+
+    What is about `subject` need not say so.
+    """
+    # At the same moment a call comes after what led to it; what was written down together keeps its order.
+    found = folded(sorted(entries, key=lambda entry: (entry.at, entry.rank)))
+    told = [
+        replace(entry, is_ahead=entry.at > now, about=None if entry.about == subject else entry.about)
+        for entry in found
+    ]
+    return told[::-1]
+
+
+def folded(entries: Iterable[Entry]) -> Iterator[Entry]:
+    for _same, run in groupby(entries, key=attrgetter("rank", "text", "who", "detail", "code")):
+        first, *others = run
+        if others and first.rank == CALL:
+            yield replace(others[-1], times=1 + len(others), since=first.at)
+        else:
+            yield from (first, *others)
+
+
+ORDER, EVENT, CALL = 0, 1, 2
+
+
+def of_order_itself(order: Order, now: datetime) -> Iterator[Entry]:
+    """Its moments, and those by which something has to have happened."""
+    moments = (
+        (order.created_at, _("Ordered"), ""),
+        (order.paid_at, _("Paid"), ""),
+        (order.shipped_at, _("Marked as shipped"), ""),
+        (order.collected_at, _("Handed over to the carrier"), ""),
+        (order.delivered_at, _("Delivered"), ""),
+        (order.cancelled_at, _("The order was cancelled"), order.cancel_reason),
     )
+    yield from (Entry(at, text, detail=detail, rank=ORDER) for at, text, detail in moments if at)
+    if order.is_cancelled:
+        return
+    if order.ship_by and not (order.is_shipped or order.shipped_at):
+        yield due(order.ship_by, now, _("Has to be shipped by then"), _("Had to be shipped by then"))
+    elif order.hand_over_by and order.shipped_at and not (order.collected_at or order.delivered_at):
+        yield due(order.hand_over_by, now, _("Has to be with the carrier"), _("Had to be with the carrier"))
 
 
-def of_decision(decision: Decision) -> Sequence[Entry]:
-    return told(Event.objects.filter(decision=decision), Attempt.objects.filter(decision=decision))
+def due(at: datetime, now: datetime, ahead: str, over: str) -> Entry:
+    if at > now:
+        return Entry(at, ahead, detail=_("Otherwise the marketplace cancels the order."), rank=ORDER)
+    return Entry(at, over, detail=_("The marketplace cancels such orders."), tone="bad", rank=ORDER)
 
 
-def of_order(order: Order) -> Sequence[Entry]:
-    return told(Event.objects.filter(order=order), Attempt.objects.filter(decision__order=order))
+def asked(cancellation: CancellationRequest, events: Iterable[Event]) -> Iterator[Entry]:
+    """That somebody asked, where no event tells it: requests that were here before events were."""
+    names = {event.name for event in events if event.cancellation_id == cancellation.pk}
+    if not names & {"cancellation.requested", "cancellation.recorded"}:
+        at, text, detail = cancellation.created_at, who_asks(cancellation), why(cancellation)
+        yield Entry(at, text, detail=detail, about=cancellation, rank=EVENT)
 
 
-def told(events: Iterable[Event], attempts: Iterable[Attempt]) -> Sequence[Entry]:
-    events = events.select_related("actor", "decision", "cancellation")  # type: ignore[attr-defined]
-    # At the same moment a call comes after what led to it.
-    entries = [(event.at, 0, event.pk, of_event(event)) for event in events]
-    entries += [(attempt.started_at, 1, attempt.pk, of_attempt(attempt)) for attempt in attempts]
-    return [entry for *_order, entry in sorted(entries, key=lambda row: row[:3], reverse=True)]
+def who_asks(cancellation: CancellationRequest) -> str:
+    if cancellation.is_recorded or not cancellation.initiator:
+        return _("Somebody asked to cancel")
+    if cancellation.initiator == "buyer":
+        return _("The buyer asked to cancel")
+    return _("Asked to cancel: %(who)s") % {"who": cancellation.initiator}
+
+
+def why(cancellation: CancellationRequest) -> str:
+    return cancellation.reason_text or cancellation.reason
+
+
+def ahead(cancellation: CancellationRequest, now: datetime) -> Iterator[Entry]:
+    """What happens by itself: the deadline, and what is sent of ours."""
+    if not cancellation.needs_answer:
+        return
+    if cancellation.deadline:
+        yield Entry(cancellation.deadline, at_the_deadline(cancellation, now), about=cancellation, rank=EVENT)
+    decision = cancellation.live_decision
+    if decision and decision.state == Decision.State.RECORDED and (at := sent_at(decision)) > now:
+        text = _("Next try: %(verdict)s") if decision.failures else _("Is sent: %(verdict)s")
+        yield Entry(at, text % {"verdict": decision.get_verdict_display()}, about=cancellation, rank=EVENT)
+
+
+def at_the_deadline(cancellation: CancellationRequest, now: datetime) -> str:
+    if cancellation.is_over(now):
+        return _("The deadline was over")
+    texts = {"approves": _("Is approved by itself"), "rejects": _("Is rejected by itself")}
+    return texts.get(capabilities(cancellation.shop, now).silence, _("Deadline"))
+
+
+def sent_at(decision: Decision) -> datetime:
+    return max(decision.send_after, decision.due_at)
 
 
 def of_event(event: Event) -> Entry:
     detail, decision = event.detail, event.decision
     text, tone = words_for(event.name, verdict_of(detail.get("verdict", "")), state_of(detail.get("to", "")))
     extra = ""
-    if event.name == "cancellation.moved" and event.cancellation and event.cancellation.is_recorded:
+    if event.name == "cancellation.requested" and event.cancellation:
+        text, extra = who_asks(event.cancellation), why(event.cancellation)
+    elif event.name == "cancellation.moved" and event.cancellation and event.cancellation.is_recorded:
         text = _("Settled: %(state)s") % {"state": state_of(detail.get("to", ""))}  # no marketplace shows it
     if event.name == "decision.recorded" and decision:
         extra = " · ".join(part for part in (decision.reason_text or decision.reason, decision.comment) if part)
@@ -70,6 +224,7 @@ def of_event(event: Event) -> Entry:
     return Entry(
         event.at, text, who=str(event.actor or ""), detail=extra, tone=tone,
         code=shown_code(detail.get("code", "")), request_id=detail.get("request_id", ""),
+        about=event.cancellation, rank=EVENT,
     )  # fmt: skip
 
 
@@ -93,6 +248,10 @@ def words_for(name: str, verdict: str, state: str) -> tuple[str, str]:
     return known.get(name, (name, ""))
 
 
+def of_attempts(attempts: QuerySet[Attempt]) -> Iterator[Entry]:
+    return map(of_attempt, attempts.order_by("started_at", "pk"))
+
+
 def of_attempt(attempt: Attempt) -> Entry:
     good = attempt.outcome == Attempt.Outcome.OK
     purposes = {
@@ -106,8 +265,14 @@ def of_attempt(attempt: Attempt) -> Entry:
         text = f"{text}: {attempt.get_outcome_display()}"
     return Entry(
         attempt.started_at, text, detail=attempt.message, code=shown_code(attempt.code),
-        request_id=attempt.request_id, tone="muted" if good else "bad",
+        request_id=attempt.request_id, tone="muted" if good else "bad", rank=CALL,
     )  # fmt: skip
+
+
+def of_notes(notes: QuerySet[Note]) -> Iterator[Entry]:
+    for note in notes.select_related("author", "cancellation"):
+        text = _("Noted for colleagues")
+        yield Entry(note.at, text, who=str(note.author), detail=note.text, about=note.cancellation, rank=EVENT)
 
 
 def shown_code(code: str) -> str:

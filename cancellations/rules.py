@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
 from cancellations.models import CancellationRequest, Decision, Verdict
 from marketplaces.base import CancelReason, Capabilities, Notice
+from marketplaces.records import Money
 from orders.models import Order
 from shops.markets import capabilities as capabilities  # everybody asks the rules
 from shops.models import Connection, Shop
@@ -20,6 +22,9 @@ class Offer:
     why_not: str = ""
     effect: str = ""  # what will happen, in one sentence
     notice: Notice | None = None
+    refund: Money | None = None  # what the buyer gets back by it; None where the marketplace does not tell
+    standing: Notice | None = None  # what it does to the shop's standing, where a page says so
+    exists: bool = True  # else this market never has this verdict, and screens leave it out
 
     @property
     def allowed(self) -> bool:
@@ -35,20 +40,28 @@ def offers(cancellation: CancellationRequest, now: datetime) -> dict[Verdict, Of
 
 def offer(cancellation: CancellationRequest, verdict: Verdict, market: Capabilities, why_not: str) -> Offer:
     """One verdict; `why_not` is what `not_now` says."""
+    standing, nothing = market.standing.get(verdict), nothing_back(cancellation)
     if verdict == Verdict.APPROVE:
         notice = None if cancellation.line_item_id else market.approve_notice  # which is about whole orders
-        return Offer(verdict, why_not, approving(cancellation), notice)
+        return Offer(verdict, why_not, approving(cancellation), notice, cancellation.refund(), standing)
     if verdict == Verdict.REJECT:
-        return Offer(
-            verdict, reject_is_over(cancellation.shop, market) or why_not, rejecting(market), market.reject_notice
-        )
+        over = reject_is_over(cancellation.shop, market)
+        return Offer(verdict, over or why_not, rejecting(market), market.reject_notice, nothing, standing)
     return Offer(
         verdict,
         cannot_ship(cancellation.order, market) or why_not,
         _("The package is marked as shipped, and %(marketplace)s rejects the request because of it.")
         % {"marketplace": market.marketplace_name},
         market.shipping_notice,
+        nothing,
+        standing,
+        exists=market.shipping_rejects,
     )
+
+
+def nothing_back(cancellation: CancellationRequest) -> Money | None:
+    """Of no money, where the marketplace tells of refunds at all."""
+    return Money(Decimal(0), cancellation.currency) if cancellation.refund() else None
 
 
 def approving(cancellation: CancellationRequest) -> str:
@@ -142,6 +155,7 @@ def items_offer(order: Order, now: datetime) -> Offer:
         if market.previews_refunds
         else _("The chosen items are cancelled."),
         market.items_notice,
+        standing=market.standing.get(Verdict.CANCEL_ITEMS),
     )
 
 

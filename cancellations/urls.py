@@ -30,6 +30,7 @@ urlpatterns = [
     path("evidence/<int:pk>/", evidence.evidence, name="evidence"),
     path("evidence/<int:pk>/thumbnail/", evidence.thumbnail, name="thumbnail"),
     path("evidence/<int:pk>/remove/", evidence.remove, name="remove_evidence"),
+    path("orders/<int:pk>/history/", request.order_history, name="order_history"),
     path("orders/<int:pk>/cancel-items/", items.cancel_items, name="cancel_items"),
     path("orders/<int:pk>/cancel-items/refund/", items.refund, name="refund"),
     path("orders/<int:pk>/cancel-items/offer/", items.items_offer, name="items_offer"),

@@ -14,8 +14,8 @@ class AssignForm(forms.Form):
     to = forms.ModelChoiceField(
         queryset=User.objects.none(),
         required=False,
-        label=gettext_lazy("Whose it is"),
-        empty_label=gettext_lazy("Nobody's"),
+        label=gettext_lazy("Assigned to"),
+        empty_label=gettext_lazy("Nobody"),
         widget=forms.Select(attrs={"class": "form-select"}),
         error_messages={"invalid_choice": gettext_lazy("This person may not decide in this shop (any more).")},
     )

@@ -31,6 +31,10 @@ class OfferSerializer(serializers.Serializer[Any]):
     why_not = serializers.CharField(help_text="Empty exactly where it is allowed.")
     effect = serializers.CharField(help_text="What will happen, in one sentence.")
     notice = NoticeSerializer(allow_null=True, help_text="The rule to know before choosing this. " + US_REJECT)
+    refund = MoneyField(help_text="What the buyer gets back by it; null where the marketplace does not tell.")
+    standing = NoticeSerializer(
+        allow_null=True, help_text="What it does to the shop's standing, such as whose fault it counts as, if known."
+    )
 
 
 class PersonSerializer(serializers.Serializer[Any]):

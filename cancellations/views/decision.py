@@ -68,7 +68,9 @@ def decision(request: "Request", pk: int) -> HttpResponse:
     found = visible_decision(request, pk)
     context = about(request, found)
     if not wants_fragment(request) or request.htmx.target == "history":
-        return render(request, "cancellations/decision.html", context | {"history": history.of_decision(found)})
+        return render(
+            request, "cancellations/decision.html", context | {"history": history.of_decision(found, timezone.now())}
+        )
     if request.GET.get("seen") == context["seen"]:
         return HttpResponse(status=204)
     response = render(request, "cancellations/_decision.html", context)
@@ -110,5 +112,5 @@ def set_aside(request: "Request", pk: int) -> HttpResponse:
     context = about(request, found) | {"set_aside_form": form}
     if wants_fragment(request):
         return render(request, "cancellations/_decision.html", context, status=INVALID)
-    context["history"] = history.of_decision(found)
+    context["history"] = history.of_decision(found, timezone.now())
     return render(request, "cancellations/decision.html", context, status=INVALID)

@@ -1,10 +1,12 @@
 """A request's page, and the end of one that needs no answer."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
+from django.db.models import Prefetch, prefetch_related_objects
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
@@ -13,10 +15,11 @@ from django.views.decorators.vary import vary_on_headers
 from cancellations import history, recording, rules
 from cancellations.decisions import NotAllowed
 from cancellations.forms.notes import CloseForm
-from cancellations.models import CancellationRequest, TimeLeft
-from cancellations.views.asking import INVALID, may, visible_cancellation
+from cancellations.models import CancellationRequest, TimeLeft, Verdict
+from cancellations.views.asking import INVALID, may, visible_cancellation, wants_fragment
 from cancellations.views.decision import about
 from cancellations.views.teamwork import team
+from orders.models import Order
 from shops.models import Role
 from shops.roles import must_be_agent
 
@@ -37,11 +40,17 @@ def facts(request: "Request", cancellation: CancellationRequest) -> dict[str, An
         "market": rules.capabilities(cancellation.shop, now),
         "now": now,
         "time_left": TimeLeft.until(cancellation.deadline, now),
-        "offers": dict(sorted(rules.offers(cancellation, now).items(), key=lambda one: not one[1].allowed)),
+        "offers": offers_shown(cancellation, now),
         "can_decide": can_decide,
         "close_form": CloseForm() if can_decide and can_be_closed(cancellation) else None,
         **({"decision": decision, **about(request, decision)} if decision else {}),
     }
+
+
+def offers_shown(cancellation: CancellationRequest, now: datetime) -> dict[Verdict, rules.Offer]:
+    """What can be done now comes first; what this market never has is left out."""
+    offers = [one for one in rules.offers(cancellation, now).items() if one[1].exists]
+    return dict(sorted(offers, key=lambda one: not one[1].allowed))
 
 
 def can_be_closed(cancellation: CancellationRequest) -> bool:
@@ -55,10 +64,24 @@ def cancellation(request: "Request", pk: int) -> HttpResponse:
 
 
 def page(request: "Request", found: CancellationRequest, **more: Any) -> HttpResponse:
-    context = facts(request, found) | team(request, found) | {"history": history.of_cancellation(found)} | more
+    prefetch_related_objects([found], "order__lines", "order__packages")
+    context = facts(request, found) | team(request, found) | more
+    context |= {"history": history.of_cancellation(found, context["now"]), "to_quote": history.to_quote(found)}
     form = context["close_form"]
     status = INVALID if form and form.is_bound else 200
     return render(request, "cancellations/cancellation.html", context, status=status)
+
+
+@require_GET
+@vary_on_headers("HX-Request")
+def order_history(request: "Request", pk: int) -> HttpResponse:
+    """What happened to an order and to all requests about it; its page fetches this by itself."""
+    orders = Order.objects.visible_to(request.user).select_related("shop")
+    about = Prefetch("cancellations", CancellationRequest.objects.with_queue_columns())
+    found = get_object_or_404(orders.prefetch_related(about), pk=pk)
+    context = {"order": found, "shop": found.shop, "history": history.of_order(found, timezone.now())}
+    template = "cancellations/_history.html" if wants_fragment(request) else "cancellations/order_history.html"
+    return render(request, template, context)
 
 
 @require_POST

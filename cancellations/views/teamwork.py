@@ -28,6 +28,7 @@ def team(request: "Request", cancellation: CancellationRequest) -> dict[str, Any
         "can_decide": may(request, cancellation.shop, Role.AGENT),
         "assign_form": AssignForm(cancellation),
         "note_form": NoteForm(),
+        "notes": list(cancellation.notes.select_related("author")),
     }
 
 

@@ -33,7 +33,7 @@ def plain_amount(money: Money) -> str:
     }
 )
 class MoneyField(serializers.Field):  # type: ignore[type-arg]
-    """An amount of the row's own `currency` as {"amount": "26.98", "currency": "GBP"}; read only."""
+    """Money, or an amount of the row's own `currency`, as {"amount": "26.98", "currency": "GBP"}; read only."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(read_only=True, **kwargs)
@@ -47,6 +47,8 @@ class MoneyField(serializers.Field):  # type: ignore[type-arg]
         amount = getattr(row, self.column)
         if amount is None:
             return None
+        if isinstance(amount, Money):
+            return {"amount": plain_amount(amount), "currency": amount.currency}
         return {"amount": plain_amount(Money(amount, row.currency)), "currency": row.currency}
 
 

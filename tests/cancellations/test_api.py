@@ -433,6 +433,9 @@ def test_a_request_tells_what_can_be_decided_and_what_silence_does(cancellation:
     assert offers["reject"]["allowed"] is True
     assert offers["ship_to_reject"]["allowed"] is False
     assert "Only in the US" in offers["ship_to_reject"]["why_not"]
+    assert offers["approve"]["refund"] == {"amount": "26.98", "currency": "GBP"}
+    assert offers["reject"]["refund"] == {"amount": "0.00", "currency": "GBP"}
+    assert offers["approve"]["standing"] is None
 
 
 def test_a_us_request_offers_shipping_and_says_why_not_reject(us_cancellation: CancellationRequest) -> None:

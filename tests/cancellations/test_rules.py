@@ -1,6 +1,7 @@
 """What can be decided, on which day, in which market, and in which words the rest is refused."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -8,6 +9,8 @@ from django.utils import timezone
 
 from cancellations import rules
 from cancellations.models import CancellationRequest, Decision, Verdict
+from marketplaces.base import Notice
+from marketplaces.records import Money
 from orders.models import Order
 from shops.markets import capabilities
 from shops.models import Connection
@@ -116,6 +119,30 @@ class TestElsewhere:
 
 
 class TestOffers:
+    def test_each_says_what_the_buyer_gets_back(self) -> None:
+        cancellation = asked("GB")
+        back = {verdict: one.refund for verdict, one in rules.offers(cancellation, TODAY).items()}
+        nothing = Money(Decimal(0), "GBP")
+        assert back == {
+            Verdict.APPROVE: Money(Decimal("26.98"), "GBP"), Verdict.SHIP_TO_REJECT: nothing, Verdict.REJECT: nothing,
+        }  # fmt: skip
+
+    def test_nothing_is_said_about_money_where_the_marketplace_does_not_tell(self) -> None:
+        cancellation = asked("GB")
+        cancellation.refund_total = None
+        assert {one.refund for one in rules.offers(cancellation, TODAY).values()} == {None}
+
+    @pytest.mark.parametrize(("region", "exists"), [("US", True), ("GB", False)])
+    def test_shipping_exists_where_it_rejects(self, region: str, exists: bool) -> None:
+        offers = rules.offers(asked(region), TODAY)
+        assert offers[Verdict.SHIP_TO_REJECT].exists == exists
+        assert offers[Verdict.APPROVE].exists and offers[Verdict.REJECT].exists
+
+    def test_what_a_page_says_about_the_standing_goes_with_the_verdict(self) -> None:
+        thai = rules.offers(asked("TH"), TODAY)
+        assert "not in that list" in (thai[Verdict.APPROVE].standing or Notice("")).text
+        assert thai[Verdict.SHIP_TO_REJECT].standing is None
+
     def test_they_come_in_the_order_in_which_screens_show_them(self) -> None:
         assert list(rules.offers(asked(), TODAY)) == [Verdict.APPROVE, Verdict.SHIP_TO_REJECT, Verdict.REJECT]
 

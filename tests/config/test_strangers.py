@@ -28,7 +28,8 @@ PERSONAL = {
 }  # fmt: skip
 READ = {
     "cancellations:cancellation", "cancellations:decision", "cancellations:evidence", "cancellations:items_offer",
-    "cancellations:thumbnail", "cancellations:next", "orders:order", "shops:shop", "shops:runs", "shops:rules",
+    "cancellations:thumbnail", "cancellations:next", "cancellations:order_history", "orders:order", "shops:shop",
+    "shops:runs", "shops:rules",
 }  # fmt: skip
 WRITE = {
     "cancellations:approve", "cancellations:reject", "cancellations:ship", "cancellations:undo",
@@ -74,6 +75,7 @@ def addresses() -> dict[str, str]:
         **dict.fromkeys(["claim", "take_over", "let_go", "assign", "note"], cancellation.pk),
         **dict.fromkeys(["decision", "undo", "ask_again", "set_aside"], decision.pk),
         **dict.fromkeys(["cancel_items", "refund", "items_offer", "order", "record_request"], order.pk),
+        "order_history": order.pk,
         **dict.fromkeys(["shop", "runs", "rules", "sync"], order.shop.pk),
         **dict.fromkeys(["evidence", "thumbnail"], image.pk),
         "add_evidence": cancellation.pk,

@@ -1,16 +1,29 @@
 """A request's page."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 import time_machine
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from cancellations.models import Decision
+from cancellations.models import Attempt, Decision, Event, Note
+from orders.models import Order
 from shops.models import Role, Shop
-from tests.cancellations.views.pages import asked, text_of
-from tests.factories import CancellationLineFactory, DecisionFactory, at, member
+from tests.cancellations.views.pages import HTMX, asked, text_of, url, words_of
+from tests.factories import (
+    CancellationFactory,
+    CancellationLineFactory,
+    DecisionFactory,
+    LineItemFactory,
+    OrderFactory,
+    PackageFactory,
+    ShopFactory,
+    at,
+    member,
+)
 
 pytestmark = pytest.mark.django_db
 State = Decision.State
@@ -50,11 +63,104 @@ def test_a_request_costs_a_fixed_number_of_queries(
     client: Client, shop: Shop, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     row = asked(shop)
-    CancellationLineFactory.create_batch(12, cancellation=row)
+    CancellationLineFactory.create_batch(20, cancellation=row)
+    LineItemFactory.create_batch(20, order=row.order, package_id="P1")
+    PackageFactory.create_batch(3, order=row.order)
     DecisionFactory(cancellation=row, state=State.WITHDRAWN)
-    DecisionFactory(cancellation=row)
-    with django_assert_max_num_queries(15):
+    decision = DecisionFactory(cancellation=row)
+    for number in range(30):
+        Attempt.objects.create(decision=decision, number=number, purpose="send", outcome="temporary")
+        person = member(Role.AGENT, shop)
+        Note.objects.create(cancellation=row, author=person, text="She rang.")
+        Event.objects.create(shop=shop, cancellation=row, actor=person, name="cancellation.assigned")
+    with django_assert_max_num_queries(18):
         client.get(row.get_absolute_url())
+
+
+def test_the_page_of_an_orders_history_costs_a_fixed_number_of_queries(
+    client: Client, shop: Shop, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    order = OrderFactory(shop=shop)
+    for _ in range(5):
+        DecisionFactory(cancellation=CancellationFactory(order=order))
+    with django_assert_max_num_queries(12):
+        page = text_of(client.get(url("order_history", order.pk)))
+    assert page.count("The buyer asked to cancel") == 5
+
+
+def test_order_and_request_are_one_timeline_with_now_marked(client: Client, shop: Shop) -> None:
+    row = asked(shop, deadline=timezone.now() + timedelta(hours=3))
+    for address in (row.get_absolute_url(), url("order_history", row.order.pk)):  # type: ignore[union-attr]
+        page = words_of(client.get(address))
+        marks = [
+            page.index(mark) for mark in ("Is approved by itself", ">Now<", "The buyer asked", 'history-text">Ordered')
+        ]
+        assert marks == sorted(marks)
+
+
+def test_the_page_of_an_order_fetches_its_timeline(client: Client, shop: Shop) -> None:
+    order = OrderFactory(shop=shop)
+    page = text_of(client.get(order.get_absolute_url()))
+    assert f'hx-get="{url("order_history", order.pk)}"' in page
+    assert f'href="{url("order_history", order.pk)}"' in page
+    fragment = text_of(client.get(url("order_history", order.pk), headers=HTMX))
+    assert "<html" not in fragment and "Ordered" in fragment
+
+
+def test_packages_say_what_is_in_them_and_how_far_they_are(client: Client, shop: Shop) -> None:
+    row = asked(shop)
+    PackageFactory(
+        order=row.order, marketplace_id="P1", status="PROCESSING", tracking_number="AB12", shipping_provider="Evri"
+    )
+    PackageFactory(order=row.order, marketplace_id="P2", status="TO_FULFILL")
+    LineItemFactory(order=row.order, package_id="P1", product_name="Enamel mug", quantity=2)
+    page = words_of(client.get(row.get_absolute_url()))
+    for told in ("P1", "Label made, not handed over", "2 × Enamel mug", "Evri", "AB12", "No tracking number yet."):
+        assert told in page, told
+    assert page.count("No tracking number yet.") == 1
+
+
+def test_each_verdict_says_what_it_does_in_money(client: Client, shop: Shop) -> None:
+    page = words_of(client.get(asked(shop).get_absolute_url()))
+    approve, reject = page.split("<h3>Reject</h3>")
+    assert "The buyer gets back <b>£26.98</b>" in approve
+    assert "The buyer then gets back £26.98." in approve  # by silence
+    assert "Nothing is refunded" in reject
+    assert "Ship to reject" not in page
+
+
+def test_an_order_that_is_to_be_shipped_says_by_when(client: Client, shop: Shop) -> None:
+    row = asked(shop)
+    for ship_by, told in ((timedelta(hours=5), "then has to be shipped:"), (timedelta(hours=-5), "is overdue")):
+        Order.objects.update(ship_by=timezone.now() + ship_by)
+        assert told in words_of(client.get(row.get_absolute_url()))
+    Order.objects.update(shipped_at=timezone.now())
+    assert "overdue" not in words_of(client.get(row.get_absolute_url()))
+
+
+def test_what_a_verdict_does_to_the_standing_is_told_where_a_page_says_it(client: Client, shop: Shop) -> None:
+    thai = ShopFactory(region="TH")
+    client.force_login(member(Role.AGENT, shop, thai))
+    assert "not in that list" in words_of(client.get(asked(thai).get_absolute_url()))
+    assert "not in that list" not in words_of(client.get(asked(shop).get_absolute_url()))
+
+
+def test_links_lead_to_the_order_and_the_messages_at_the_marketplace(
+    client: Client, american: Shop, shop: Shop
+) -> None:
+    row = asked(american)
+    page = text_of(client.get(row.get_absolute_url())).replace("&amp;", "&")
+    assert f"order_no={row.order_marketplace_id}&shop_region=US" in page
+    assert f"oec_seller_id={american.marketplace_id}&shop_region=US" in page
+    assert "seller-" not in text_of(client.get(asked(shop).get_absolute_url()))  # whose address nobody knows
+
+
+def test_there_are_ids_to_quote_to_the_marketplaces_support(client: Client, shop: Shop) -> None:
+    row = asked(shop)
+    Attempt.objects.create(decision=DecisionFactory(cancellation=row), number=1, purpose="send", request_id="2026ABC")
+    page = text_of(client.get(row.get_absolute_url()))
+    assert f"Cancellation request: {row.marketplace_id}" in page
+    assert "request id 2026ABC" in page
 
 
 def test_text_from_buyers_is_never_markup(client: Client, shop: Shop) -> None:
