@@ -106,7 +106,7 @@ class CancellationFilter(ShopFilterSet):
             return rows.filter(assigned_to=None)
         if whose == "others":
             return rows.filter(~Q(assigned_to=self.request.user), assigned_to__isnull=False)
-        return rows.filter(assigned_to=self.request.user.pk if whose == "me" else whose)
+        return rows.filter(assigned_to=self.request.user.pk if whose == "me" else int(whose))
 
     def by_age(self, rows: CancellationQuerySet, name: str, age: str) -> CancellationQuerySet:
         _label, span, side = AGES[age]
