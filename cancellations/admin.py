@@ -12,6 +12,8 @@ from cancellations.decisions import NotAllowed
 from cancellations.models import (
     Announcement,
     Attempt,
+    Batch,
+    BatchItem,
     CancellationLine,
     CancellationRequest,
     Claim,
@@ -25,6 +27,7 @@ from cancellations.models import (
 from config.admin import FoundByNumber, ReadOnly, ReadOnlyInline
 from orders.models import Order
 from shops.admin import VisibleShops
+from shops.models import Shop
 
 
 class CancellationLineInline(ReadOnlyInline):
@@ -178,6 +181,42 @@ class AnnouncementAdmin(ReadOnly):
     )  # fmt: skip
     list_select_related = ("shop", "order", "handled_by", "cancellation")
     list_filter = (VisibleShops, "is_cancellation")
+    ordering = ("-pk",)
+
+
+class BatchItemInline(ReadOnlyInline):
+    model = BatchItem
+    fields = ("cancellation", "state", "decision", "why")
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[BatchItem]:
+        items = super().get_queryset(request).filter(cancellation__shop__in=Shop.objects.visible_to(request.user))
+        return items.select_related("cancellation", "decision__cancellation", "decision__order")
+
+
+@admin.register(Batch)
+class BatchAdmin(ReadOnly):
+    shop_path = ""  # it may be about many
+    list_display = ("pk", "verdict", "made_by", "made_at", "started_at", "finished_at", "retry_of")
+    list_select_related = ("made_by", "retry_of")
+    list_filter = ("verdict",)
+    ordering = ("-pk",)
+    inlines = (BatchItemInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows = super().get_queryset(request)
+        if request.user.is_superuser:
+            return rows
+        items = BatchItem.objects.filter(cancellation__shop__in=Shop.objects.visible_to(request.user))
+        return rows.filter(pk__in=items.values("batch"))
+
+
+@admin.register(BatchItem)
+class BatchItemAdmin(ReadOnly):
+    shop_path = "cancellation__shop"
+    list_display = ("pk", "batch", "cancellation", "state", "decision", "why")
+    list_select_related = ("batch", "cancellation", "decision__cancellation", "decision__order")
+    list_filter = ("state",)
     ordering = ("-pk",)
 
 

@@ -93,9 +93,16 @@ def not_now(cancellation: CancellationRequest) -> str:
 
 
 def live_item_cancellation(cancellation: CancellationRequest) -> Decision | None:
-    """Items of this very order are being cancelled: what is left of it to decide is known when that has ended."""
+    """Items of this very order are being cancelled: what is left of it to decide is known when that has ended.
+
+    Costs a query unless the request came `with_standing()`.
+    """
     if cancellation.order_id is None:
         return None
+    if CancellationRequest.order.is_cached(cancellation):
+        known: list[Decision] | None = getattr(cancellation.order, "live_item_cancellations", None)
+        if known is not None:
+            return next(iter(known), None)
     live = Decision.objects.live().filter(order=cancellation.order_id, verdict=Verdict.CANCEL_ITEMS)
     return live.select_related("made_by").first()
 

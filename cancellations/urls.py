@@ -2,7 +2,18 @@ from django.urls import path
 
 from cancellations import webhook
 from cancellations.models import Verdict
-from cancellations.views import announcements, decision, evidence, items, queue, recording, request, teamwork, verdicts
+from cancellations.views import (
+    announcements,
+    batches,
+    decision,
+    evidence,
+    items,
+    queue,
+    recording,
+    request,
+    teamwork,
+    verdicts,
+)
 
 app_name = "cancellations"
 urlpatterns = [
@@ -22,6 +33,10 @@ urlpatterns = [
     path("cancellations/<int:pk>/approve/", verdicts.decide, {"verdict": Verdict.APPROVE}, name="approve"),
     path("cancellations/<int:pk>/reject/", verdicts.decide, {"verdict": Verdict.REJECT}, name="reject"),
     path("cancellations/<int:pk>/ship/", verdicts.decide, {"verdict": Verdict.SHIP_TO_REJECT}, name="ship"),
+    path("batches/", batches.all_batches, name="batches"),
+    path("batches/<int:pk>/", batches.batch, name="batch"),
+    path("batches/<int:pk>/take-back/", batches.take_back, name="take_back_batch"),
+    path("batches/<int:pk>/try-again/", batches.try_again, name="try_batch_again"),
     path("decisions/<int:pk>/", decision.decision, name="decision"),
     path("decisions/<int:pk>/undo/", decision.undo, name="undo"),
     path("decisions/<int:pk>/ask-again/", decision.ask_again, name="ask_again"),

@@ -1,5 +1,6 @@
 """Cancellation requests, what staff decided about them, and what happened."""
 
+from cancellations.models.batches import Batch, BatchItem, BatchItemQuerySet, BatchQuerySet, Result
 from cancellations.models.decisions import Attempt, Decision, DecisionLine, DecisionQuerySet, Evidence, Verdict
 from cancellations.models.history import Announcement, AnnouncementQuerySet, Event, PushedNotification
 from cancellations.models.requests import CancellationLine, CancellationQuerySet, CancellationRequest, TimeLeft
@@ -10,6 +11,10 @@ __all__ = [
     "AnnouncementQuerySet",
     "Attempt",
     "CancellationLine",
+    "Batch",
+    "BatchItem",
+    "BatchItemQuerySet",
+    "BatchQuerySet",
     "CancellationQuerySet",
     "CancellationRequest",
     "Claim",
@@ -21,5 +26,6 @@ __all__ = [
     "Note",
     "PushedNotification",
     "TimeLeft",
+    "Result",
     "Verdict",
 ]

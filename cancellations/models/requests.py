@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from cancellations.models.decisions import Decision
+from cancellations.models.decisions import Decision, Verdict
 from marketplaces.records import Money
 from orders.models import LineItem, Order, amount, is_long_number
 from shops.models import Shop
@@ -110,6 +110,12 @@ class CancellationQuerySet(models.QuerySet["CancellationRequest"]):
         """All that a row of the queue shows, in a fixed number of queries."""
         related = self.select_related("shop", "order", "assigned_to", "claim__user")
         return related.prefetch_related("lines").with_decisions()
+
+    def with_standing(self) -> Self:
+        """All that the rules ask of a request, in a fixed number of queries."""
+        of_items = Decision.objects.live().filter(verdict=Verdict.CANCEL_ITEMS).select_related("made_by")
+        order = models.Prefetch("order__decisions", of_items.order_by("pk"), to_attr="live_item_cancellations")
+        return self.select_related("order").prefetch_related("shop__connection", order).with_decisions()
 
     def with_decisions(self) -> Self:
         """Each with its decisions, newest first, as `history`."""

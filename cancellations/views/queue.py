@@ -18,6 +18,7 @@ from django.views.decorators.vary import vary_on_headers
 from cancellations import rules
 from cancellations.filters import QueueFilter
 from cancellations.models import CancellationRequest, Decision, TimeLeft
+from cancellations.views import batches
 from cancellations.views.announcements import announced
 from cancellations.views.asking import shops_to_record_for, visible_cancellation, wants_fragment
 from marketplaces.base import Capabilities
@@ -59,9 +60,10 @@ def queue(request: "Request") -> HttpResponse:
         "is_narrowed": bool(chosen.asked_for),
         "can_record": shops_to_record_for(request),
     }
+    context |= batches.selection(request, chosen, page)
     if wants_fragment(request):
         return render(request, "cancellations/_queue.html", context)
-    context |= announced(request) | {"stalled": stalled(request)}
+    context |= announced(request) | batches.unseen(request) | {"stalled": stalled(request)}
     context["watches"] = bool(context["can_record"] or context["announcements"])
     return render(request, "cancellations/queue.html", context)
 

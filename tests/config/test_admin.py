@@ -19,6 +19,8 @@ from accounts.tokens import make_token
 from cancellations.models import (
     Announcement,
     Attempt,
+    Batch,
+    BatchItem,
     CancellationRequest,
     Claim,
     Decision,
@@ -51,7 +53,8 @@ WRITTEN_ELSEWHERE = [
     "orders.order", "orders.lineitem", "orders.package", "cancellations.cancellationrequest",
     "cancellations.cancellationline", "cancellations.decision", "cancellations.decisionline", "cancellations.attempt",
     "cancellations.evidence", "cancellations.event", "cancellations.pushednotification", "cancellations.announcement",
-    "shops.syncrun", "shops.synccursor", "shops.drift", "admin.logentry",
+    "cancellations.batch", "cancellations.batchitem", "shops.syncrun", "shops.synccursor", "shops.drift",
+    "admin.logentry",
 ]  # fmt: skip
 
 
@@ -67,6 +70,9 @@ def everything(cancellation: CancellationRequest) -> CancellationRequest:  # noq
     )
     SyncCursor.objects.create(shop=cancellation.shop, kind="orders", page_token="next")
     drift.note(cancellation.shop_id, {"order.status: NEW"})
+    BatchItem.objects.create(
+        batch=Batch.objects.create(verdict="approve", made_by=UserFactory()), cancellation=cancellation
+    )
     return cancellation
 
 
@@ -393,6 +399,9 @@ def test_lists_cost_the_same_queries_for_one_row_as_for_many(root: Client, djang
         )  # fmt: skip
         Claim.objects.create(cancellation=cancellation, user=decision.made_by, until=at("2026-11-20 12:00"))
         Note.objects.create(cancellation=cancellation, author=decision.made_by, text="x")
+        first = Batch.objects.create(verdict="approve", made_by=decision.made_by)
+        batch = Batch.objects.create(verdict="approve", made_by=decision.made_by, retry_of=first)
+        BatchItem.objects.create(batch=batch, cancellation=cancellation, decision=decision, state="decided")
         SyncRun.objects.create(shop=order.shop, kind="orders")
         SyncCursor.objects.create(shop=order.shop, kind="orders")
         drift.note(order.shop_id, {"order.status: NEW"})

@@ -6,7 +6,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from cancellations.models import Announcement, CancellationRequest, Decision, Evidence, Verdict
+from cancellations.models import Announcement, Batch, BatchItem, CancellationRequest, Decision, Evidence, Verdict
 from shops.models import Role
 from tests.cancellations.views.pages import picture
 from tests.factories import (
@@ -23,8 +23,8 @@ pytestmark = pytest.mark.django_db
 
 # Each shows what its reader may see.
 PERSONAL = {
-    "cancellations:queue", "cancellations:announcements", "cancellations:record", "orders:list", "shops:list",
-    "accounts:profile",
+    "cancellations:queue", "cancellations:announcements", "cancellations:batches", "cancellations:record", "orders:list",
+    "shops:list", "accounts:profile",
 }  # fmt: skip
 READ = {
     "cancellations:cancellation", "cancellations:decision", "cancellations:evidence", "cancellations:items_offer",
@@ -39,12 +39,15 @@ WRITE = {
     "cancellations:note", "cancellations:add_evidence",
 }  # fmt: skip
 # Nobody's but one person's.
-OWN = {"cancellations:remove_evidence"}
+OWN = {
+    "cancellations:remove_evidence", "cancellations:batch", "cancellations:take_back_batch",
+    "cancellations:try_batch_again",
+}  # fmt: skip
 ONLY_POST = {
     "cancellations:undo", "cancellations:ask_again", "cancellations:set_aside", "cancellations:refund",
     "cancellations:close", "cancellations:handle", "shops:sync", "cancellations:claim", "cancellations:take_over",
     "cancellations:let_go", "cancellations:assign", "cancellations:note", "cancellations:add_evidence",
-    "cancellations:remove_evidence",
+    "cancellations:remove_evidence", "cancellations:take_back_batch", "cancellations:try_batch_again",
 }  # fmt: skip
 
 
@@ -70,6 +73,8 @@ def addresses() -> dict[str, str]:
         shop=order.shop, order=order, marketplace_id="1", title="Asked for", is_cancellation=True,
         announced_at=timezone.now(),
     )  # fmt: skip
+    batch = Batch.objects.create(verdict=Verdict.APPROVE, made_by=uploader, started_at=timezone.now())
+    BatchItem.objects.create(batch=batch, cancellation=cancellation)
     pks = {
         **dict.fromkeys(["cancellation", "next", "approve", "reject", "ship", "close"], cancellation.pk),
         **dict.fromkeys(["claim", "take_over", "let_go", "assign", "note"], cancellation.pk),
@@ -81,6 +86,7 @@ def addresses() -> dict[str, str]:
         "add_evidence": cancellation.pk,
         "remove_evidence": draft.pk,
         "handle": announcement.pk,
+        **dict.fromkeys(["batch", "take_back_batch", "try_batch_again"], batch.pk),
     }
     return {name: reverse(name, args=[pks[name.partition(":")[2]]]) for name in READ | WRITE | OWN}
 
@@ -141,6 +147,7 @@ def test_a_managers_colleague_finds_nothing_of_what_is_the_managers_own(
     client.force_login(member(Role.MANAGER, Decision.objects.get().shop))
     assert client.post(addresses[name]).status_code == 404
     assert Evidence.objects.filter(decision=None).exists()
+    assert BatchItem.objects.get().state == BatchItem.State.WAITING
 
 
 @pytest.mark.parametrize("name", sorted(PERSONAL))

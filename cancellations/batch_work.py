@@ -1,0 +1,112 @@
+"""A worker takes the items of a batch, one after the other, and decides about each what was started for all.
+
+The rows are the queue here too: an item and its decision are written in one transaction, so a worker that dies leaves
+behind what is decided and what is not, and nothing in between. The sweep finds what nobody goes on with.
+"""
+
+from datetime import timedelta
+
+import structlog
+from celery import shared_task
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+from kombu.exceptions import OperationalError
+
+from cancellations import decisions
+from cancellations.decisions import Details, NotAllowed
+from cancellations.models import Batch, BatchItem, Verdict
+
+logger = structlog.get_logger(__name__)
+
+# So many, then the next message: whoever has decided about one request does not wait behind a thousand.
+AT_ONCE = 50
+PROPOSED_FOR = timedelta(days=1)
+
+
+def nudge(batch_id: int) -> None:
+    """Send the message `work_batch`. A broker that is down costs the seconds until the next sweep."""
+    try:
+        work_batch.apply_async((batch_id,), retry=False)
+    except (OperationalError, OSError) as error:
+        logger.warning("broker.unreachable", batch=batch_id, error=str(error))
+
+
+@shared_task
+def work_batch(batch_id: int) -> None:
+    work(batch_id)
+
+
+@shared_task
+def sweep_batches() -> None:
+    for pk in Batch.objects.due(timezone.now()).values_list("pk", flat=True):
+        work_batch.delay(pk)
+
+
+@shared_task
+def forget_proposals() -> None:
+    """Batches that nobody started."""
+    Batch.objects.filter(started_at=None, made_at__lt=timezone.now() - PROPOSED_FOR).delete()
+
+
+def work(batch_id: int) -> None:
+    """Decide about some of what waits in a batch, and send for whoever decides about the rest."""
+    batch = claim(batch_id)
+    if batch is None:
+        return
+    with translation.override(batch.language or None):
+        for _number in range(AT_ONCE):
+            if not decide_next(batch):
+                finish(batch)
+                return
+    Batch.objects.filter(pk=batch.pk).update(due_at=timezone.now())
+    nudge(batch.pk)
+
+
+def claim(batch_id: int) -> Batch | None:
+    """Take a due batch for CLAIM_SECONDS with one conditional UPDATE; None when it is not due or somebody has it."""
+    now = timezone.now()
+    taken = Batch.objects.due(now).filter(pk=batch_id).update(due_at=now + timedelta(seconds=settings.CLAIM_SECONDS))
+    return Batch.objects.select_related("made_by").get(pk=batch_id) if taken else None
+
+
+def decide_next(batch: Batch) -> bool:
+    """Decide about one item and write down what came of it, in one transaction; False when none waits.
+
+    A worker whose claim ran out may still be at it: its item is locked, and so nobody else's.
+    """
+    with transaction.atomic():
+        waiting = batch.items.waiting().select_for_update(skip_locked=True, of=("self",))
+        item = waiting.select_related("cancellation__shop").order_by("pk").first()
+        if item is None:
+            return False
+        try:
+            item.decision = decisions.decide(
+                item.cancellation, Verdict(batch.verdict), batch.made_by, details_of(batch)
+            )
+            item.state = BatchItem.State.DECIDED
+        except (NotAllowed, PermissionDenied, ValidationError) as no:
+            item.state, item.why = BatchItem.State.FAILED, words_of(no)
+        except Exception:
+            logger.exception("batch.item_broken", batch=batch.pk, cancellation=item.cancellation_id)
+            item.state = BatchItem.State.FAILED
+            item.why = _("An error of ours kept it from being decided. Nothing was sent.")
+        item.save(update_fields=["state", "decision", "why"])
+    return True
+
+
+def details_of(batch: Batch) -> Details:
+    return Details(reason=batch.reason, reason_text=batch.reason_text, comment=batch.comment)
+
+
+def words_of(no: Exception) -> str:
+    return " ".join(no.messages) if isinstance(no, ValidationError) else str(no)
+
+
+def finish(batch: Batch) -> None:
+    """Say that all is decided, unless another worker still has an item in its hands."""
+    left = BatchItem.objects.waiting().filter(batch=OuterRef("pk"))
+    Batch.objects.filter(~Exists(left), pk=batch.pk, finished_at=None).update(finished_at=timezone.now())

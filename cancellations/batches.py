@@ -1,0 +1,228 @@
+"""Deciding about many requests at once: propose, start, take back, try again. Each is decided by `decisions.decide`.
+
+A proposal has its items already, so what a person was shown is what is decided, whatever comes into the queue
+meanwhile; starting it twice starts it once. A worker does the deciding (`batch_work`).
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext as _
+
+from cancellations import batch_work, decisions, rules
+from cancellations.decisions import Details, NotAllowed, TooLate
+from cancellations.models import (
+    Batch,
+    BatchItem,
+    CancellationQuerySet,
+    CancellationRequest,
+    Decision,
+    Result,
+    Verdict,
+)
+from marketplaces.base import Capabilities, Notice
+from marketplaces.records import Money
+from shops.models import Role, Shop
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+MOST = 1000
+
+
+def propose(rows: CancellationQuerySet, verdict: Verdict, user: "User", *, retry_of: Batch | None = None) -> Batch:
+    """A batch of these requests, which does nothing yet: its items say which can be decided and why others can't.
+
+    Raises NotAllowed for no request at all and for more than MOST.
+    """
+    found = list(rows.visible_to(user).with_standing().by_time_left()[: MOST + 1])
+    if not found:
+        raise NotAllowed(_("None of these requests is here any more."))
+    if len(found) > MOST:
+        raise NotAllowed(
+            _("At most %(most)d requests can be answered at once, and these are %(count)d. Narrow the filter.")
+            % {"most": MOST, "count": rows.visible_to(user).count()}
+        )
+    agent_in = set(Shop.objects.where_role(user, Role.AGENT).values_list("pk", flat=True))
+    with transaction.atomic():
+        again = {"reason": retry_of.reason, "comment": retry_of.comment} if retry_of else {}
+        batch = Batch.objects.create(
+            verdict=verdict, made_by=user, language=get_language() or "", retry_of=retry_of, **again
+        )
+        BatchItem.objects.bulk_create(proposed(batch, row, agent_in) for row in found)
+    return batch
+
+
+def proposed(batch: Batch, row: CancellationRequest, agent_in: Set[int]) -> BatchItem:
+    why = why_not(row, Verdict(batch.verdict), agent_in)
+    state = BatchItem.State.LEFT_OUT if why else BatchItem.State.WAITING
+    return BatchItem(batch=batch, cancellation=row, state=state, why=why)
+
+
+def why_not(row: CancellationRequest, verdict: Verdict, agent_in: Set[int]) -> str:
+    """Why this person can't give this request this verdict now; empty where they can."""
+    if row.shop_id not in agent_in:
+        return _("Your role in this shop does not allow this.")
+    market = rules.capabilities(row.shop, timezone.now())
+    return rules.offer(row, verdict, market, rules.not_now(row)).why_not
+
+
+def start(batch: Batch, details: Details | None = None) -> None:
+    """Have a worker decide about what a proposal holds. Raises NotAllowed where nothing of it can be decided."""
+    details, now = details or Details(), timezone.now()
+    with transaction.atomic():
+        if not batch.is_started and not batch.items.waiting().exists():
+            raise NotAllowed(_("None of these requests can be answered like this."))
+        started = Batch.objects.filter(pk=batch.pk, started_at=None).update(
+            started_at=now, due_at=now, reason=details.reason, reason_text=details.reason_text, comment=details.comment
+        )
+        if started:
+            transaction.on_commit(lambda: batch_work.nudge(batch.pk))
+    batch.refresh_from_db()
+
+
+def take_back(batch: Batch, user: "User") -> str:
+    """Take back whatever of a batch is not sent yet; says in words how many that were, and how many were too late."""
+    # First what no worker has decided about, so that nothing new is decided while the rest is taken back.
+    taken = batch.items.waiting().update(state=BatchItem.State.TAKEN_BACK)
+    late = 0
+    recorded = Decision.objects.filter(batch_item__batch=batch, state=Decision.State.RECORDED)
+    for decision in recorded.select_related("shop").order_by("send_after"):
+        try:
+            decisions.withdraw(decision, user)
+        except (TooLate, PermissionDenied):
+            late += 1
+        else:
+            taken += 1
+    said = ngettext("%(count)d was taken back.", "%(count)d were taken back.", taken) % {"count": taken}
+    if late:
+        too_late = ngettext("%(count)d was too late.", "%(count)d were too late.", late) % {"count": late}
+        return f"{said} {too_late}"
+    return said
+
+
+def try_again(batch: Batch, user: "User") -> Batch:
+    """A proposal of what failed of this batch, and of nothing else. Raises NotAllowed where nothing is left to try."""
+    failed = batch.items.to_try_again().values("cancellation")
+    return propose(CancellationRequest.objects.filter(pk__in=failed), Verdict(batch.verdict), user, retry_of=batch)
+
+
+# --- what a proposal would do -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What will happen to how many, and why not to others."""
+
+    count: int
+    shops: int
+    effects: Sequence[tuple[str, int]]  # what will happen, in one sentence, and to how many
+    refunds: Sequence[Money]  # one for each currency
+    without_refund: int  # of which the marketplace did not say what the buyer gets
+    over: int  # past their deadline: the marketplace may have decided by now
+    on_it: Sequence[tuple["User", int]]  # colleagues who have some of them open
+    left_out: Sequence[tuple[str, int]]  # why, and how many
+    notices: Sequence[Notice]
+
+
+def sheet(batch: Batch, user: "User") -> Sheet:
+    """Four queries, however many items there are."""
+    now = timezone.now()
+    items = list(
+        batch.items.visible_to(user).select_related("cancellation__claim__user").prefetch_related("cancellation__shop")
+    )
+    markets = {item.cancellation.shop: rules.capabilities(item.cancellation.shop, now) for item in items}
+    offers = [(item, offer_of(item, Verdict(batch.verdict), markets[item.cancellation.shop])) for item in items]
+    rows = [item.cancellation for item, offer in offers if offer.allowed]
+    claims = [claim for row in rows if (claim := row.on_it(now)) and claim.user_id != user.pk]
+    return Sheet(
+        count=len(rows),
+        shops=len({row.shop_id for row in rows}),
+        effects=Counter(offer.effect for _item, offer in offers if offer.allowed).most_common(),
+        refunds=refunds(rows),
+        without_refund=sum(row.refund_total is None and not row.is_recorded for row in rows),
+        over=sum(row.is_over(now) for row in rows),
+        on_it=Counter(claim.user for claim in claims).most_common(),
+        left_out=Counter(offer.why_not for _item, offer in offers if not offer.allowed).most_common(),
+        notices=list(dict.fromkeys(notice for _item, offer in offers for notice in told(offer))),
+    )
+
+
+def offer_of(item: BatchItem, verdict: Verdict, market: Capabilities) -> rules.Offer:
+    """As it stood when the items were counted."""
+    return rules.offer(item.cancellation, verdict, market, item.why)
+
+
+def told(offer: rules.Offer) -> list[Notice]:
+    """What there is to know about it; what it does to a shop's standing only where it can be done."""
+    return [notice for notice in (offer.notice, offer.standing if offer.allowed else None) if notice]
+
+
+def refunds(rows: Iterable[CancellationRequest]) -> list[Money]:
+    totals: Counter[str] = Counter()
+    sums: dict[str, Decimal] = {}
+    for row in rows:
+        if row.refund_total is not None:
+            totals[row.currency] += 1
+            sums[row.currency] = sums.get(row.currency, Decimal(0)) + row.refund_total
+    return [Money(sums[currency], currency) for currency, _count in totals.most_common()]
+
+
+# --- how far it is ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How many of a batch stand how. What was left out from the start is not counted as work."""
+
+    counts: dict[Result, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values()) - self.counts.get(Result.LEFT_OUT, 0)
+
+    @property
+    def settled(self) -> int:
+        return self.total - sum(self.counts.get(result, 0) for result in Result.moving())
+
+    @property
+    def is_moving(self) -> bool:
+        return self.settled < self.total
+
+    @property
+    def quarter(self) -> int:
+        """0 to 4: what is said aloud changes with it, and not with each request."""
+        return 4 * self.settled // self.total if self.total else 4
+
+    @property
+    def done(self) -> int:
+        return self.of(Result.DONE)
+
+    @property
+    def trouble(self) -> int:
+        """Those that are not done and are not going to be by themselves."""
+        return self.settled - self.done
+
+    def of(self, result: Result) -> int:
+        return self.counts.get(result, 0)
+
+
+def progress(batches: Sequence[Batch], user: "User") -> dict[int, Progress]:
+    """By the batch's primary key, in one query."""
+    counts: dict[int, dict[Result, int]] = {batch.pk: {} for batch in batches}
+    for pk, result, count in BatchItem.objects.visible_to(user).filter(batch__in=batches).counted():
+        counts[pk][result] = count
+    return {pk: Progress(found) for pk, found in counts.items()}
+
+
+def note_seen(batch: Batch, at: datetime) -> None:
+    """Its maker has seen how it ended, so nobody has to be told any more."""
+    Batch.objects.filter(pk=batch.pk, seen_at=None).update(seen_at=at)
