@@ -43,7 +43,13 @@ def clock(moment: datetime | None, zone: ZoneInfo | None = None) -> str:
     if days == -1:
         return _("yesterday %(hour)s") % {"hour": hour}
     same_year = there.year == timezone.localdate().year
-    return f"{formats.date_format(there, 'j M' if same_year else 'j M Y')} {hour}"
+    return f"{formats.date_format(there, 'MONTH_DAY_FORMAT' if same_year else 'SHORT_DATE_FORMAT')} {hour}"
+
+
+def in_full(there: datetime) -> str:
+    """All there is to know: “Saturday, November 21, 2026, 09:00:46 UTC”."""
+    parts = (formats.date_format(there, part) for part in ("l", "DATE_FORMAT", "H:i:s"))
+    return f"{', '.join(parts)} {there.tzname()}"
 
 
 @register.simple_tag
@@ -52,8 +58,7 @@ def moment(when: datetime | None, zone: ZoneInfo | None = None) -> SafeString | 
     if when is None:
         return "–"
     there = when.astimezone(zone or timezone.get_current_timezone())
-    title = f"{formats.date_format(there, 'l, j F Y, H:i:s')} {there.tzname()}"
-    return format_html('<time datetime="{}" title="{}">{}</time>', when.isoformat(), title, clock(when, zone))
+    return format_html('<time datetime="{}" title="{}">{}</time>', when.isoformat(), in_full(there), clock(when, zone))
 
 
 @register.simple_tag
@@ -64,7 +69,7 @@ def countdown(until: datetime | None) -> SafeString | str:
     return format_html(
         '<time datetime="{}" title="{}" data-countdown data-over="{}">{}</time>',
         until.isoformat(),
-        formats.date_format(until.astimezone(timezone.get_current_timezone()), "l, j F Y, H:i:s T"),
+        in_full(timezone.localtime(until)),
         _("over for"),
         left(until),
     )
@@ -86,7 +91,7 @@ def ago(when: datetime | None) -> SafeString | str:
     return format_html(
         '<time datetime="{}" title="{}" data-ago>{}</time>',
         when.isoformat(),
-        formats.date_format(when.astimezone(timezone.get_current_timezone()), "l, j F Y, H:i:s T"),
+        in_full(timezone.localtime(when)),
         span(max(0, seconds)),
     )
 
