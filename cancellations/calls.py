@@ -6,6 +6,7 @@ from cancellations.models import CancellationRequest, Decision, Verdict
 from marketplaces.base import Adapter
 from marketplaces.errors import Unsupported
 from marketplaces.records import CancellationTarget, PickupSlot, Receipt, Shipment, UploadedImage
+from orders.parcels import lines_to_ship, parcels_to_ship
 
 
 def make_the_call(decision: Decision, adapter: Adapter, images: list[UploadedImage]) -> Receipt:
@@ -50,10 +51,11 @@ def shipment_of(decision: Decision) -> Shipment:
     order, told = decision.order, decision.shipment
     assert order
     slot = told.get("pickup_slot")
+    waiting = [package.marketplace_id for package, _ in parcels_to_ship(order)]
     return Shipment(
         order_id=order.marketplace_id,
-        package_ids=told.get("package_ids") or list(order.packages.values_list("marketplace_id", flat=True)),
-        line_item_ids=[line.marketplace_id for line in order.lines.all() if not line.is_cancelled],
+        package_ids=told.get("package_ids") or waiting,
+        line_item_ids=[line.marketplace_id for line in lines_to_ship(order)],
         handover_method=told.get("handover_method", ""),
         pickup_slot=PickupSlot(datetime.fromisoformat(slot["start"]), datetime.fromisoformat(slot["end"]))
         if slot

@@ -5,7 +5,7 @@ Each writes rows in one transaction and asks for later work on commit; nothing h
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -25,6 +25,7 @@ from cancellations.models import (
     Verdict,
 )
 from marketplaces.base import Capabilities, Notice
+from cancellations.shipping import Shipping, shipping_problems
 from orders.models import LineItem, Order
 from shops.models import Role, Shop
 from shops.roles import must_be_agent, must_have_role
@@ -54,30 +55,6 @@ class AlreadyDecided(NotAllowed):
 
 class TooLate(NotAllowed):
     """The decision is on its way, or done, and can't be taken back."""
-
-
-@dataclass(frozen=True)
-class Shipping:
-    """How the packages leave; see marketplaces.records.Shipment. Slot times are aware."""
-
-    handover_method: str = ""
-    pickup_start: datetime | None = None
-    pickup_end: datetime | None = None
-    tracking_number: str = ""
-    shipping_provider_id: str = ""
-    package_ids: Sequence[str] = ()
-
-    def as_json(self) -> dict[str, Any]:
-        slot = {}
-        if self.pickup_start and self.pickup_end:
-            slot = {"pickup_slot": {"start": self.pickup_start.isoformat(), "end": self.pickup_end.isoformat()}}
-        return {
-            "handover_method": self.handover_method,
-            "tracking_number": self.tracking_number,
-            "shipping_provider_id": self.shipping_provider_id,
-            "package_ids": list(self.package_ids),
-            **slot,
-        }
 
 
 @dataclass(frozen=True)
@@ -160,22 +137,6 @@ def must_be_offered(cancellation: CancellationRequest, verdict: Verdict) -> Capa
     if not offer.allowed:
         raise NotAllowed(offer.why_not, offer.notice)
     return market
-
-
-def shipping_problems(order: Order | None, shipping: Shipping) -> dict[str, str]:
-    if order is None:
-        return {}
-    own = set(order.packages.values_list("marketplace_id", flat=True))
-    if foreign := set(shipping.package_ids) - own:
-        return {"package_ids": _("Not a package of this order: %(ids)s.") % {"ids": ", ".join(sorted(foreign))}}
-    if own and not order.is_sent_by_seller:
-        return {}
-    problems = {}
-    if not shipping.tracking_number.strip():
-        problems["tracking_number"] = _("The seller sends this order, so it needs a tracking number.")
-    if not shipping.shipping_provider_id:
-        problems["shipping_provider_id"] = _("Choose the carrier that takes the parcel.")
-    return problems
 
 
 def cancel_items(order: Order, items: Mapping[int, int], user: "User", reason: str) -> Decision:

@@ -5,14 +5,23 @@ marketplaces.errors.MarketplaceError when the marketplace does not answer; the f
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import methodcaller
 from typing import TypeVar
 
 from django.core.cache import cache
 
 from cancellations.models import CancellationRequest
 from marketplaces.base import Adapter
-from marketplaces.records import HandoverOptions, LineEligibility, RefundParts, RejectReason, ShippingProvider
+from marketplaces.records import (
+    HandoverOptions,
+    LineEligibility,
+    PackageRecord,
+    RefundParts,
+    RejectReason,
+    ShippingProvider,
+)
 from orders.models import Order
+from orders.parcels import parcels_to_ship
 from shops import drift
 from shops.models import Shop
 from shops.tokens import call_for
@@ -42,13 +51,25 @@ def reject_reasons(cancellation: CancellationRequest, locale: str = "en-US") -> 
     return asked_once(shop, f"reasons:{request_id}:{locale}", ask)
 
 
-def handover_options(order: Order) -> HandoverOptions | None:
-    """How the order's first package can be handed over; None while there is no package."""
-    package = order.packages.order_by("pk").first()
-    if package is None:
-        return None
-    package_id = package.marketplace_id
-    return asked_once(order.shop, f"handover:{package_id}", lambda adapter: adapter.handover_options(package_id))
+def package(order: Order, package_id: str) -> PackageRecord:
+    return asked_once(order.shop, f"package:{package_id}", lambda adapter: adapter.package(package_id))
+
+
+def handover_options(order: Order, package_ids: Sequence[str] = ()) -> HandoverOptions | None:
+    """How these packages, or all that have not left, can be handed over together; None while there is none."""
+    chosen = package_ids or [package.marketplace_id for package, _ in parcels_to_ship(order)]
+    each = [asked_once(order.shop, f"handover:{one}", methodcaller("handover_options", one)) for one in chosen]
+    return in_common(each) if each else None
+
+
+def in_common(options: Sequence[HandoverOptions]) -> HandoverOptions:
+    """What can be chosen for all of them."""
+    first, *others = options
+    return HandoverOptions(
+        can_pickup=all(one.can_pickup for one in options),
+        can_drop_off=all(one.can_drop_off for one in options),
+        pickup_slots=[slot for slot in first.pickup_slots if all(slot in other.pickup_slots for other in others)],
+    )
 
 
 def shipping_providers(order: Order) -> Sequence[ShippingProvider]:

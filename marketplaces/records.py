@@ -261,6 +261,13 @@ class HandoverOptions:
     can_drop_off: bool
     pickup_slots: Sequence[PickupSlot] = ()
 
+    def has(self, method: str, start: datetime | None = None, end: datetime | None = None) -> bool:
+        """Whether packages can be handed over this way, at this time where one is named."""
+        if method != "PICKUP":
+            return self.can_drop_off
+        slots = {(slot.start, slot.end) for slot in self.pickup_slots if slot.available}
+        return self.can_pickup and (start is None or (start, end) in slots)
+
 
 @dataclass(frozen=True, slots=True)
 class ShippingProvider:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from sandbox.tiktok_shop import buyer, event_calls
+from sandbox.tiktok_shop import buyer, event_calls, lifecycle
 from sandbox.tiktok_shop.tokens import SCOPES
 from sandbox.wishes import Answerer, Json, as_json, page_wanted, read_wish, wanted_only
 
@@ -38,6 +38,7 @@ class Control:
             ("POST", "faults", self.add_fault),
             ("DELETE", "faults", self.clear_faults),
             ("POST", "buyer", self.buyer),
+            ("POST", "split", self.split),
             ("GET", "webhooks", self.webhooks),
             ("POST", "webhooks", self.set_webhook),
             ("POST", "webhooks/{id}/resend", self.resend_webhook),
@@ -152,6 +153,14 @@ class Control:
             "reason": cancellation.reason,
             "line_item_ids": cancellation.line_ids,
         }
+
+    async def split(self, request: web.Request) -> Json:
+        wish = await read_wish(request, {"order_id"})
+        world = self.sandbox.tiktok.world
+        if (order := world.orders.get(str(wish.get("order_id")))) is None:
+            raise ValueError("no such order")
+        lifecycle.split(world, order, world.settle())
+        return {"package_ids": [package.id for package in order.packages]}
 
     async def webhooks(self, request: web.Request) -> Json:
         webhooks = self.sandbox.tiktok.webhooks

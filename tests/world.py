@@ -8,9 +8,10 @@ from django.utils import timezone
 from accounts.models import User
 from cancellations import sync
 from cancellations.calls import target_of
-from cancellations.decisions import Details, Shipping, cancel_items, decide
+from cancellations.decisions import Details, cancel_items, decide
 from cancellations.models import CancellationRequest, Decision, Verdict
 from cancellations.recording import Heard, record
+from cancellations.shipping import Shipping
 from marketplaces.records import Tokens
 from orders.models import LineItem, Order
 from shops.connecting import Account, connect, connect_with_password

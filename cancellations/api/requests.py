@@ -23,10 +23,12 @@ from cancellations.serializers.going_out import (
     ShippingOptionsSerializer,
 )
 from cancellations.serializers.heard import RecordRequest
+from cancellations.shipping import needs_tracking
 from config.api.documented import US_REJECT, problems
 from config.api.pages import FiltersLists
 from config.api.problems import Problem
 from orders.models import Order
+from orders.parcels import parcels_to_ship
 from shops import markets
 
 
@@ -149,7 +151,8 @@ class CancellationViewSet(FiltersLists, viewsets.ReadOnlyModelViewSet[Cancellati
         if order is None or not market.shipping_rejects:
             raise Problem("not-allowed", rules.cannot_ship(order, market))
         told = {
-            "sent_by_seller": order.is_sent_by_seller,
+            "sent_by_seller": needs_tracking(order),
+            "package_ids": [package.marketplace_id for package, _ in parcels_to_ship(order)],
             "handover": live.handover_options(order),
             "carriers": live.shipping_providers(order),
         }

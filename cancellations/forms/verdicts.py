@@ -5,7 +5,6 @@ that was sent in does not: it keeps what was typed and says at its top that it c
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 from django import forms
@@ -16,15 +15,12 @@ from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.templatetags.times import clock
 from cancellations import live
-from cancellations.decisions import Details, Shipping
+from cancellations.decisions import Details
 from cancellations.evidence import MAX_UPLOAD, READ, Picture, read_picture
-from cancellations.models import CancellationRequest, Evidence, Verdict
+from cancellations.models import CancellationRequest, Evidence
 from marketplaces.base import Capabilities, Notice
 from marketplaces.errors import MarketplaceError
-from marketplaces.records import PickupSlot
-from orders.models import Order
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -236,95 +232,3 @@ class RejectForm(VerdictForm):
             comment=self.cleaned_data.get("comment", ""),
             pictures=[*self.cleaned_data.get("drafts", ()), *self.cleaned_data.get("images", ())],
         )
-
-
-class ShipForm(VerdictForm):
-    """How the parcel leaves: by the marketplace's carrier, or by one of the seller's own with a tracking number."""
-
-    template = "ship"
-
-    way = forms.ChoiceField(
-        label=gettext_lazy("How the parcel is handed over"),
-        widget=forms.RadioSelect,
-        error_messages={
-            "required": gettext_lazy("Choose how the parcel is handed over."),
-            "invalid_choice": gettext_lazy("This way or time is not on offer (any more): choose again."),
-        },
-    )
-    shipping_provider_id = forms.ChoiceField(
-        label=gettext_lazy("Carrier"),
-        widget=forms.Select(attrs={"class": "form-select"}),
-        error_messages={
-            "required": gettext_lazy("Choose the carrier that takes the parcel."),
-            "invalid_choice": gettext_lazy("The marketplace does not take this carrier for this order."),
-        },
-    )
-    tracking_number = forms.CharField(
-        label=gettext_lazy("Tracking number"),
-        max_length=60,
-        widget=forms.TextInput(attrs={"class": "form-control font-monospace", "autocomplete": "off"}),
-        error_messages={"required": gettext_lazy("The seller sends this order, so it needs a tracking number.")},
-    )
-
-    def ask(self) -> None:
-        order = self.cancellation.order
-        assert order is not None
-        if order.is_sent_by_seller or not order.packages.exists():
-            del self.fields["way"]
-            sent = self.data.get("shipping_provider_id", "")
-            instead: list[tuple[str, str]] = [(sent, sent)] if sent else []
-            carriers = self.asked(
-                lambda: [(known.marketplace_id, known.name) for known in live.shipping_providers(order)], instead
-            )
-            self.choices("shipping_provider_id").choices = [("", _("Choose a carrier")), *carriers]
-        else:
-            del self.fields["shipping_provider_id"], self.fields["tracking_number"]
-            sent = self.data.get("way", "")
-            instead = [(sent, sent)] if sent else []
-            self.choices("way").choices = self.asked(lambda: self.ways(order), instead)
-
-    def choices(self, name: str) -> forms.ChoiceField:
-        field = self.fields[name]
-        assert isinstance(field, forms.ChoiceField)
-        return field
-
-    def ways(self, order: Order) -> list[tuple[str, str]]:
-        options = live.handover_options(order)
-        if options is None:
-            return []
-        ways = [("DROP_OFF", _("Drop it off at a collection point"))] if options.can_drop_off else []
-        slots = [slot for slot in options.pickup_slots if slot.available] if options.can_pickup else []
-        if options.can_pickup and not slots:
-            ways.append(("PICKUP", _("Have it picked up")))
-        return ways + [(self.as_value(slot), self.in_words(slot)) for slot in slots]
-
-    def as_value(self, slot: PickupSlot) -> str:
-        return f"PICKUP {slot.start.isoformat()} {slot.end.isoformat()}"
-
-    def in_words(self, slot: PickupSlot) -> str:
-        zone = self.cancellation.shop.zone
-        return _("Pick-up %(start)s to %(end)s (%(zone)s)") % {
-            "start": clock(slot.start, zone),
-            "end": clock(slot.end, zone),
-            "zone": zone,
-        }
-
-    def details(self) -> Details:
-        method, *slot = self.cleaned_data.get("way", "").split() or [""]
-        start, end = (datetime.fromisoformat(time) for time in slot) if len(slot) == 2 else (None, None)
-        return Details(
-            shipping=Shipping(
-                handover_method=method,
-                pickup_start=start,
-                pickup_end=end,
-                tracking_number=self.cleaned_data.get("tracking_number", ""),
-                shipping_provider_id=self.cleaned_data.get("shipping_provider_id", ""),
-            )
-        )
-
-
-FORMS: dict[Verdict, type[VerdictForm]] = {
-    Verdict.APPROVE: ApproveForm,
-    Verdict.REJECT: RejectForm,
-    Verdict.SHIP_TO_REJECT: ShipForm,
-}

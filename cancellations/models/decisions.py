@@ -162,6 +162,12 @@ class Decision(models.Model):
         return self.order.label if self.order else self.cancellation.order_label  # type: ignore[union-attr]
 
     @property
+    @property
+    def pickup(self) -> list[datetime]:
+        """When its packages are fetched, from and to; empty where nobody fetches them at a time."""
+        slot = self.shipment.get("pickup_slot", {})
+        return [datetime.fromisoformat(slot[name]) for name in ("start", "end") if name in slot]
+
     def is_live(self) -> bool:
         return self.state in self.LIVE
 

@@ -11,7 +11,6 @@ from rest_framework import serializers
 from cancellations import live
 from cancellations.decisions import (
     Details,
-    Shipping,
     cancel_items,
     decide,
     must_be_offered,
@@ -20,6 +19,7 @@ from cancellations.decisions import (
 )
 from cancellations.evidence import Picture, read_picture
 from cancellations.models import CancellationRequest, Decision, Verdict
+from cancellations.shipping import Shipping, needs_tracking, wrong_packages
 from config.api.bodies import Strict
 from config.api.documented import US_REJECT
 from config.api.fields import UtcTime
@@ -129,13 +129,16 @@ class DecisionRequest(Strict):
         market = must_be_offered(told["cancellation"], told["verdict"])
         if problems := not_taken(market, {name for name in told if told[name]}):
             raise serializers.ValidationError(problems)
+        shipping = Shipping(**{name: value for name, value in told.get("shipping", {}).items() if value})
         details = Details(
             reason=told.get("reason", ""),
             reason_text=reason_text(told["cancellation"], told.get("reason", "")),
             comment=told.get("comment", ""),
             pictures=pictures(told.get("images", []), market),
-            shipping=Shipping(**{name: value for name, value in told.get("shipping", {}).items() if value}),
+            shipping=shipping,
         )
+        if told["verdict"] == Verdict.SHIP_TO_REJECT:
+            must_be_on_offer(told["cancellation"].order, shipping)
         try:
             return decide(told["cancellation"], told["verdict"], user, details)
         except DjangoValidationError as problem:
@@ -178,6 +181,24 @@ def reason_text(cancellation: CancellationRequest, reason: str) -> str:
             ]
         }
     )
+
+
+def must_be_on_offer(order: Order, shipping: Shipping) -> None:
+    """Raises at the carrier or the way that the marketplace does not offer now. Without its answer it is tried."""
+    problems = {}
+    try:
+        if needs_tracking(order) and shipping.shipping_provider_id:
+            known = {carrier.marketplace_id for carrier in live.shipping_providers(order)}
+            if shipping.shipping_provider_id not in known:
+                problems["shipping_provider_id"] = [_("The marketplace does not take this carrier for this order.")]
+        elif shipping.handover_method and not wrong_packages(order, shipping):
+            options = live.handover_options(order, shipping.package_ids)
+            if options and not options.has(shipping.handover_method, shipping.pickup_start, shipping.pickup_end):
+                problems["handover_method"] = [_("This way or time is not on offer (any more): choose again.")]
+    except MarketplaceError as error:
+        logger.warning("shipping.not_checked", order=order.pk, code=error.code, error=error.message)
+    if problems:
+        raise serializers.ValidationError({"shipping": problems})
 
 
 def pictures(uploads: Sequence[Any], market: Capabilities) -> list[Picture]:

@@ -226,6 +226,10 @@ class CarrierSerializer(serializers.Serializer[Any]):
 
 class ShippingOptionsSerializer(serializers.Serializer[Any]):
     sent_by_seller = serializers.BooleanField(help_text="Then a tracking number and a carrier are needed.")
+    package_ids = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Those that have not left, of which `shipping.package_ids` may name some; without it all leave.",
+    )
     handover = HandoverSerializer(allow_null=True, help_text="Null while there is no package to hand over.")
     carriers = CarrierSerializer(many=True)
 

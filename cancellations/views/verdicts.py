@@ -13,7 +13,8 @@ from django.views.decorators.vary import vary_on_headers
 from cancellations import decisions
 from cancellations.decisions import AlreadyDecided, NotAllowed
 from cancellations.forms.problems import add_problems
-from cancellations.forms.verdicts import FORMS, VerdictForm
+from cancellations.forms.ship import ShipForm
+from cancellations.forms.verdicts import ApproveForm, RejectForm, VerdictForm
 from cancellations.models import CancellationRequest, Decision, Verdict
 from cancellations.views.asking import INVALID, visible_cancellation, wants_fragment
 from cancellations.views.decision import decided
@@ -23,6 +24,12 @@ from shops.roles import must_be_agent
 
 if TYPE_CHECKING:
     from cancellations.views.asking import Request
+
+FORMS: dict[Verdict, type[VerdictForm]] = {
+    Verdict.APPROVE: ApproveForm,
+    Verdict.REJECT: RejectForm,
+    Verdict.SHIP_TO_REJECT: ShipForm,
+}
 
 
 @require_http_methods(["GET", "POST"])

@@ -3,7 +3,7 @@ ledger, and what follows by itself later."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sandbox.tiktok_shop.encoding import shipping_due
@@ -201,6 +201,21 @@ def ship(world: World, order: Order, package: Package, at: int, doer: Doer) -> N
         )
     if all_shipped:
         expect_progress(world, order)
+
+
+def split(world: World, order: Order, at: int) -> None:
+    """The seller splits what has not left: each line gets a package of its own."""
+    lines = {line.id: line for line in order.lines}
+    for package in [one for one in order.packages if one.rts_time is None and len(one.line_ids) > 1]:
+        first, *others = package.line_ids
+        package.line_ids = [first]
+        world.package_changed(package, at)
+        for line_id in others:
+            new = replace(package, id=world.ids.next("package"), line_ids=[line_id], create_time=at)
+            lines[line_id].package_id = new.id
+            order.packages.append(new)
+            world.package_added(new, order.shop)
+    world.order_changed(order, at)
 
 
 # ---- time passing ------------------------------------------------------------------------------------------------

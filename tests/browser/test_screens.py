@@ -32,7 +32,7 @@ LONG = "Aria 2 Wireless Noise-Cancelling Over-Ear Headphones with " + "Unbreakab
 @pytest.fixture(autouse=True)
 def marketplace_that_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "reject_reasons", lambda cancellation: [RejectReason("packed", "It has been packed")])
-    monkeypatch.setattr(live, "handover_options", lambda order: HandoverOptions(can_pickup=True, can_drop_off=True))
+    monkeypatch.setattr(live, "handover_options", lambda *_: HandoverOptions(can_pickup=True, can_drop_off=True))
     monkeypatch.setattr(live, "shipping_providers", lambda order: [ShippingProvider("1", "USPS")])
     monkeypatch.setattr(live, "eligibility", lambda order: [])
 

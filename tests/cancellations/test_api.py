@@ -16,7 +16,7 @@ from cancellations import live
 from cancellations.delivery import deliver
 from cancellations.models import Attempt, CancellationRequest, Decision, Evidence, Verdict
 from marketplaces.errors import CredentialsRejected, Refused, TemporaryFailure
-from marketplaces.records import RejectReason
+from marketplaces.records import HandoverOptions, PickupSlot, RejectReason, ShippingProvider
 from shops.models import Connection, Role, Shop
 from tests.factories import (
     CancellationFactory,
@@ -390,6 +390,57 @@ def test_an_order_that_the_seller_sends_needs_carrier_and_number() -> None:
     assert set(answer.json()["errors"]) == {"shipping.tracking_number", "shipping.shipping_provider_id"}
 
 
+@pytest.mark.parametrize("number", ["9400 1118", "94/0011", "9400", "x" * 51])
+def test_a_tracking_number_that_no_carrier_gives_is_told_at_its_field(number: str) -> None:
+    shop = ShopFactory(region="US", time_zone="America/Los_Angeles")
+    cancellation = CancellationFactory(order=OrderFactory(shop=shop, shipping_type="seller"))
+    shipping = {"tracking_number": number, "shipping_provider_id": "1"}
+    body = {"verdict": "ship_to_reject", "cancellation": cancellation.pk, "shipping": shipping}
+    answer = post(agent(cancellation), body)
+    assert set(answer.json()["errors"]) == {"shipping.tracking_number"}
+    assert (
+        post(agent(cancellation), {**body, "shipping": {**shipping, "tracking_number": "94001118"}}).status_code == 201
+    )
+
+
+def test_a_carrier_that_the_marketplace_does_not_offer_is_told_at_its_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "shipping_providers", lambda order: [ShippingProvider("1", "USPS")])
+    shop = ShopFactory(region="US", time_zone="America/Los_Angeles")
+    cancellation = CancellationFactory(order=OrderFactory(shop=shop, shipping_type="seller"))
+    shipping = {"tracking_number": "94001118", "shipping_provider_id": "2"}
+    body = {"verdict": "ship_to_reject", "cancellation": cancellation.pk, "shipping": shipping}
+    assert set(post(agent(cancellation), body).json()["errors"]) == {"shipping.shipping_provider_id"}
+
+
+@pytest.mark.parametrize(
+    ("shipping", "status"),
+    [
+        ({"handover_method": "DROP_OFF"}, 400),
+        ({"handover_method": "PICKUP"}, 201),
+        (
+            {"handover_method": "PICKUP", "pickup_start": "2026-11-24T17:00:00Z", "pickup_end": "2026-11-24T20:00:00Z"},
+            201,
+        ),
+        (
+            {"handover_method": "PICKUP", "pickup_start": "2026-11-24T18:00:00Z", "pickup_end": "2026-11-24T20:00:00Z"},
+            400,
+        ),
+    ],
+)
+def test_a_package_leaves_in_a_way_that_is_on_offer(
+    us_cancellation: CancellationRequest, monkeypatch: pytest.MonkeyPatch, shipping: dict[str, Any], status: int
+) -> None:
+    slots = [PickupSlot(at("2026-11-24 17:00"), at("2026-11-24 20:00"))]
+    options = HandoverOptions(can_pickup=True, can_drop_off=False, pickup_slots=slots)
+    monkeypatch.setattr(live, "handover_options", lambda order, package_ids: options)
+    PackageFactory(order=us_cancellation.order)
+    body = {"verdict": "ship_to_reject", "cancellation": us_cancellation.pk, "shipping": shipping}
+    answer = post(agent(us_cancellation), body)
+    assert answer.status_code == status, answer.content
+    if status == 400:
+        assert set(answer.json()["errors"]) == {"shipping.handover_method"}
+
+
 def test_another_shops_request_is_told_as_one_that_is_not_there(cancellation: CancellationRequest) -> None:
     client = agent(CancellationFactory())
     foreign = post(client, {"verdict": "approve", "cancellation": cancellation.pk})
@@ -612,4 +663,4 @@ def test_the_ways_a_us_package_can_leave_come_from_the_marketplace(world: World)
     cancellation = world.asked("US")
     answer = client.get(f"/api/v1/cancellations/{cancellation.pk}/shipping-options/")
     assert answer.status_code == 200, answer.content
-    assert set(answer.json()) == {"sent_by_seller", "handover", "carriers"}
+    assert set(answer.json()) == {"sent_by_seller", "package_ids", "handover", "carriers"}

@@ -186,3 +186,14 @@ def test_delivery_by_tiktok_names_no_carriers(us: Shop) -> None:
     path = "/logistics/202309/delivery_options/{}/shipping_providers"
     assert us.call("GET", path.format(option)).code == 21008117
     assert us.call("GET", path.format("1")).code == 21008116
+
+
+def test_what_has_not_left_can_be_split_into_a_package_for_each_line(control: Control, us: Shop) -> None:
+    found = us.orders(order_status="AWAITING_SHIPMENT", shipping_type="TIKTOK", is_buyer_request_cancel=False)
+    order = next(order for order in found.data["orders"] if len(order["line_items"]) > 1)
+    ids = control.post("split", order_id=order["id"])["package_ids"]
+    assert len(ids) == len(order["line_items"])
+    assert [package["id"] for package in us.order(order["id"])["packages"]] == ids
+    assert us.call("POST", f"/fulfillment/202309/packages/{ids[-1]}/ship", None, {}).code == 0
+    assert us.order(order["id"])["status"] == "PARTIALLY_SHIPPING"
+    assert control.post("split", order_id=order["id"])["package_ids"] == ids

@@ -45,7 +45,7 @@ def signed_in(client: Client, agent: User) -> None:
 @pytest.fixture(autouse=True)
 def marketplace_that_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "reject_reasons", lambda cancellation: REASONS)
-    monkeypatch.setattr(live, "handover_options", lambda order: HandoverOptions(can_pickup=True, can_drop_off=True))
+    monkeypatch.setattr(live, "handover_options", lambda *_: HandoverOptions(can_pickup=True, can_drop_off=True))
     monkeypatch.setattr(live, "shipping_providers", lambda order: [ShippingProvider("7117858858072016686", "USPS")])
     monkeypatch.setattr(live, "eligibility", lambda order: [])
 

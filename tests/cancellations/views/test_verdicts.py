@@ -11,7 +11,7 @@ from cancellations.models import Decision, Verdict
 from marketplaces.errors import TemporaryFailure
 from shops.models import Role, Shop
 from tests.cancellations.views.pages import HTMX, asked, picture, text_of, url
-from tests.factories import CancellationFactory, DecisionFactory, OrderFactory, PackageFactory, ShopFactory, at, member
+from tests.factories import DecisionFactory, ShopFactory, at, member
 
 pytestmark = pytest.mark.django_db
 
@@ -168,28 +168,3 @@ def test_before_that_day_reject_is_offered_with_the_days_left(client: Client, am
         page = text_of(client.get(row.get_absolute_url()))
         assert "3 days" in page
         assert client.post(url("reject", row.pk), {"reason": "packed"}).status_code == 302
-
-
-def test_shipping_rejects_only_where_the_market_says_so(client: Client, shop: Shop) -> None:
-    row = asked(shop)
-    assert "Only in the US" in text_of(client.post(url("ship", row.pk), headers=HTMX))
-    assert not Decision.objects.exists()
-
-
-def test_a_parcel_of_the_marketplaces_carrier_is_handed_over(client: Client, american: Shop) -> None:
-    row = asked(american)
-    PackageFactory(order=row.order)
-    wrong = client.post(url("ship", row.pk), {"way": "BY_PIGEON"}, headers=HTMX)
-    assert "not on offer" in text_of(wrong)
-    client.post(url("ship", row.pk), {"way": "DROP_OFF"})
-    assert Decision.objects.get().shipment["handover_method"] == "DROP_OFF"
-
-
-def test_a_parcel_of_the_sellers_carrier_needs_its_number(client: Client, american: Shop) -> None:
-    order = OrderFactory(shop=american, shipping_type="seller")
-    row = CancellationFactory(order=order)
-    wrong = client.post(url("ship", row.pk), {"shipping_provider_id": "1"})
-    assert wrong.context["form"].errors.keys() == {"shipping_provider_id", "tracking_number"}
-    client.post(url("ship", row.pk), {"shipping_provider_id": "7117858858072016686", "tracking_number": "9400"})
-    shipment = Decision.objects.get().shipment
-    assert (shipment["tracking_number"], shipment["shipping_provider_id"]) == ("9400", "7117858858072016686")
