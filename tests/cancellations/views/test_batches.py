@@ -16,6 +16,7 @@ from cancellations import batch_work, batches, live
 from cancellations.models import Batch, BatchItem, CancellationRequest, Decision, Verdict
 from marketplaces.errors import TemporaryFailure
 from marketplaces.records import RejectReason
+from orders.models import Order
 from shops.models import Membership, Role, Shop
 from tests.cancellations.views.pages import HTMX, asked, url, words_of, written_down
 from tests.factories import CancellationFactory, DecisionFactory, member
@@ -189,8 +190,7 @@ class TestRejecting:
         self, client: Client, shop: Shop, agent: User, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         other = asked(shop)
-        other.order.status = "ON_HOLD"
-        other.order.save()
+        Order.objects.filter(pk=other.order_id).update(status="ON_HOLD")
         batch = proposed(client, asked(shop), other, verdict="reject")
         reasons = {"ON_HOLD": ["a", "b"], "AWAITING_SHIPMENT": ["b", "c"]}
         monkeypatch.setattr(
