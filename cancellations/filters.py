@@ -84,15 +84,16 @@ class CancellationFilter(ShopFilterSet):
         model = CancellationRequest
         fields: ClassVar[list[str]] = []
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def get_form_class(self) -> type[forms.Form]:
+        form_class = super().get_form_class()
+        whose = form_class.base_fields["whose"]
+        assert isinstance(whose, forms.ChoiceField)
         # A function, which forms copy as it is, where a method would be copied with all that it belongs to.
-        self.filters["whose"].extra["choices"] = lambda: self.people()
+        whose.choices = lambda: self.people()
+        return form_class
 
     def people(self) -> list[tuple[str, Any]]:
         """Whose a request can be: those who decide in a shop that this person sees."""
-        if self.request is None:
-            return WHOSE
         people = who_decides_in(Shop.objects.visible_to(self.request.user))
         return [*WHOSE, *((str(person.pk), str(person)) for person in people)]
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 BY_TIME_LEFT = ("deadline", "created_at", "pk")
 NEWEST_FIRST = ("-created_at", "-pk")
 # So many rows that the page stays under 60 KB, whatever the products are called.
-PAGE_SIZE = 30
+PAGE_SIZE = 25
 # Filters that are folded away until one of them is used.
 FOLDED = ("market", "state", "reason", "age", "left", "verdict", "decision")
 
