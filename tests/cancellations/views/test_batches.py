@@ -190,7 +190,7 @@ class TestRejecting:
         self, client: Client, shop: Shop, agent: User, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         other = asked(shop)
-        Order.objects.filter(pk=other.order_id).update(status="ON_HOLD")
+        Order.objects.filter(cancellations=other).update(status="ON_HOLD")
         batch = proposed(client, asked(shop), other, verdict="reject")
         reasons = {"ON_HOLD": ["a", "b"], "AWAITING_SHIPMENT": ["b", "c"]}
         monkeypatch.setattr(
