@@ -23,8 +23,9 @@ from cancellations.models import (
     Evidence,
     Note,
     PushedNotification,
+    SavedView,
 )
-from config.admin import FoundByNumber, ReadOnly, ReadOnlyInline
+from config.admin import ForSuperusers, FoundByNumber, ReadOnly, ReadOnlyInline
 from orders.models import Order
 from shops.admin import VisibleShops
 from shops.models import Shop
@@ -226,6 +227,15 @@ class ClaimAdmin(ReadOnly):
     list_display = ("cancellation", "user", "since", "until")
     list_select_related = ("cancellation", "user")
     ordering = ("-pk",)
+
+
+@admin.register(SavedView)
+class SavedViewAdmin(ForSuperusers):
+    list_display = ("name", "owner", "is_shared", "query")
+    list_select_related = ("owner",)
+    list_filter = ("is_shared",)
+    ordering = ("name", "pk")
+    autocomplete_fields = ("owner",)
 
 
 @admin.register(Note)

@@ -75,9 +75,7 @@ class CancellationFilter(ShopFilterSet):
         empty_label=_("At any time"),
     )
     whose = extend_schema_field({"type": "string", "description": "`me`, `nobody`, `others`, or a person's id."})(
-        django_filters.ChoiceFilter(
-            choices=WHOSE, method="by_whose", label=_("Assigned to"), empty_label=_("Anyone")
-        )
+        django_filters.ChoiceFilter(choices=WHOSE, method="by_whose", label=_("Assigned to"), empty_label=_("Anyone"))
     )
 
     class Meta:

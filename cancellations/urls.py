@@ -11,6 +11,7 @@ from cancellations.views import (
     queue,
     recording,
     request,
+    saved,
     teamwork,
     verdicts,
 )
@@ -21,6 +22,9 @@ urlpatterns = [
     path("announcements/", announcements.announcements, name="announcements"),
     path("announcements/<int:pk>/handle/", announcements.handle, name="handle"),
     path("cancellations/record/", recording.record, name="record"),
+    path("views/", saved.views, name="views"),
+    path("views/<int:pk>/", saved.view, name="view"),
+    path("views/<int:pk>/delete/", saved.delete, name="delete_view"),
     path("orders/<int:pk>/record-request/", recording.record_request, name="record_request"),
     path("cancellations/<int:pk>/", request.cancellation, name="cancellation"),
     path("cancellations/<int:pk>/next/", queue.next_request, name="next"),

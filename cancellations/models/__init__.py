@@ -4,6 +4,7 @@ from cancellations.models.batches import Batch, BatchItem, BatchItemQuerySet, Ba
 from cancellations.models.decisions import Attempt, Decision, DecisionLine, DecisionQuerySet, Evidence, Verdict
 from cancellations.models.history import Announcement, AnnouncementQuerySet, Event, PushedNotification
 from cancellations.models.requests import CancellationLine, CancellationQuerySet, CancellationRequest, TimeLeft
+from cancellations.models.saved import SavedView, SavedViewQuerySet
 from cancellations.models.teamwork import Claim, Note
 
 __all__ = [
@@ -27,5 +28,7 @@ __all__ = [
     "PushedNotification",
     "TimeLeft",
     "Result",
+    "SavedView",
+    "SavedViewQuerySet",
     "Verdict",
 ]

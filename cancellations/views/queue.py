@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.db.models import Count, Max, Q
@@ -17,7 +17,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from cancellations import rules
 from cancellations.filters import QueueFilter
-from cancellations.models import CancellationRequest, Decision, TimeLeft
+from cancellations.models import CancellationRequest, Decision, SavedView, TimeLeft
 from cancellations.views import batches
 from cancellations.views.announcements import announced
 from cancellations.views.asking import shops_to_record_for, visible_cancellation, wants_fragment
@@ -31,6 +31,8 @@ BY_TIME_LEFT = ("deadline", "created_at", "pk")
 NEWEST_FIRST = ("-created_at", "-pk")
 # So many rows that the page stays under 60 KB, whatever the products are called.
 PAGE_SIZE = 25
+# More than that are found on their own page.
+VIEWS_IN_SIGHT = 12
 # Filters that are folded away until one of them is used.
 FOLDED = ("market", "state", "reason", "age", "left", "verdict", "decision")
 
@@ -49,6 +51,7 @@ def queue(request: "Request") -> HttpResponse:
         "folded": [chosen.form[name] for name in FOLDED],
         "is_unfolded": any(name in FOLDED for name in chosen.asked_for),
         "chips": chips(request, chosen),
+        **saved_views(request, chosen),
         "page": page,
         "groups": groups(page.rows, now) if is_by_time_left and has_deadlines else [("", page.rows)],
         "bands": bands(counts),
@@ -114,6 +117,11 @@ def bands(counts: dict[str, int]) -> list[tuple[str, str, int]]:
     if not counts:
         return []
     return [("", _("All"), counts["all"]), *((band.value, str(band.label), counts[band.value]) for band in TimeLeft)]
+
+
+def saved_views(request: "Request", chosen: QueueFilter) -> dict[str, Any]:
+    views = list(SavedView.objects.visible_to(request.user).select_related("owner")[:VIEWS_IN_SIGHT])
+    return {"views": views, "is_kept": any(view.query == chosen.query for view in views)}
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from cancellations.models import (
     Event,
     Note,
     PushedNotification,
+    SavedView,
 )
 from config.admin import BoundedPaginator
 from orders.models import LineItem, Order
@@ -73,6 +74,7 @@ def everything(cancellation: CancellationRequest) -> CancellationRequest:  # noq
     BatchItem.objects.create(
         batch=Batch.objects.create(verdict="approve", made_by=UserFactory()), cancellation=cancellation
     )
+    SavedView.objects.create(owner=UserFactory(), name="Mugs", query="q=mug")
     return cancellation
 
 
@@ -399,6 +401,7 @@ def test_lists_cost_the_same_queries_for_one_row_as_for_many(root: Client, djang
         )  # fmt: skip
         Claim.objects.create(cancellation=cancellation, user=decision.made_by, until=at("2026-11-20 12:00"))
         Note.objects.create(cancellation=cancellation, author=decision.made_by, text="x")
+        SavedView.objects.create(owner=decision.made_by, name="Mugs", query="q=mug")
         first = Batch.objects.create(verdict="approve", made_by=decision.made_by)
         batch = Batch.objects.create(verdict="approve", made_by=decision.made_by, retry_of=first)
         BatchItem.objects.create(batch=batch, cancellation=cancellation, decision=decision, state="decided")

@@ -6,7 +6,16 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from cancellations.models import Announcement, Batch, BatchItem, CancellationRequest, Decision, Evidence, Verdict
+from cancellations.models import (
+    Announcement,
+    Batch,
+    BatchItem,
+    CancellationRequest,
+    Decision,
+    Evidence,
+    SavedView,
+    Verdict,
+)
 from shops.models import Role
 from tests.cancellations.views.pages import picture
 from tests.factories import (
@@ -23,8 +32,8 @@ pytestmark = pytest.mark.django_db
 
 # Each shows what its reader may see.
 PERSONAL = {
-    "cancellations:queue", "cancellations:announcements", "cancellations:batches", "cancellations:record", "orders:list",
-    "shops:list", "accounts:profile",
+    "cancellations:queue", "cancellations:announcements", "cancellations:batches", "cancellations:views",
+    "cancellations:record", "orders:list", "shops:list", "accounts:profile",
 }  # fmt: skip
 READ = {
     "cancellations:cancellation", "cancellations:decision", "cancellations:evidence", "cancellations:items_offer",
@@ -41,13 +50,14 @@ WRITE = {
 # Nobody's but one person's.
 OWN = {
     "cancellations:remove_evidence", "cancellations:batch", "cancellations:take_back_batch",
-    "cancellations:try_batch_again",
+    "cancellations:try_batch_again", "cancellations:view", "cancellations:delete_view",
 }  # fmt: skip
 ONLY_POST = {
     "cancellations:undo", "cancellations:ask_again", "cancellations:set_aside", "cancellations:refund",
     "cancellations:close", "cancellations:handle", "shops:sync", "cancellations:claim", "cancellations:take_over",
     "cancellations:let_go", "cancellations:assign", "cancellations:note", "cancellations:add_evidence",
     "cancellations:remove_evidence", "cancellations:take_back_batch", "cancellations:try_batch_again",
+    "cancellations:delete_view",
 }  # fmt: skip
 
 
@@ -75,6 +85,7 @@ def addresses() -> dict[str, str]:
     )  # fmt: skip
     batch = Batch.objects.create(verdict=Verdict.APPROVE, made_by=uploader, started_at=timezone.now())
     BatchItem.objects.create(batch=batch, cancellation=cancellation)
+    view = SavedView.objects.create(owner=uploader, name="Mugs", query="q=mug")
     pks = {
         **dict.fromkeys(["cancellation", "next", "approve", "reject", "ship", "close"], cancellation.pk),
         **dict.fromkeys(["claim", "take_over", "let_go", "assign", "note"], cancellation.pk),
@@ -87,6 +98,7 @@ def addresses() -> dict[str, str]:
         "remove_evidence": draft.pk,
         "handle": announcement.pk,
         **dict.fromkeys(["batch", "take_back_batch", "try_batch_again"], batch.pk),
+        **dict.fromkeys(["view", "delete_view"], view.pk),
     }
     return {name: reverse(name, args=[pks[name.partition(":")[2]]]) for name in READ | WRITE | OWN}
 
