@@ -17,6 +17,7 @@ from cancellations.models import (
     CancellationLine,
     CancellationRequest,
     Claim,
+    CommentTemplate,
     Decision,
     DecisionLine,
     Event,
@@ -25,7 +26,7 @@ from cancellations.models import (
     PushedNotification,
     SavedView,
 )
-from config.admin import ForSuperusers, FoundByNumber, ReadOnly, ReadOnlyInline
+from config.admin import ForSuperusers, FoundByNumber, ReadOnly, ReadOnlyInline, Rows
 from orders.models import Order
 from shops.admin import VisibleShops
 from shops.models import Shop
@@ -244,6 +245,14 @@ class NoteAdmin(ReadOnly):
     list_display = ("at", "cancellation", "author", "text")
     list_select_related = ("cancellation", "author")
     ordering = ("-pk",)
+
+
+@admin.register(CommentTemplate)
+class CommentTemplateAdmin(ForSuperusers, Rows):
+    list_display = ("name", "language", "shop", "reason", "changed_at")
+    list_select_related = ("shop",)
+    list_filter = ("language", VisibleShops)
+    ordering = ("language", "name", "pk")
 
 
 @admin.register(Event)

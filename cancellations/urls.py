@@ -13,6 +13,7 @@ from cancellations.views import (
     request,
     saved,
     teamwork,
+    templates,
     verdicts,
 )
 
@@ -49,6 +50,9 @@ urlpatterns = [
     path("evidence/<int:pk>/", evidence.evidence, name="evidence"),
     path("evidence/<int:pk>/thumbnail/", evidence.thumbnail, name="thumbnail"),
     path("evidence/<int:pk>/remove/", evidence.remove, name="remove_evidence"),
+    path("shops/<int:pk>/comment-templates/", templates.of_shop, name="templates"),
+    path("comment-templates/<int:pk>/", templates.template, name="template"),
+    path("comment-templates/<int:pk>/delete/", templates.delete, name="delete_template"),
     path("orders/<int:pk>/history/", request.order_history, name="order_history"),
     path("orders/<int:pk>/cancel-items/", items.cancel_items, name="cancel_items"),
     path("orders/<int:pk>/cancel-items/refund/", items.refund, name="refund"),

@@ -123,6 +123,7 @@ class Capabilities:
     items_notice: Notice | None = None  # what to know before cancelling items
     requests_notice: Notice | None = None  # how a request is learned of, where `shows_requests` is False
     notices: Sequence[Notice] = ()
+    language: str = "en"  # what its buyers read, as in ISO 639
     order_url: str = ""  # the order in the marketplace's own centre, with {order_id}
     messages_url: str = ""  # the shop's messages with buyers there, with {shop_id}
     status_labels: Mapping[str, str] = field(default_factory=dict)

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 from cancellations import live
 from cancellations.decisions import Details
 from cancellations.evidence import MAX_UPLOAD, READ, Picture, read_picture
-from cancellations.models import CancellationRequest, Evidence
+from cancellations.models import CancellationRequest, CommentTemplate, Evidence
 from marketplaces.base import Capabilities, Notice
 from marketplaces.errors import MarketplaceError
 
@@ -145,6 +145,24 @@ class RejectForm(VerdictForm):
             drafts = self.fields["drafts"]
             assert isinstance(drafts, forms.ModelMultipleChoiceField)
             drafts.queryset = Evidence.objects.drafts(self.cancellation, self.user)
+
+    def fitting(self) -> list[CommentTemplate]:
+        """Comments that the shop keeps for reasons on offer, those that buyers here read first."""
+        field = self.fields.get("reason")
+        known: Any = field.choices if isinstance(field, forms.ChoiceField) else []
+        offered = {"", *(name for name, _text in known)}
+        found = [one for one in CommentTemplate.objects.of_shop(self.cancellation.shop) if one.reason in offered]
+        return sorted(found, key=lambda one: (one.language != self.market.language, one.get_language_display()))
+
+    def comments(self) -> list[tuple[CommentTemplate, str]]:
+        """(template, its text for this request) of those that fit."""
+        return [(one, one.filled(self.cancellation)) for one in self.fitting()] if "comment" in self.fields else []
+
+    def begin_with(self, template: str) -> None:
+        """Start from a template, given by its id as it stands in an address."""
+        for one, text in self.comments():
+            if str(one.pk) == template:
+                self.initial = {"comment": text, "reason": one.reason}
 
     def limit_comment(self) -> None:
         comment, limit = self.fields["comment"], self.market.comment_max_length

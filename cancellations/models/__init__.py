@@ -6,29 +6,33 @@ from cancellations.models.history import Announcement, AnnouncementQuerySet, Eve
 from cancellations.models.requests import CancellationLine, CancellationQuerySet, CancellationRequest, TimeLeft
 from cancellations.models.saved import SavedView, SavedViewQuerySet
 from cancellations.models.teamwork import Claim, Note
+from cancellations.models.templates import CommentTemplate, CommentTemplateQuerySet, Language
 
 __all__ = [
     "Announcement",
     "AnnouncementQuerySet",
     "Attempt",
-    "CancellationLine",
     "Batch",
     "BatchItem",
     "BatchItemQuerySet",
     "BatchQuerySet",
+    "CancellationLine",
     "CancellationQuerySet",
     "CancellationRequest",
     "Claim",
+    "CommentTemplate",
+    "CommentTemplateQuerySet",
     "Decision",
     "DecisionLine",
     "DecisionQuerySet",
     "Event",
     "Evidence",
+    "Language",
     "Note",
     "PushedNotification",
-    "TimeLeft",
     "Result",
     "SavedView",
     "SavedViewQuerySet",
+    "TimeLeft",
     "Verdict",
 ]

@@ -42,6 +42,8 @@ def decide(request: "Request", pk: int, verdict: Verdict) -> HttpResponse:
         market = decisions.must_be_offered(found, verdict)
         sent = (request.POST, request.FILES) if request.method == "POST" else ()
         form = FORMS[verdict](found, market, request.user, *sent)
+        if isinstance(form, RejectForm) and not form.is_bound:
+            form.begin_with(request.GET.get("template", ""))
         if form.is_valid() and (made := send_in(request, found, verdict, form)):
             return decided(request, made, form.remark())
     except AlreadyDecided as earlier:

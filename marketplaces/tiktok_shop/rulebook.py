@@ -58,6 +58,7 @@ class _Market:
     shipping_rejects_notice: Raw | None = None
     reject_until: date | None = None
     reject_notice: Raw | None = None
+    language: str = ""
     order_url: str = ""
     messages_url: str = ""
     policy_url: str = ""
@@ -116,6 +117,7 @@ def capabilities(region: str, today: date) -> Capabilities:
         time_zone=market.time_zone,
         approve_has_key=True,
         notices=_notices(region, today),
+        language=market.language,
         order_url=market.order_url,
         messages_url=market.messages_url,
         status_labels=_BOOK["status_labels"],

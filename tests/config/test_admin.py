@@ -23,6 +23,7 @@ from cancellations.models import (
     BatchItem,
     CancellationRequest,
     Claim,
+    CommentTemplate,
     Decision,
     DecisionLine,
     Event,
@@ -71,6 +72,7 @@ def everything(cancellation: CancellationRequest) -> CancellationRequest:  # noq
     )
     SyncCursor.objects.create(shop=cancellation.shop, kind="orders", page_token="next")
     drift.note(cancellation.shop_id, {"order.status: NEW"})
+    CommentTemplate.objects.create(shop=cancellation.shop, name="Packed", text="It is packed.")
     BatchItem.objects.create(
         batch=Batch.objects.create(verdict="approve", made_by=UserFactory()), cancellation=cancellation
     )

@@ -11,6 +11,7 @@ from cancellations.models import (
     Batch,
     BatchItem,
     CancellationRequest,
+    CommentTemplate,
     Decision,
     Evidence,
     SavedView,
@@ -45,7 +46,8 @@ WRITE = {
     "cancellations:ask_again", "cancellations:set_aside", "cancellations:cancel_items", "cancellations:refund",
     "cancellations:record_request", "cancellations:close", "cancellations:handle", "shops:sync",
     "cancellations:claim", "cancellations:take_over", "cancellations:let_go", "cancellations:assign",
-    "cancellations:note", "cancellations:add_evidence",
+    "cancellations:note", "cancellations:add_evidence", "cancellations:templates", "cancellations:template",
+    "cancellations:delete_template",
 }  # fmt: skip
 # Nobody's but one person's.
 OWN = {
@@ -57,7 +59,7 @@ ONLY_POST = {
     "cancellations:close", "cancellations:handle", "shops:sync", "cancellations:claim", "cancellations:take_over",
     "cancellations:let_go", "cancellations:assign", "cancellations:note", "cancellations:add_evidence",
     "cancellations:remove_evidence", "cancellations:take_back_batch", "cancellations:try_batch_again",
-    "cancellations:delete_view",
+    "cancellations:delete_view", "cancellations:delete_template",
 }  # fmt: skip
 
 
@@ -86,12 +88,15 @@ def addresses() -> dict[str, str]:
     batch = Batch.objects.create(verdict=Verdict.APPROVE, made_by=uploader, started_at=timezone.now())
     BatchItem.objects.create(batch=batch, cancellation=cancellation)
     view = SavedView.objects.create(owner=uploader, name="Mugs", query="q=mug")
+    kept = CommentTemplate.objects.create(shop=order.shop, name="Packed", text="It is packed.")
     pks = {
         **dict.fromkeys(["cancellation", "next", "approve", "reject", "ship", "close"], cancellation.pk),
         **dict.fromkeys(["claim", "take_over", "let_go", "assign", "note"], cancellation.pk),
         **dict.fromkeys(["decision", "undo", "ask_again", "set_aside"], decision.pk),
         **dict.fromkeys(["cancel_items", "refund", "items_offer", "order", "record_request"], order.pk),
         "order_history": order.pk,
+        "templates": order.shop.pk,
+        **dict.fromkeys(["template", "delete_template"], kept.pk),
         **dict.fromkeys(["shop", "runs", "rules", "sync"], order.shop.pk),
         **dict.fromkeys(["evidence", "thumbnail"], image.pk),
         "add_evidence": cancellation.pk,

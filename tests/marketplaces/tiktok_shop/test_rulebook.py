@@ -286,6 +286,12 @@ def test_records_may_name_reasons_of_buyers_system_and_operators_and_ended_ones_
     assert capabilities("ZZ", TODAY).known_reasons == frozenset()
 
 
+def test_what_buyers_of_a_market_read_is_known() -> None:
+    read = {region: capabilities(region, TODAY).language for region in regions()}
+    assert {region for region, language in read.items() if language == "en"} == {"US", "GB", "IE", "PH", "SG"}
+    assert (read["DE"], read["MX"], read["BR"], read["MY"]) == ("de", "es", "pt", "ms")
+
+
 @pytest.mark.parametrize("region", [*regions(), "ZZ"])
 def test_links_go_to_a_seller_centre_or_nowhere(region: str) -> None:
     found = capabilities(region, TODAY)
