@@ -24,8 +24,9 @@ from cancellations.models import (
     Evidence,
     Verdict,
 )
-from marketplaces.base import Capabilities, Notice
+from cancellations.models.words import Words
 from cancellations.shipping import Shipping, shipping_problems
+from marketplaces.base import Capabilities, Notice
 from orders.models import LineItem, Order
 from shops.models import Role, Shop
 from shops.roles import must_be_agent, must_have_role
@@ -239,7 +240,7 @@ def withdraw(decision: Decision, user: "User") -> None:
     with transaction.atomic():
         taken_back = Decision.objects.filter(
             pk=decision.pk, state=Decision.State.RECORDED, is_outcome_unknown=False
-        ).update(state=Decision.State.WITHDRAWN, settled_at=now, note=_("Taken back before it was sent."))
+        ).update(state=Decision.State.WITHDRAWN, settled_at=now, note=Words("Taken back before it was sent."))
         decision.refresh_from_db()
         if not taken_back:
             raise TooLate(_("Too late to take it back: it is %(state)s.") % {"state": decision.get_state_display()})

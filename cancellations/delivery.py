@@ -17,10 +17,10 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Case, F, Max, Value, When
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from cancellations import calls, following, outcome, sync
 from cancellations.models import Attempt, CancellationRequest, Decision, Event, Evidence, Verdict
+from cancellations.models.words import Words, kept
 from cancellations.outcome import Shows
 from marketplaces.base import Adapter
 from marketplaces.errors import (
@@ -78,7 +78,7 @@ def deliver(decision_id: int) -> None:
         except ClaimLost:
             logger.warning("delivery.claim_lost")
         except Exception as error:
-            break_off(decision, note=str(error) if isinstance(error, ImageGone) else "")
+            break_off(decision, note=error.args[0] if isinstance(error, ImageGone) else "")
             raise
 
 
@@ -130,7 +130,10 @@ def settled_meanwhile(decision: Decision) -> str:
     cancellation = decision.cancellation
     if cancellation is None or cancellation.needs_answer or cancellation.state == cancellation.State.UNKNOWN:
         return ""
-    return _("Not sent: the request was settled meanwhile (%(state)s).") % {"state": cancellation.get_state_display()}
+    return Words(
+        "Not sent: the request was settled meanwhile (%(state)s).",
+        state=CancellationRequest.State(cancellation.state).label,
+    )
 
 
 # --- sending --------------------------------------------------------------------------------------------------------
@@ -185,11 +188,12 @@ def content_of(evidence: Evidence) -> bytes:
         with evidence.image.open("rb") as file:
             return bytes(file.read())
     except FileNotFoundError as problem:
-        words = _(
+        words = Words(
             "The image %(name)s is no longer in the server's storage, so nothing was sent. Set this aside and reject "
-            "again with the image, or have whoever keeps the server bring the file back."
+            "again with the image, or have whoever keeps the server bring the file back.",
+            name=evidence.original_name,
         )
-        raise ImageGone(words % {"name": evidence.original_name}) from problem
+        raise ImageGone(words) from problem
 
 
 # --- asking and reading back ----------------------------------------------------------------------------------------
@@ -442,7 +446,7 @@ def tell(decision: Decision, name: str) -> None:
         decision=decision, name=name,
         detail={
             "verdict": decision.verdict, "code": decision.code, "request_id": decision.request_id,
-            "message": decision.message, "note": decision.note,
+            "message": decision.message, "note": kept(decision.note),
         },
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from cancellations.models import Attempt, CancellationRequest, Decision, Event, Note, Verdict
+from cancellations.models.words import read
 from orders.models import Order
 from shops.markets import capabilities
 
@@ -215,11 +216,11 @@ def of_event(event: Event) -> Entry:
     elif event.name == "cancellation.assigned":
         extra = detail.get("person") or _("to nobody")
     elif event.name in ("decision.set_aside", "cancellation.closed"):
-        extra = detail.get("note", "")
+        extra = read(detail.get("note", ""))
     elif event.name == "cancellation.moved":
         extra = detail.get("status", "")
     elif event.name in ("decision.confirmed", "decision.refused", "decision.stalled") and decision:
-        said = (detail.get("message", decision.message), detail.get("note", decision.note))  # as it was then
+        said = (detail.get("message", decision.message), read(detail.get("note", decision.note)))  # as it was then
         extra = " ".join(part for part in said if part)
     return Entry(
         event.at, text, who=str(event.actor or ""), detail=extra, tone=tone,

@@ -2,9 +2,8 @@
 
 from enum import Enum, auto
 
-from django.utils.translation import gettext as _
-
 from cancellations.models import CancellationRequest, Decision, DecisionLine, Verdict
+from cancellations.models.words import Words
 from marketplaces.errors import Refused
 from orders.models import LineItem
 
@@ -133,83 +132,86 @@ def is_cancelled_enough(line: DecisionLine) -> bool:
     return line.line_item.cancelled_in_all >= line.cancelled_afterwards
 
 
-def found_done(decision: Decision) -> str:
+def found_done(decision: Decision) -> Words:
     """For a lost answer whose effect is there. Whose effect it is, the marketplace does not always say."""
     if decision.verdict == Verdict.REJECT:
-        return _(
+        return Words(
             "The answer to our call was lost. The request is closed, as wanted; the marketplace does not say whether "
             "by this rejection or because the buyer withdrew."
         )
-    return _("The answer to our call was lost; read back, the marketplace shows it as done.")
+    return Words("The answer to our call was lost; read back, the marketplace shows it as done.")
 
 
-def settled_otherwise(decision: Decision, shows: Shows) -> str:
-    return _("The answer to our call was lost; read back, the marketplace shows it settled otherwise: %(state)s.") % {
-        "state": what_is_there(decision, shows)
-    }
+def settled_otherwise(decision: Decision, shows: Shows) -> Words:
+    return Words(
+        "The answer to our call was lost; read back, the marketplace shows it settled otherwise: %(state)s.",
+        state=what_is_there(decision, shows),
+    )
 
 
-def cannot_tell(decision: Decision, shows: Shows) -> str:
-    return _("The answer to our call was lost, and what the marketplace shows does not tell: %(state)s.") % {
-        "state": what_is_there(decision, shows)
-    }
+def cannot_tell(decision: Decision, shows: Shows) -> Words:
+    return Words(
+        "The answer to our call was lost, and what the marketplace shows does not tell: %(state)s.",
+        state=what_is_there(decision, shows),
+    )
 
 
-def refused_and_cannot_tell(decision: Decision, shows: Shows) -> str:
-    return _("Refused, and what the marketplace shows does not tell what became of it: %(state)s.") % {
-        "state": what_is_there(decision, shows)
-    }
+def refused_and_cannot_tell(decision: Decision, shows: Shows) -> Words:
+    return Words(
+        "Refused, and what the marketplace shows does not tell what became of it: %(state)s.",
+        state=what_is_there(decision, shows),
+    )
 
 
-def disagreement(decision: Decision, shows: Shows) -> str:
-    return _("The marketplace accepted it, but shows: %(state)s.") % {"state": what_is_there(decision, shows)}
+def disagreement(decision: Decision, shows: Shows) -> Words:
+    return Words("The marketplace accepted it, but shows: %(state)s.", state=what_is_there(decision, shows))
 
 
-def taken_at_its_word(decision: Decision) -> str:
+def taken_at_its_word(decision: Decision) -> Words:
     if decision.verdict == Verdict.APPROVE:
-        return _(
+        return Words(
             "The marketplace answered yes. It has one word for what is asked for and for what is done, so there is "
             "nothing to read back."
         )
-    return _(
+    return Words(
         "The marketplace answered yes. It shows no rejections, so there is nothing to read back; it shows nothing "
         "against it either."
     )
 
 
-def nothing_open_there() -> str:
-    return _(
+def nothing_open_there() -> Words:
+    return Words(
         "Refused: there, no such request is open. It was settled or withdrawn before our call arrived, or never made, "
         "or made for something else: for the whole order, or for another line. The marketplace does not say which. "
         "Close it if it needs no answer, and record what was really asked."
     )
 
 
-def after_refusal(decision: Decision, shows: Shows, error: Refused) -> str:
-    there = {"state": what_is_there(decision, shows)}
+def after_refusal(decision: Decision, shows: Shows, error: Refused) -> Words:
+    there = what_is_there(decision, shows)
     if shows == Shows.DONE:
-        return _("It was settled this way before our call arrived: %(state)s.") % there
+        return Words("It was settled this way before our call arrived: %(state)s.", state=there)
     if shows == Shows.SOMETHING_ELSE:
-        return _("It was settled otherwise before our call arrived: %(state)s.") % there
+        return Words("It was settled otherwise before our call arrived: %(state)s.", state=there)
     if error.already_processed and decision.cancellation and decision.cancellation.is_recorded:
         return nothing_open_there()
-    return ""
+    return Words("")
 
 
-def what_is_there(decision: Decision, shows: Shows) -> str:
+def what_is_there(decision: Decision, shows: Shows) -> list[Words]:
     """The states as the marketplace worded them when it last showed them, so that staff find them again over there."""
     if shows == Shows.GONE:
-        return _("nothing, it cannot be found there any more")
+        return [Words("nothing, it cannot be found there any more")]
     parts = []
     if decision.cancellation and decision.cancellation.is_recorded:
         words = sorted({line.status for line in decision.cancellation.lines_in_question()})
-        parts.append(_("lines: %(words)s") % {"words": ", ".join(words)})
+        parts.append(Words("lines: %(words)s", words=words))
     elif decision.cancellation:
-        parts.append(_("request %(status)s") % {"status": decision.cancellation.status})
+        parts.append(Words("request %(status)s", status=decision.cancellation.status))
     if decision.order and decision.verdict in (Verdict.SHIP_TO_REJECT, Verdict.CANCEL_ITEMS):
-        parts.append(_("order %(status)s") % {"status": decision.order.status})
+        parts.append(Words("order %(status)s", status=decision.order.status))
     if decision.verdict == Verdict.CANCEL_ITEMS:
         lines = list(decision.lines.select_related("line_item"))
         cancelled = sum(is_cancelled_enough(line) for line in lines)
-        parts.append(_("%(some)d of %(all)d items cancelled") % {"some": cancelled, "all": len(lines)})
-    return ", ".join(parts)
+        parts.append(Words("%(some)d of %(all)d items cancelled", some=cancelled, all=len(lines)))
+    return parts

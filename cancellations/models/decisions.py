@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from cancellations.models.words import WordsField
 from orders.models import LineItem, Order
 from shops.models import Shop
 
@@ -110,7 +111,7 @@ class Decision(models.Model):
     code = models.CharField(_("the marketplace's code"), blank=True)
     message = models.TextField(_("the marketplace's words"), blank=True)
     request_id = models.CharField(_("the marketplace's request id"), blank=True)
-    note = models.TextField(_("what we can say about it"), blank=True)
+    note = WordsField(_("what we can say about it"), blank=True)
     result = models.JSONField(_("what the marketplace gave back"), default=dict, blank=True)
 
     objects = DecisionQuerySet.as_manager()
@@ -162,12 +163,12 @@ class Decision(models.Model):
         return self.order.label if self.order else self.cancellation.order_label  # type: ignore[union-attr]
 
     @property
-    @property
     def pickup(self) -> list[datetime]:
         """When its packages are fetched, from and to; empty where nobody fetches them at a time."""
         slot = self.shipment.get("pickup_slot", {})
         return [datetime.fromisoformat(slot[name]) for name in ("start", "end") if name in slot]
 
+    @property
     def is_live(self) -> bool:
         return self.state in self.LIVE
 

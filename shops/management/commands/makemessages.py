@@ -12,6 +12,7 @@ from marketplaces.registry import MARKETPLACES
 
 
 class Command(makemessages.Command):
+    xgettext_options = [*makemessages.Command.xgettext_options, "--keyword=Words"]
     help = "Collect what is to be translated, from code, templates and marketplaces, into locale/."
 
     def add_arguments(self, parser: CommandParser) -> None:
