@@ -31,6 +31,7 @@ from cancellations.models import (
 from marketplaces.base import Capabilities, Notice
 from marketplaces.records import Money
 from shops.models import Role, Shop
+from shops.templatetags.markets import progress as how_far
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -90,7 +91,12 @@ def start(batch: Batch, details: Details | None = None) -> None:
 
 
 def take_back(batch: Batch, user: "User") -> str:
-    """Take back whatever of a batch is not sent yet; says in words how many that were, and how many were too late."""
+    """Take back whatever of a batch is not sent yet; says in words how many that were, and how many were too late.
+
+    Raises NotAllowed for a proposal, of which there is nothing to take back.
+    """
+    if not batch.is_started:
+        raise NotAllowed(_("Nothing of this was started."))
     # First what no worker has decided about, so that nothing new is decided while the rest is taken back.
     taken = batch.items.waiting().update(state=BatchItem.State.TAKEN_BACK)
     late = 0
@@ -129,6 +135,7 @@ class Sheet:
     without_refund: int  # of which the marketplace did not say what the buyer gets
     over: int  # past their deadline: the marketplace may have decided by now
     on_it: Sequence[tuple["User", int]]  # colleagues who have some of them open
+    orders: Sequence[tuple[str, int]]  # how far their orders are, and how many
     left_out: Sequence[tuple[str, int]]  # why, and how many
     notices: Sequence[Notice]
 
@@ -137,7 +144,9 @@ def sheet(batch: Batch, user: "User") -> Sheet:
     """Four queries, however many items there are."""
     now = timezone.now()
     items = list(
-        batch.items.visible_to(user).select_related("cancellation__claim__user").prefetch_related("cancellation__shop")
+        batch.items.visible_to(user)
+        .select_related("cancellation__claim__user", "cancellation__order")
+        .prefetch_related("cancellation__shop")
     )
     markets = {item.cancellation.shop: rules.capabilities(item.cancellation.shop, now) for item in items}
     offers = [(item, offer_of(item, Verdict(batch.verdict), markets[item.cancellation.shop])) for item in items]
@@ -151,6 +160,7 @@ def sheet(batch: Batch, user: "User") -> Sheet:
         without_refund=sum(row.refund_total is None and not row.is_recorded for row in rows),
         over=sum(row.is_over(now) for row in rows),
         on_it=Counter(claim.user for claim in claims).most_common(),
+        orders=Counter(how_far(row.shop, row.order.status) for row in rows if row.order).most_common(),
         left_out=Counter(offer.why_not for _item, offer in offers if not offer.allowed).most_common(),
         notices=list(dict.fromkeys(notice for _item, offer in offers for notice in told(offer))),
     )

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
+from django.db.models import Min
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -130,6 +131,8 @@ def about(request: "Request", found: Batch) -> dict[str, Any]:
     """How far a batch is. `seen` changes when there is something new to show, `said` when it is worth being said."""
     progress = batches.progress([found], request.user)[found.pk]
     own = found.items.visible_to(request.user)
+    unsent = own.filter(decision__state=Decision.State.RECORDED)
+    next_sent = unsent.aggregate(at=Min("decision__send_after"))["at"]
     if not progress.is_moving:
         batches.note_seen(found, timezone.now())
     said = request.GET.get("seen", "").rpartition(".")[2]
@@ -138,7 +141,8 @@ def about(request: "Request", found: Batch) -> dict[str, Any]:
         "batch": found,
         "progress": progress,
         "tabs": tabs(request, progress),
-        "can_take_back": own.waiting().exists() or own.filter(decision__state=Decision.State.RECORDED).exists(),
+        "can_take_back": bool(next_sent or progress.of(Result.WAITING)),
+        "next_sent": next_sent,
         "to_try_again": own.to_try_again().count() if not progress.is_moving else 0,
         "tries": found.retries.started(),
         "seen": ".".join(str(count) for count in (*map(progress.of, Result), request.GET.get("show", ""), quarter)),
@@ -167,7 +171,10 @@ def items(request: "Request", found: Batch) -> dict[str, Any]:
 @require_POST
 def take_back(request: "Request", pk: int) -> HttpResponse:
     found = own_batch(request, pk)
-    messages.info(request, batches.take_back(found, request.user))
+    try:
+        messages.info(request, batches.take_back(found, request.user))
+    except NotAllowed as no:
+        messages.error(request, str(no))
     return redirect(found)
 
 

@@ -222,7 +222,7 @@ def test_it_all_works_without_scripts(tabs: Tabs, agent: User, rows: list[Cancel
     Decision.objects.update(state="confirmed")
     page.get_by_role("link", name="Look how it stands now").click()
     expect(page.locator("#batch-title")).to_contain_text("all done")
-    page.get_by_role("link", name="To the queue").click()
+    page.get_by_role("navigation", name="You are here").get_by_role("link", name="Queue").click()
     page.get_by_label("Everything that matches (45)").check()
     page.get_by_role("button", name="Approve…").click()
     expect(page.get_by_role("heading", name="Approve 45 requests")).to_be_visible()

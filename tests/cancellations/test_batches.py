@@ -141,6 +141,7 @@ class TestProposing:
         assert sheet.refunds == [Money(Decimal("12.75"), "GBP"), Money(Decimal(9), "EUR")]
         assert sheet.left_out == [("This request is settled: refunded.", 2)]
         assert sheet.on_it == [(colleague, 1)]
+        assert sheet.orders == [("No label yet", 4)]
         assert batch.items.waiting().count() == sheet.count
 
     def test_one_that_nobody_starts_is_forgotten_after_a_day(self, shop: Shop, agent: User) -> None:
@@ -276,6 +277,13 @@ class TestTakingBack:
         assert results(batch) == {Result.UNDER_WAY: 2, Result.TAKEN_BACK: 2}
         worked(batch)
         assert Decision.objects.count() == 3
+
+    def test_of_a_proposal_there_is_nothing_to_take_back(self, shop: Shop, agent: User) -> None:
+        asked(shop)
+        batch = proposed(agent)
+        with pytest.raises(NotAllowed):
+            batches.take_back(batch, agent)
+        assert batch.items.waiting().exists()
 
 
 class TestTryingAgain:
