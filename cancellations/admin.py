@@ -231,7 +231,8 @@ class ClaimAdmin(ReadOnly):
 
 
 @admin.register(SavedView)
-class SavedViewAdmin(ForSuperusers):
+class SavedViewAdmin(ForSuperusers, Rows):
+    shop_path = ""
     list_display = ("name", "owner", "is_shared", "query")
     list_select_related = ("owner",)
     list_filter = ("is_shared",)
