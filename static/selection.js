@@ -81,6 +81,8 @@
 
   document.addEventListener("click", (event) => {
     const box = event.target;
+    // Beside the box is meant for the box, and not for the link that the rest of the row is.
+    if (box.matches?.("td.cell-pick")) box.querySelector("input")?.click();
     if (box.id === "selection-none") {
       picked.clear();
       everythingOf = null;
