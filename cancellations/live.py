@@ -83,6 +83,16 @@ def eligibility(order: Order) -> Sequence[LineEligibility]:
     return asked_once(order.shop, f"eligible:{order_id}", lambda adapter: adapter.cancel_eligibility(order_id))
 
 
+def ineligible(order: Order) -> dict[str, str]:
+    """{line item id: why} of those that the marketplace would not cancel now, in its own words."""
+    return {
+        line_id: answer.reason or answer.code
+        for answer in eligibility(order)
+        if not answer.eligible
+        for line_id in answer.line_item_ids
+    }
+
+
 def refund_preview(order: Order, items: Mapping[int, int], reason: str) -> RefundParts:
     """What the buyer would get back for these line items ({LineItem.pk: quantity})."""
     ids = sorted(order.lines.filter(pk__in=items).values_list("marketplace_id", flat=True))

@@ -55,7 +55,7 @@ urlpatterns = [
     path("comment-templates/<int:pk>/delete/", templates.delete, name="delete_template"),
     path("orders/<int:pk>/history/", request.order_history, name="order_history"),
     path("orders/<int:pk>/cancel-items/", items.cancel_items, name="cancel_items"),
-    path("orders/<int:pk>/cancel-items/refund/", items.refund, name="refund"),
+    path("orders/<int:pk>/cancel-items/afterwards/", items.afterwards, name="afterwards"),
     path("orders/<int:pk>/cancel-items/offer/", items.items_offer, name="items_offer"),
     path("webhooks/<slug:marketplace>/", webhook.webhook, name="webhook"),
 ]

@@ -8,12 +8,10 @@ def parcels_to_ship(order: Order) -> list[tuple[Package, list[LineItem]]]:
 
     Some marketplaces tell what is in a package only once it has left: until then it has no lines here.
     """
-    lines = list(order.lines.all())
     parcels = []
-    for package in sorted(order.packages.all(), key=lambda package: package.pk):
-        within = [line for line in lines if line.package_id == package.marketplace_id]
-        leaving = [line for line in within if has_to_leave(line)]
-        if leaving or not within:
+    for package, lines in sorted(order.parcels(), key=lambda parcel: parcel[0].pk):
+        leaving = [line for line in lines if has_to_leave(line)]
+        if leaving or not lines:
             parcels.append((package, leaving))
     return parcels
 

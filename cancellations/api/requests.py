@@ -14,7 +14,7 @@ from cancellations import decisions, live, recording, rules
 from cancellations.api.refusals import as_problems
 from cancellations.filters import CancellationFilter
 from cancellations.models import CancellationRequest
-from cancellations.serializers.coming_in import LocaleQuery, NoteRequest
+from cancellations.serializers.coming_in import LocaleQuery, NoteRequest, ineligible
 from cancellations.serializers.going_out import (
     CancellationDetailSerializer,
     CancellationSerializer,
@@ -173,11 +173,13 @@ class OrderCancelOptionsView(GenericAPIView[Order]):
     def get(self, request: Request, pk: int) -> Response:
         order, now = self.get_object(), timezone.now()
         market = markets.capabilities(order.shop, now)
+        offer = rules.items_offer(order, now)
         told = {
-            "offer": rules.items_offer(order, now),
+            "offer": offer,
             "can_cancel_lines": market.can_cancel_lines,
             "takes_reason": market.takes_cancel_reason,
             "explanation": decisions.no_cancel_reason(market),
             "reasons": rules.cancel_reasons(order, now, partial=False),
+            "ineligible": ineligible(order) if offer.allowed else None,
         }
         return Response(self.get_serializer(told).data)

@@ -1,21 +1,34 @@
 """Which items of an order to cancel, and how many of each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.http import QueryDict
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from cancellations import rules
-from marketplaces.base import Capabilities
-from orders.models import Order
+from cancellations import decisions, rules
+from marketplaces.base import CancelReason, Capabilities
+from orders.models import LineItem, Order
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line as the template shows it. `quantity` is None where there is only one of it."""
+
+    line: LineItem
+    quantity: forms.BoundField | None
+    is_chosen: bool
+    why_not: str
 
 
 class CancelItemsForm(forms.Form):
-    """Line items to cancel. `choices()` are the lines as the template shows them."""
+    """Line items to cancel. `ineligible` says, by line item id, why the marketplace would not cancel it."""
 
     items = forms.MultipleChoiceField(
         label=gettext_lazy("Items"),
@@ -28,64 +41,107 @@ class CancelItemsForm(forms.Form):
     )
     reason = forms.ChoiceField(
         label=gettext_lazy("Reason"),
-        widget=forms.Select(attrs={"class": "form-select"}),
+        widget=forms.RadioSelect,
         error_messages={
             "required": gettext_lazy("Choose a reason."),
             "invalid_choice": gettext_lazy("This reason does not fit the order's state or a part of an order."),
         },
     )
 
-    def __init__(self, order: Order, market: Capabilities, now: datetime, data: QueryDict | None = None) -> None:
+    def __init__(
+        self, order: Order, market: Capabilities, now: datetime, data: QueryDict | None = None,
+        ineligible: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(data, prefix=None)
-        self.order, self.market = order, market
+        self.order, self.market, self.now = order, market, now
+        self.ineligible = ineligible or {}
         self.lines = [line for line in order.lines.all() if line.open_quantity]
         items = self.fields["items"]
         assert isinstance(items, forms.MultipleChoiceField)
         items.choices = [(str(line.pk), str(line)) for line in self.lines]
-        self.offer_reasons(now)
+        self.known_reasons = rules.cancel_reasons(order, now, partial=False)
+        if market.takes_cancel_reason:
+            reason = self.fields["reason"]
+            assert isinstance(reason, forms.ChoiceField)
+            reason.choices = [(one.name, one.text) for one in self.known_reasons]
+        else:
+            del self.fields["reason"]
         self.ask_how_many()
         if not market.can_cancel_lines and not self.is_bound:
             self.initial["items"] = [str(line.pk) for line in self.lines]
 
-    def offer_reasons(self, now: datetime) -> None:
-        if not self.market.takes_cancel_reason:
-            del self.fields["reason"]
-            return
-        reason = self.fields["reason"]
-        assert isinstance(reason, forms.ChoiceField)
-        known = rules.cancel_reasons(self.order, now, partial=False)
-        only_whole = self.market.can_cancel_lines and len(self.lines) > 1
-        only = _("%(reason)s – whole order only")
-        reason.choices = [
-            ("", _("Choose a reason")),
-            *((one.name, only % {"reason": one.text} if only_whole and not one.partial else one.text) for one in known),
-        ]
-
     def ask_how_many(self) -> None:
         for line in self.lines:
             if line.open_quantity > 1:
+                out_of_range = _("Between 1 and %(most)d of it can be cancelled.") % {"most": line.open_quantity}
                 self.fields[f"quantity_{line.pk}"] = forms.IntegerField(
                     label=_("How many"), min_value=1, max_value=line.open_quantity, initial=line.open_quantity,
                     required=False,
                     widget=forms.NumberInput(attrs={"class": "form-control form-control-sm"}),
+                    error_messages={"min_value": out_of_range, "max_value": out_of_range},
                 )  # fmt: skip
 
-    def rows(self) -> Sequence[tuple[Any, Any, bool]]:
-        """(line, its quantity field or None, whether it is chosen) of every line that can still be cancelled."""
+    def rows(self) -> Sequence[Row]:
+        """Every line that is not cancelled or gone yet."""
         chosen = set(self["items"].value() or [])
         return [
-            (line, self[name] if (name := f"quantity_{line.pk}") in self.fields else None, str(line.pk) in chosen)
+            Row(
+                line,
+                self[name] if (name := f"quantity_{line.pk}") in self.fields else None,
+                str(line.pk) in chosen,
+                self.ineligible.get(line.marketplace_id, ""),
+            )
             for line in self.lines
         ]
 
+    def can_be_sent(self) -> bool:
+        """Whether there is anything left that the marketplace would cancel."""
+        return any(not row.why_not for row in self.rows())
+
+    def reasons(self) -> Sequence[tuple[Any, Sequence[str]]]:
+        """(radio button, what to know before choosing it) of each reason that this market and state allow."""
+        return list(zip(self["reason"], map(self.to_know, self.known_reasons), strict=True))
+
+    def to_know(self, reason: CancelReason) -> list[str]:
+        words = []
+        if not reason.partial and self.market.can_cancel_lines and len(self.lines) > 1:
+            words.append(_("For the whole order only."))
+        if reason.seller_fault:
+            words.append(_("Counts as the seller's fault here."))
+        elif reason.fault_since:  # which is to come
+            words.append(
+                _("Counts as the seller's fault here from %(date)s.") % {"date": date_format(reason.fault_since)}
+            )
+        return words
+
     def clean(self) -> dict[str, Any]:
+        """What the decision would be refused for, said before it is made."""
+        self.no_number_without_a_tick()
+        if self.errors or "items" not in self.cleaned_data:
+            return self.cleaned_data
+        chosen = self.chosen()
+        off = [line for line in self.lines if line.pk in chosen and line.marketplace_id in self.ineligible]
+        for line in off:
+            self.add_error("items", not_eligible(line, self.ineligible[line.marketplace_id]))
+        if not off:
+            decisions.check_items(self.order, chosen, self.why())
+        return self.cleaned_data
+
+    def no_number_without_a_tick(self) -> None:
         """A number beside a line that was not ticked would be passed over, so it is asked about."""
         chosen = set(self.cleaned_data.get("items", []))
         for line in self.lines:
             name = f"quantity_{line.pk}"
             if str(line.pk) not in chosen and self.cleaned_data.get(name) not in (None, line.open_quantity):
                 self.add_error(name, _("Tick the line to cancel so many of it."))
-        return self.cleaned_data
+
+    def stays(self) -> list[tuple[LineItem, int]]:
+        """(line, how many) of what is left of the order once the chosen items are cancelled; lines must be chosen."""
+        chosen = self.chosen()
+        left = [
+            (line, line.quantity - line.cancelled_in_all - chosen.get(line.pk, 0)) for line in self.order.lines.all()
+        ]
+        return [(line, quantity) for line, quantity in left if quantity > 0]
 
     def chosen(self) -> dict[int, int]:
         """{LineItem.pk: quantity} once the form is valid."""
@@ -97,3 +153,7 @@ class CancelItemsForm(forms.Form):
     def why(self) -> str:
         """The reason's code, once the form is valid; empty where the marketplace takes none."""
         return str(self.cleaned_data.get("reason", ""))
+
+
+def not_eligible(line: LineItem, why: str) -> ValidationError:
+    return ValidationError(_("The marketplace would not cancel “%(item)s”: %(why)s"), params={"item": line, "why": why})

@@ -147,7 +147,8 @@ class DecisionRequest(Strict):
 
 def own_items(told: Mapping[str, Any]) -> dict[int, int]:
     """{LineItem.pk: quantity}; a line of another order is a problem at its own place in the list."""
-    own = set(told["order"].lines.values_list("pk", flat=True))
+    own = dict(told["order"].lines.values_list("pk", "marketplace_id"))
+    why_not = ineligible(told["order"]) or {}
     items: dict[int, int] = {}
     problems: dict[Any, Any] = {}
     for number, item in enumerate(told.get("items", [])):
@@ -155,10 +156,21 @@ def own_items(told: Mapping[str, Any]) -> dict[int, int]:
             problems[number] = {"line_item": [_("This order has no such line item.")]}
         elif item["line_item"] in items:
             problems[number] = {"line_item": [_("This line item is named twice.")]}
+        elif why := why_not.get(own[item["line_item"]]):
+            problems[number] = {"line_item": [_("The marketplace would not cancel it: %(why)s") % {"why": why}]}
         items[item["line_item"]] = item["quantity"]
     if problems:
         raise serializers.ValidationError({"items": problems})
     return items
+
+
+def ineligible(order: Order) -> dict[str, str] | None:
+    """{line item id: why the marketplace would not cancel it}; None where it does not answer, and it is tried."""
+    try:
+        return live.ineligible(order)
+    except MarketplaceError as error:
+        logger.warning("items.not_checked", order=order.pk, code=error.code, error=error.message)
+        return None
 
 
 def reason_text(cancellation: CancellationRequest, reason: str) -> str:

@@ -186,6 +186,9 @@ class CancelReasonSerializer(serializers.Serializer[Any]):
     partial = serializers.BooleanField(  # type: ignore[assignment]
         help_text="Fits single items as well as the whole order."
     )
+    seller_fault = serializers.BooleanField(
+        allow_null=True, help_text="Counts as the seller's fault in this market; null where the market does not say."
+    )
 
 
 class CancelOptionsSerializer(serializers.Serializer[Any]):
@@ -194,6 +197,11 @@ class CancelOptionsSerializer(serializers.Serializer[Any]):
     takes_reason = serializers.BooleanField(help_text="Else `reason` must be left out.")
     explanation = serializers.CharField(help_text="Why there are no reasons to choose from; empty where there are.")
     reasons = CancelReasonSerializer(many=True)
+    ineligible = serializers.DictField(
+        child=serializers.CharField(),
+        allow_null=True,
+        help_text="By marketplace id of a line, why the marketplace would not cancel it; null where it did not say.",
+    )
 
 
 class RejectReasonSerializer(serializers.Serializer[Any]):

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -30,66 +30,76 @@ if TYPE_CHECKING:
 def cancel_items(request: "Request", pk: int) -> HttpResponse:
     order = visible_order(request, pk)
     must_be_agent(request.user, order.shop)
-    now = timezone.now()
-    offer = rules.items_offer(order, now)
-    market = rules.capabilities(order.shop, now)
-    form = CancelItemsForm(order, market, now, request.POST if request.method == "POST" else None)
-    context = {"order": order, "shop": order.shop, "market": market, "offer": offer, "form": form}
-    if request.method == "POST" and form.is_valid():
-        if "preview" in request.POST:
-            context |= refund_of(order, form) if market.previews_refunds else {}
-        else:
-            try:
-                made = decisions.cancel_items(order, form.chosen(), request.user, form.why())
-                return redirect("cancellations:decision", made.pk)
-            except AlreadyDecided as earlier:
-                messages.info(request, str(earlier))
-                return redirect("cancellations:decision", earlier.decision.pk)
-            except NotAllowed as refusal:
-                messages.error(request, _("Nothing was sent. %(why)s") % {"why": refusal})
-                return redirect(order)
-            except ValidationError as problems:
-                add_problems(form, problems)
-    context |= eligibility_of(order) if offer.allowed else {}
+    context = facts(request, order)
+    form = context["form"]
+    if "preview" in request.POST:
+        context |= afterwards_of(order, form)
+    elif form.is_valid() and (answer := send_in(request, order, form)):
+        return answer
     return render(request, "cancellations/cancel_items.html", context, status=INVALID if form.errors else 200)
 
 
-def eligibility_of(order: Order) -> dict[str, Any]:
+def facts(request: "Request", order: Order) -> dict[str, Any]:
+    now = timezone.now()
+    offer, market = rules.items_offer(order, now), rules.capabilities(order.shop, now)
+    looked = ineligible_of(order) if offer.allowed else {}
+    sent = request.POST if request.method == "POST" else None
+    form = CancelItemsForm(order, market, now, sent, looked.get("ineligible"))
+    return looked | {"order": order, "shop": order.shop, "market": market, "offer": offer, "form": form}
+
+
+def ineligible_of(order: Order) -> dict[str, Any]:
     """What the marketplace says about each line now. No answer keeps nobody from the form: the call itself decides."""
     try:
-        answers = live.eligibility(order)
+        return {"ineligible": live.ineligible(order)}
     except MarketplaceError as error:
         return {"eligibility_error": error}
-    return {
-        "ineligible": {
-            line_id: answer.reason or answer.code
-            for answer in answers
-            if not answer.eligible
-            for line_id in answer.line_item_ids
-        }
-    }
 
 
-def refund_of(order: Order, form: CancelItemsForm) -> dict[str, Any]:
+def send_in(request: "Request", order: Order, form: CancelItemsForm) -> HttpResponse | None:
+    """Where to go on, or None when the form now says what is wrong with it."""
     try:
-        refund = live.refund_preview(order, form.chosen(), form.why())
-    except MarketplaceError as error:
-        return {"refund_error": error}
-    return {"refund": refund}
+        made = decisions.cancel_items(order, form.chosen(), request.user, form.why())
+    except AlreadyDecided as earlier:
+        messages.info(request, str(earlier))
+        return redirect("cancellations:decision", earlier.decision.pk)
+    except NotAllowed as refusal:
+        messages.error(request, _("Nothing was sent. %(why)s") % {"why": refusal})
+        return redirect(order)
+    except ValidationError as problems:
+        add_problems(form, problems)
+        return None
+    return redirect("cancellations:decision", made.pk)
 
 
 @require_POST
-def refund(request: "Request", pk: int) -> HttpResponse:
-    """What the buyer would get back for the items and the reason in the form, as the marketplace reckons it."""
+def afterwards(request: "Request", pk: int) -> HttpResponse:
+    """What the buyer would get back for the items and the reason in the form, and what stays of the order."""
     order = visible_order(request, pk)
     must_be_agent(request.user, order.shop)
-    now = timezone.now()
-    market = rules.capabilities(order.shop, now)
-    if not market.previews_refunds:
-        raise Http404
-    form = CancelItemsForm(order, market, now, request.POST)
-    context = refund_of(order, form) if form.is_valid() else {"is_incomplete": True}
-    return render(request, "cancellations/_refund.html", context)
+    context = facts(request, order)
+    context |= afterwards_of(order, context["form"])
+    return render(request, "cancellations/_afterwards.html", context)
+
+
+def afterwards_of(order: Order, form: CancelItemsForm) -> dict[str, Any]:
+    if not form.is_valid():
+        # Without a reason there is no refund, but it is known what stays.
+        is_chosen = set(form.errors) <= {"reason"}
+        return {"problems": wrong_choices(form), "stays": form.stays() if is_chosen else None}
+    context: dict[str, Any] = {"stays": form.stays()}
+    if form.market.previews_refunds:
+        try:
+            context["refund"] = live.refund_preview(order, form.chosen(), form.why())
+        except MarketplaceError as error:
+            context["refund_error"] = error
+    return context
+
+
+def wrong_choices(form: CancelItemsForm) -> list[str]:
+    """What is wrong with what was chosen; what is still to be chosen is not wrong yet."""
+    told = [one for errors in form.errors.get_json_data().values() for one in errors]
+    return [one["message"] for one in told if one["code"] != "required"]
 
 
 @require_GET

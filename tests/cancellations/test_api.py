@@ -150,6 +150,22 @@ def test_items_are_cancelled_by_our_ids(cancellation: CancellationRequest) -> No
     ]
 
 
+def test_items_that_the_marketplace_would_not_cancel_are_told_at_their_place(
+    cancellation: CancellationRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = OrderFactory(shop=cancellation.shop, is_cancel_requested=False)
+    line, other = LineItemFactory.create_batch(2, order=order)
+    monkeypatch.setattr(live, "ineligible", lambda order: {other.marketplace_id: "Invalid order status."})
+    options = agent(cancellation).get(f"/api/v1/orders/{order.pk}/cancel-options/").json()
+    assert options["ineligible"] == {other.marketplace_id: "Invalid order status."}
+    reason = next(known["name"] for known in options["reasons"] if known["partial"])
+    items = [{"line_item": line.pk}, {"line_item": other.pk}]
+    body = {"verdict": "cancel_items", "order": order.pk, "reason": reason, "items": items}
+    answer = post(agent(cancellation), body)
+    assert set(answer.json()["errors"]) == {"items[1].line_item"}
+    assert "Invalid order status." in answer.content.decode()
+
+
 def test_shipping_to_reject_keeps_how_the_package_leaves(us_cancellation: CancellationRequest) -> None:
     package = PackageFactory(order=us_cancellation.order)
     body = {

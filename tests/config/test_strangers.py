@@ -43,7 +43,7 @@ READ = {
 }  # fmt: skip
 WRITE = {
     "cancellations:approve", "cancellations:reject", "cancellations:ship", "cancellations:undo",
-    "cancellations:ask_again", "cancellations:set_aside", "cancellations:cancel_items", "cancellations:refund",
+    "cancellations:ask_again", "cancellations:set_aside", "cancellations:cancel_items", "cancellations:afterwards",
     "cancellations:record_request", "cancellations:close", "cancellations:handle", "shops:sync",
     "cancellations:claim", "cancellations:take_over", "cancellations:let_go", "cancellations:assign",
     "cancellations:note", "cancellations:add_evidence", "cancellations:templates", "cancellations:template",
@@ -55,7 +55,7 @@ OWN = {
     "cancellations:try_batch_again", "cancellations:view", "cancellations:delete_view",
 }  # fmt: skip
 ONLY_POST = {
-    "cancellations:undo", "cancellations:ask_again", "cancellations:set_aside", "cancellations:refund",
+    "cancellations:undo", "cancellations:ask_again", "cancellations:set_aside", "cancellations:afterwards",
     "cancellations:close", "cancellations:handle", "shops:sync", "cancellations:claim", "cancellations:take_over",
     "cancellations:let_go", "cancellations:assign", "cancellations:note", "cancellations:add_evidence",
     "cancellations:remove_evidence", "cancellations:take_back_batch", "cancellations:try_batch_again",
@@ -93,7 +93,7 @@ def addresses() -> dict[str, str]:
         **dict.fromkeys(["cancellation", "next", "approve", "reject", "ship", "close"], cancellation.pk),
         **dict.fromkeys(["claim", "take_over", "let_go", "assign", "note"], cancellation.pk),
         **dict.fromkeys(["decision", "undo", "ask_again", "set_aside"], decision.pk),
-        **dict.fromkeys(["cancel_items", "refund", "items_offer", "order", "record_request"], order.pk),
+        **dict.fromkeys(["cancel_items", "afterwards", "items_offer", "order", "record_request"], order.pk),
         "order_history": order.pk,
         "templates": order.shop.pk,
         **dict.fromkeys(["template", "delete_template"], kept.pk),

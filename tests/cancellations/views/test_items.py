@@ -1,19 +1,21 @@
 """Cancelling items of an order."""
 
+import html
 from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
+import time_machine
 from django.test import Client
 
 from cancellations import live
 from cancellations.models import Decision
 from marketplaces.errors import Refused
-from marketplaces.records import Money, RefundParts
+from marketplaces.records import LineEligibility, Money, RefundParts
 from orders.models import Order
-from shops.models import Shop
+from shops.models import Role, Shop
 from tests.cancellations.views.pages import HTMX, asked, line, text_of, url, words_of
-from tests.factories import LineItemFactory, OrderFactory
+from tests.factories import LineItemFactory, OrderFactory, ShopFactory, at, member
 
 pytestmark = pytest.mark.django_db
 
@@ -76,16 +78,109 @@ def test_a_quantity_beyond_the_line_is_refused_at_its_field(client: Client, shop
     assert Decision.objects.get().lines.get().quantity == 2
 
 
-def test_the_refund_is_shown_with_and_without_scripts(
-    client: Client, shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def refunds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "refund_preview", lambda order, items, reason: refund_of("12.00"))
+
+
+@pytest.mark.usefixtures("refunds")
+def test_the_refund_is_shown_with_and_without_scripts(client: Client, shop: Shop) -> None:
     line = LineItemFactory(order=OrderFactory(shop=shop))
     sent = {"items": [line.pk], "reason": OUT_OF_STOCK}
-    assert "£12.00" in text_of(client.post(url("refund", line.order.pk), sent, headers=HTMX))
+    assert "£12.00" in text_of(client.post(url("afterwards", line.order.pk), sent, headers=HTMX))
     assert "£12.00" in text_of(client.post(url("cancel_items", line.order.pk), {**sent, "preview": "1"}))
-    assert "Choose items and a reason" in text_of(client.post(url("refund", line.order.pk), {}, headers=HTMX))
+    assert "Choose items and a reason" in text_of(client.post(url("afterwards", line.order.pk), {}, headers=HTMX))
     assert not Decision.objects.exists()
+
+
+@pytest.mark.usefixtures("refunds")
+def test_what_stays_of_the_order_is_shown_before_there_is_a_reason(client: Client, shop: Shop) -> None:
+    order = OrderFactory(shop=shop)
+    mug = LineItemFactory(order=order, product_name="Mug", quantity=5, cancelled_quantity=1)
+    lamp = LineItemFactory(order=order, product_name="Lamp")
+    LineItemFactory(order=order, product_name="Rug", is_cancelled=True)
+    chosen = {"items": [mug.pk], f"quantity_{mug.pk}": 3}
+    some = words_of(client.post(url("afterwards", order.pk), chosen, headers=HTMX))
+    assert "What stays of the order" in some
+    for told in ("<b>1 ×</b> Mug", "<b>1 ×</b> Lamp"):
+        assert told in some, told
+    assert "Rug" not in some
+    assert "£12.00" not in some
+    all_of_it = {"items": [mug.pk, lamp.pk], "reason": OUT_OF_STOCK}
+    nothing = words_of(client.post(url("afterwards", order.pk), all_of_it, headers=HTMX))
+    assert "The whole order is cancelled." in nothing
+    assert "£12.00" in nothing
+
+
+@pytest.mark.usefixtures("refunds")
+def test_what_would_be_refused_is_said_in_place_of_the_refund(client: Client, shop: Shop) -> None:
+    order = OrderFactory(shop=shop)
+    mug, _ = LineItemFactory(order=order, quantity=3), LineItemFactory(order=order)
+    only_whole = {"items": [mug.pk], "reason": WRONG_PRICE}
+    told = words_of(client.post(url("afterwards", order.pk), only_whole, headers=HTMX))
+    assert "or a part of an order" in told
+    assert "What stays of the order" in told
+    assert "£12.00" not in told
+    too_many = {"items": [mug.pk], "reason": OUT_OF_STOCK, f"quantity_{mug.pk}": 4}
+    told = words_of(client.post(url("afterwards", order.pk), too_many, headers=HTMX))
+    assert "Between 1 and 3 of it can be cancelled." in told
+    assert "What stays" not in told
+
+
+def test_what_the_marketplace_would_not_cancel_is_greyed_with_its_reason(
+    client: Client, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = OrderFactory(shop=shop)
+    off, on = LineItemFactory.create_batch(2, order=order)
+    answers = [
+        LineEligibility([off.marketplace_id], off.sku_id, eligible=False, code="25001003", reason="It is on its way."),
+        LineEligibility([on.marketplace_id], on.sku_id, eligible=True),
+    ]
+    monkeypatch.setattr(live, "eligibility", lambda order: answers)
+    page = words_of(client.get(url("cancel_items", order.pk)))
+    assert "Cannot be cancelled: It is on its way." in page
+    assert page.count("is-greyed") == page.count(" disabled ") == 1
+    sent = {"items": [off.pk, on.pk], "reason": OUT_OF_STOCK}
+    answer = client.post(url("cancel_items", order.pk), sent)
+    assert "would not cancel “Cotton tote bag Black, Standard”: It is on its way." in text_of(answer)
+    assert answer.context["form"].errors.keys() == {"items"}
+    assert client.post(url("cancel_items", order.pk), {**sent, "items": [on.pk]}).status_code == 302
+
+
+def test_where_the_marketplace_would_cancel_nothing_there_is_nothing_to_press(
+    client: Client, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = LineItemFactory(order=OrderFactory(shop=shop))
+    monkeypatch.setattr(live, "ineligible", lambda order: {line.marketplace_id: "Invalid order status."})
+    page = words_of(client.get(url("cancel_items", line.order.pk)))
+    assert "Invalid order status." in page
+    assert "Cancel the chosen items" not in page
+
+
+def test_reasons_are_those_of_market_and_state_with_what_to_know(client: Client, shop: Shop) -> None:
+    order = OrderFactory(shop=shop)
+    LineItemFactory.create_batch(2, order=order)
+    form = client.get(url("cancel_items", order.pk)).context["form"]
+    known = {radio.data["value"]: words for radio, words in form.reasons()}
+    assert known[OUT_OF_STOCK] == []
+    assert known[WRONG_PRICE] == ["For the whole order only."]
+    assert "because" not in known
+
+
+@pytest.mark.parametrize(
+    ("day", "words"),
+    [
+        ("2025-08-01 12:00", "Counts as the seller's fault here from August 31, 2025."),
+        ("2025-09-02 12:00", "Counts as the seller's fault here."),
+    ],
+)
+def test_a_reason_that_counts_as_the_sellers_fault_says_so(client: Client, day: str, words: str) -> None:
+    with time_machine.travel(at(day), tick=False):
+        shop = ShopFactory(region="ID", time_zone="Asia/Jakarta")
+        client.force_login(member(Role.AGENT, shop))
+        order = OrderFactory(shop=shop)
+        LineItemFactory(order=order)
+        assert words in html.unescape(words_of(client.get(url("cancel_items", order.pk))))
 
 
 def test_items_can_be_chosen_though_the_marketplace_does_not_answer(
@@ -99,7 +194,7 @@ def test_items_can_be_chosen_though_the_marketplace_does_not_answer(
     line = LineItemFactory(order=OrderFactory(shop=shop))
     assert "could not be asked" in text_of(client.get(url("cancel_items", line.order.pk)))
     sent = {"items": [line.pk], "reason": OUT_OF_STOCK}
-    assert "could not say what the refund" in text_of(client.post(url("refund", line.order.pk), sent))
+    assert "could not say what the refund" in text_of(client.post(url("afterwards", line.order.pk), sent))
 
 
 def test_where_a_buyer_has_asked_the_request_is_to_be_answered_instead(client: Client, shop: Shop) -> None:
@@ -136,8 +231,11 @@ def test_without_a_number_all_that_is_open_is_meant(client: Client, order: Order
 
 def test_a_refund_that_nobody_can_tell_is_not_asked_for(client: Client, order: Order) -> None:
     stool = line(order, "stool")
-    assert client.post(url("refund", order.pk), {"items": [stool.pk]}).status_code == 404
-    client.post(url("cancel_items", order.pk), {"items": [stool.pk], "preview": "1"})
+    for name, more in (("afterwards", {}), ("cancel_items", {"preview": "1"})):
+        page = words_of(client.post(url(name, order.pk), {"items": [stool.pk], f"quantity_{stool.pk}": 4, **more}))
+        for told in ("<b>4 ×</b> Camp stool", "<b>3 ×</b> Trail lantern"):
+            assert told in page, told
+        assert "refund" not in page.lower()
     assert not Decision.objects.exists()
 
 
