@@ -113,6 +113,7 @@
       storage.write(`selection-${of}-sent`, "");
     } else if (bar()) {
       picked = new Set(storage.read(kept("picked")).split(",").filter(Boolean));
+      storage.write(kept("sent"), ""); // whoever is back has not started what they sent in
       show();
     }
   };
