@@ -192,7 +192,7 @@ def ahead(cancellation: CancellationRequest, now: datetime) -> Iterator[Entry]:
 def at_the_deadline(cancellation: CancellationRequest, now: datetime) -> str:
     if cancellation.is_over(now):
         return _("The deadline was over")
-    texts = {"approves": _("Is approved by itself"), "rejects": _("Is rejected by itself")}
+    texts = {"approves": _("The request is approved by itself"), "rejects": _("The request is rejected by itself")}
     return texts.get(capabilities(cancellation.shop, now).silence, _("Deadline"))
 
 

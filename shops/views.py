@@ -75,7 +75,7 @@ def rules(request: HttpRequest, pk: int) -> HttpResponse:
         "day": markets.market_day(found, now),
         "reasons_by_order": markets.reasons_by_order(market),
         "partial_reasons": [reason for reason in market.cancel_reasons if reason.partial],
-        "says_fault": any(reason.seller_fault is not None for reason in market.cancel_reasons),
+        "says_fault": bool(market.standing) or any(reason.seller_fault is not None for reason in market.cancel_reasons),
     }
     return render(request, "shops/rules.html", context)
 

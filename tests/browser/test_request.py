@@ -98,7 +98,7 @@ def test_the_timeline_has_now_between_what_was_and_what_comes(
     page = tabs.new(manager).open(row.get_absolute_url())
     entries = page.locator(".history > li")
     expect(entries.nth(0)).to_contain_text("Has to be shipped by then")
-    expect(entries.nth(1)).to_contain_text("Is approved by itself")
+    expect(entries.nth(1)).to_contain_text("The request is approved by itself")
     expect(entries.nth(2)).to_contain_text("Now")
     expect(entries.nth(3)).to_contain_text("Noted for colleagues")
     expect(entries.last).to_contain_text("Ordered")

@@ -156,7 +156,7 @@ class TestWhatIsToCome:
         early = NOON - timedelta(hours=2)
         asked = CancellationFactory(deadline=NOON, created_at=early, order=OrderFactory(created_at=early))
         first = history.of_cancellation(asked, NOON - timedelta(hours=1))[0]
-        assert (first.text, first.at, first.is_ahead) == ("Is approved by itself", NOON, True)
+        assert (first.text, first.at, first.is_ahead) == ("The request is approved by itself", NOON, True)
         over = next(one for one in history.of_cancellation(asked, NOON + timedelta(hours=1)) if one.at == NOON)
         assert (over.text, over.is_ahead) == ("The deadline was over", False)
 
