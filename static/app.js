@@ -170,5 +170,11 @@
       workIn(answer)?.focus({ preventScroll: true });
     }
   });
-  document.addEventListener("DOMContentLoaded", () => prepare(document));
+  document.addEventListener("DOMContentLoaded", () => {
+    prepare(document);
+    const answer = document.querySelector("[data-takes-focus]");
+    if (answer && document.activeElement === document.body) {
+      (answer.querySelector("[aria-invalid=true]:not(fieldset)") ?? workIn(answer))?.focus();
+    }
+  });
 })();

@@ -76,19 +76,22 @@
   document.addEventListener("change", (event) => {
     if (event.target.id === "keys-on") storage.isOff = !event.target.checked;
   });
-  // Links that lead back into the queue, or on in it, lead into the one that somebody came from.
-  const keepFilters = () => {
-    let search = "";
+  // Links that lead back into the queue, or on in it, lead into the one that somebody came from; there they will be on
+  // the request that is open here.
+  const keepPlace = () => {
+    const open = location.pathname.match(/^\/cancellations\/(\d+)\//);
     try {
-      search = JSON.parse(sessionStorage.getItem("queue"))?.search ?? "";
+      const place = JSON.parse(sessionStorage.getItem("queue"));
+      if (!place) return;
+      for (const link of document.querySelectorAll("a[data-keeps-filters]")) link.search = place.search;
+      if (open) sessionStorage.setItem("queue", JSON.stringify({ ...place, row: `row-${open[1]}` }));
     } catch {
-      return;
+      // A browser that keeps nothing leads to the queue as it is.
     }
-    for (const link of document.querySelectorAll("a[data-keeps-filters]")) link.search = search;
   };
 
   document.addEventListener("DOMContentLoaded", () => {
-    keepFilters();
+    keepPlace();
     const box = document.getElementById("keys-on");
     if (box) box.checked = !storage.isOff;
   });

@@ -68,11 +68,10 @@
 
   const PLACE = "queue";
   addEventListener("pagehide", () => {
-    const row = document.activeElement?.closest("#queue tr[id^=row-]");
-    const all = rows();
-    const ids = row ? all.slice(all.indexOf(row)).map((one) => one.id) : [];
+    const row = document.activeElement?.closest("#queue tr[id^=row-]")?.id;
+    const ids = rows().map((one) => one.id);
     try {
-      sessionStorage.setItem(PLACE, JSON.stringify({ search: location.search, ids }));
+      sessionStorage.setItem(PLACE, JSON.stringify({ search: location.search, ids, row }));
     } catch {
       // A browser that keeps nothing begins at the top.
     }
@@ -86,8 +85,9 @@
     } catch {
       return;
     }
-    if (place?.search !== location.search || document.activeElement !== document.body) return;
-    const row = place.ids.map((id) => document.getElementById(id)).find(Boolean);
+    if (!place?.row || place.search !== location.search || document.activeElement !== document.body) return;
+    const after = place.ids.slice(place.ids.indexOf(place.row) + 1);
+    const row = [place.row, ...after].map((id) => document.getElementById(id)).find(Boolean);
     link(row)?.focus({ preventScroll: true });
     row?.scrollIntoView({ block: "center" });
   };
