@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from cancellations import drafts, rules, tasks
 from cancellations.evidence import Picture
@@ -310,6 +311,18 @@ def undo_window(cancellation: CancellationRequest | None) -> timedelta:
     if cancellation is None or cancellation.deadline is None:
         return window
     return max(timedelta(0), min(window, (cancellation.deadline - timezone.now()) / 2))
+
+
+def until_when_it_can_be_undone(cancellation: CancellationRequest | None = None) -> str:
+    """What to know before deciding, in one sentence."""
+    seconds = int(undo_window(cancellation).total_seconds())
+    if not seconds:
+        return _("It is sent at once and cannot be undone.")
+    return ngettext(
+        "You can undo it for %(count)d second, not after that.",
+        "You can undo it for %(count)d seconds, not after that.",
+        seconds,
+    ) % {"count": seconds}
 
 
 def keep_pictures(decision: Decision, pictures: Sequence[Picture | Evidence]) -> None:

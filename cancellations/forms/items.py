@@ -143,6 +143,9 @@ class CancelItemsForm(forms.Form):
         ]
         return [(line, quantity) for line, quantity in left if quantity > 0]
 
+    def until_when(self) -> str:
+        return decisions.until_when_it_can_be_undone()
+
     def chosen(self) -> dict[int, int]:
         """{LineItem.pk: quantity} once the form is valid."""
         quantities = {line.pk: line.open_quantity for line in self.lines}

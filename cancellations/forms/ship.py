@@ -2,18 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django import forms
 from django.utils.formats import date_format
+from django.utils.html import format_html
 from django.utils.timezone import get_current_timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.templatetags.times import clock, is_readers_zone_at
-from cancellations import live
-from cancellations.decisions import Details, undo_window
+from cancellations import decisions, live
+from cancellations.decisions import Details
 from cancellations.forms.verdicts import VerdictForm
 from cancellations.shipping import EXAMPLE, LONGEST, SHORTEST, Shipping, needs_tracking
 from marketplaces.errors import MarketplaceError
@@ -147,7 +148,8 @@ class ShipForm(VerdictForm):
         there = _("Pick-up %(time)s (%(zone)s)") % {"time": from_to(slot, zone), "zone": zone}
         if is_readers_zone_at(zone, slot.start):
             return there
-        return f"{there} · {_('%(time)s yours') % {'time': from_to(slot)}}"
+        yours = _("%(time)s yours") % {"time": from_to(slot)}
+        return format_html('{} <span class="d-block small text-secondary">{}</span>', there, yours)
 
     def clean_tracking_number(self) -> str:
         """Labels print it in groups; people type it as it is printed."""
@@ -159,7 +161,7 @@ class ShipForm(VerdictForm):
         return [
             self.what_leaves(),
             _("%(marketplace)s rejects the request because of it: the order goes on, and nothing is refunded.") % name,
-            until_when_it_can_be_undone(undo_window(self.cancellation)),
+            decisions.until_when_it_can_be_undone(self.cancellation),
         ]
 
     def what_leaves(self) -> str:
@@ -204,14 +206,3 @@ def from_to(slot: PickupSlot, zone: ZoneInfo | None = None) -> str:
 
 def as_value(slot: PickupSlot) -> str:
     return f"PICKUP {slot.start.isoformat()} {slot.end.isoformat()}"
-
-
-def until_when_it_can_be_undone(window: timedelta) -> str:
-    seconds = int(window.total_seconds())
-    if not seconds:
-        return _("It is sent at once and cannot be undone.")
-    return ngettext(
-        "You can undo it for %(count)d second, not after that.",
-        "You can undo it for %(count)d seconds, not after that.",
-        seconds,
-    ) % {"count": seconds}

@@ -3,6 +3,7 @@
 import html
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import time_machine
@@ -155,6 +156,14 @@ def test_where_the_marketplace_would_cancel_nothing_there_is_nothing_to_press(
     page = words_of(client.get(url("cancel_items", line.order.pk)))
     assert "Invalid order status." in page
     assert "Cancel the chosen items" not in page
+
+
+def test_what_the_button_does_is_said_before_it(client: Client, shop: Shop, settings: Any) -> None:
+    settings.UNDO_SECONDS = 10
+    for of, words in ((shop, "Cancel the chosen items"), (ShopFactory(region="DE"), "Cancel the whole order")):
+        client.force_login(member(Role.AGENT, of))
+        page = words_of(client.get(url("cancel_items", LineItemFactory(order=OrderFactory(shop=of)).order.pk)))
+        assert page.index("You can undo it for 10 seconds, not after that.") < page.index(words)
 
 
 def test_reasons_are_those_of_market_and_state_with_what_to_know(client: Client, shop: Shop) -> None:
