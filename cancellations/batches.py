@@ -218,8 +218,14 @@ class Progress:
 
     @property
     def trouble(self) -> int:
-        """Those that are not done and are not going to be by themselves."""
-        return self.settled - self.done
+        """Those that somebody wanted and that did not happen."""
+        return self.of(Result.FAILED) + self.of(Result.NEEDS_YOU)
+
+    @property
+    def ends(self) -> list[tuple[str, int]]:
+        """How it ended for how many, in words."""
+        ends = (Result.DONE, Result.FAILED, Result.NEEDS_YOU, Result.TAKEN_BACK)
+        return [(str(end.label), self.of(end)) for end in ends if self.of(end)]
 
     def of(self, result: Result) -> int:
         return self.counts.get(result, 0)

@@ -42,12 +42,12 @@
     const form = bar();
     if (!form) return;
     const all = boxes();
+    const isEverything = everythingOf === form.elements.filter.value;
     for (const box of all) {
-      box.checked = picked.has(box.value);
+      box.checked = isEverything || picked.has(box.value);
       box.closest("tr").classList.toggle("is-picked", box.checked);
     }
     const here = all.filter((box) => box.checked);
-    const isEverything = everythingOf === form.elements.filter.value;
     form.elements.everything.checked = isEverything;
     document.getElementById("selection-everything").hidden = !isEverything && form.dataset.matching <= all.length;
     form.elements.also.value = [...picked].filter((pk) => !all.some((box) => box.value === pk)).join(",");
@@ -66,6 +66,8 @@
   };
 
   const pick = (some, isPicked) => {
+    // Of everything, what is on this page stays chosen, but for what was unticked.
+    if (everythingOf === bar().elements.filter.value) picked = new Set(boxes().map((box) => box.value));
     for (const box of some) {
       if (isPicked) picked.add(box.value);
       else picked.delete(box.value);

@@ -77,7 +77,7 @@ def test_two_hundred_are_approved_three_fail_and_only_those_are_tried_again(
     page.goto(staff.url)  # leaving the page loses nothing
     expect(page.locator("#batches-unseen")).to_contain_text("Approving 200 requests")
     page.get_by_role("link", name="Follow it").or_(page.get_by_role("link", name="See what became of each")).click()
-    expect(page.locator("#batch-title")).to_contain_text("197 done, 3 not.", timeout=120_000)
+    expect(page.locator("#batch-title")).to_contain_text("197 done, 3 failed.", timeout=120_000)
     expect(page.locator("#batch progress")).to_have_attribute("value", "200")
     page.get_by_role("link", name="failed 3").click()
     expect(page.locator("#batch-items tbody tr")).to_have_count(3)
@@ -202,9 +202,28 @@ def test_everything_is_everything_of_the_filter_that_was_on(
 ) -> None:
     page = tabs.new(agent).open("/")
     page.locator("#pick-all").check()
+    page.get_by_role("button", name="Choose none").click()
+    box(page, rows[0]).check()
     page.locator("#everything").check()
+    expect(page.locator("input[name=pick]:not(:checked)")).to_have_count(0)
     page.get_by_label("Search").fill("Teapot 1")
     expect(page.locator("#queue a.row-link")).to_have_count(11)
+    expect(page.locator("#everything")).not_to_be_checked()
+    page.locator("#pick-all").check()
+    expect(page.locator("#selection-count")).to_have_text("12 chosen (1 of them not on this page)")
+
+
+def test_unticking_a_row_of_everything_leaves_the_others_of_the_page(
+    tabs: Tabs, agent: User, rows: list[CancellationRequest]
+) -> None:
+    page = tabs.new(agent).open("/?q=Teapot+1")
+    box(page, rows[1]).check()
+    expect(page.locator("#selection-everything")).to_be_hidden()  # it is all on this page
+    page.goto(page.url.partition("?")[0])
+    page.locator("#everything").check()
+    on_page = page.locator("input[name=pick]").count()
+    box(page, rows[0]).uncheck()
+    expect(page.locator("#selection-count")).to_have_text(f"{on_page - 1} chosen")
     expect(page.locator("#everything")).not_to_be_checked()
 
 
@@ -244,7 +263,7 @@ def test_two_people_who_start_the_same_are_both_told_what_became_of_it(
     for batch in Batch.objects.order_by("pk"):
         batch_work.work(batch.pk)
     expect(pages[0].locator("#batch-items")).to_contain_text("recorded")
-    expect(pages[1].locator("#batch-title")).to_contain_text("0 done, 2 not.")
+    expect(pages[1].locator("#batch-title")).to_contain_text("Approving 2 requests: 2 failed.")
     expect(pages[1].locator("#batch-items")).to_contain_text("Ada has decided already: approve (recorded).")
     assert Decision.objects.count() == 2
 

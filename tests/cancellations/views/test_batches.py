@@ -297,7 +297,7 @@ class TestFollowing:
         first, second = Decision.objects.all()
         Decision.objects.filter(pk=first.pk).update(state="confirmed")
         Decision.objects.filter(pk=second.pk).update(state="refused")
-        assert "Approving 2 requests: 1 done, 1 not." in words_of(client.get(BATCHES, headers=HTMX))
+        assert "Approving 2 requests: 1 done, 1 failed." in words_of(client.get(BATCHES, headers=HTMX))
         client.get(batch.get_absolute_url())
         assert batch.get_absolute_url() not in words_of(client.get("/"))
         assert batch.get_absolute_url() in words_of(client.get(BATCHES))
@@ -316,6 +316,7 @@ class TestFollowing:
         answer = client.post(url("take_back_batch", batch.pk), follow=True)
         assert "2 were taken back." in words_of(answer)
         assert set(Decision.objects.values_list("state", flat=True)) == {"withdrawn"}
+        assert "Approving 2 requests: 2 taken back." in words_of(answer)
         assert 'id="take-back"' not in words_of(answer)
 
     def test_what_failed_is_proposed_again(self, client: Client, shop: Shop) -> None:
