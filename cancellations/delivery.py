@@ -147,6 +147,7 @@ def send(decision: Decision, *, with_new_token: bool = False) -> None:
         attempt = begin(decision, Attempt.Purpose.SEND)
         with completing(attempt):
             receipt = calls.make_the_call(decision, adapter, images)
+            attempt.request_id = receipt.request_id
     except OutcomeUnknown as error:
         wait_and_ask(decision, error)
     except TemporaryFailure as error:

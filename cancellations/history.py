@@ -5,7 +5,7 @@ It is made of what the order tells of itself, events, the calls made for decisio
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 
@@ -32,6 +32,7 @@ class Entry:
     about: CancellationRequest | None = None  # the request that it is about, where one would not know
     times: int = 1  # so often in a row, the last time `at`
     since: datetime | None = None  # the first of these times
+    placed_at: datetime | None = None  # where it stands among the others, where that is not `at`
     rank: int = 0  # what comes first of things at the same moment: order, events, calls
     is_ahead: bool = False
 
@@ -46,7 +47,7 @@ def of_cancellation(cancellation: CancellationRequest, now: datetime) -> Sequenc
         *(of_order_itself(order, now) if order else []),
         *asked(cancellation, events),
         *ahead(cancellation, now),
-        *(of_event(event) for event in events),
+        *of_events(events),
         *of_attempts(Attempt.objects.filter(decision__in=made)),
         *of_notes(Note.objects.filter(cancellation=cancellation)),
     ]
@@ -61,7 +62,7 @@ def of_order(order: Order, now: datetime) -> Sequence[Entry]:
     entries = [
         *of_order_itself(order, now),
         *(entry for one in requests for entry in (*asked(one, events), *ahead(one, now))),
-        *(of_event(event) for event in events),
+        *of_events(events),
         *of_attempts(Attempt.objects.filter(decision__in=made)),
         *of_notes(Note.objects.filter(cancellation__order=order)),
     ]
@@ -71,7 +72,7 @@ def of_order(order: Order, now: datetime) -> Sequence[Entry]:
 def of_decision(decision: Decision, now: datetime) -> Sequence[Entry]:
     """Only what was done to carry it out."""
     events = with_names(Event.objects.filter(decision=decision))
-    entries = [*map(of_event, events), *of_attempts(Attempt.objects.filter(decision=decision))]
+    entries = [*of_events(events), *of_attempts(Attempt.objects.filter(decision=decision))]
     return in_order(entries, now, subject=decision.cancellation)
 
 
@@ -103,7 +104,7 @@ def call_to_quote(attempt: Attempt) -> str:
 
 
 def with_names(events: QuerySet[Event]) -> QuerySet[Event]:
-    return events.select_related("actor", "decision", "cancellation").order_by("at", "pk")
+    return events.select_related("actor", "decision", "cancellation").order_by("pk")
 
 
 def in_order(entries: Iterable[Entry], now: datetime, subject: CancellationRequest | None) -> Sequence[Entry]:
@@ -112,7 +113,7 @@ def in_order(entries: Iterable[Entry], now: datetime, subject: CancellationReque
     What is about `subject` need not say so.
     """
     # At the same moment a call comes after what led to it; what was written down together keeps its order.
-    found = folded(sorted(entries, key=lambda entry: (entry.at, entry.rank)))
+    found = folded(sorted(entries, key=lambda entry: (entry.placed_at or entry.at, entry.rank)))
     told = [
         replace(entry, is_ahead=entry.at > now, about=None if entry.about == subject else entry.about)
         for entry in found
@@ -200,6 +201,16 @@ def sent_at(decision: Decision) -> datetime:
     return max(decision.send_after, decision.due_at)
 
 
+def of_events(events: Iterable[Event]) -> Iterator[Entry]:
+    """`events` as they were written down. Marketplaces count in whole seconds, so that what one shows within the second
+    of what we did seems older than that."""
+    last: datetime | None = None
+    for event in events:
+        is_after = last is not None and timedelta(0) < last - event.at < timedelta(seconds=1)
+        yield replace(of_event(event), placed_at=last if is_after else None)
+        last = last if is_after else event.at
+
+
 def of_event(event: Event) -> Entry:
     detail, decision = event.detail, event.decision
     text, tone = words_for(event.name, verdict_of(detail.get("verdict", "")), state_of(detail.get("to", "")))
@@ -219,12 +230,16 @@ def of_event(event: Event) -> Entry:
         extra = read(detail.get("note", ""))
     elif event.name == "cancellation.moved":
         extra = detail.get("status", "")
-    elif event.name in ("decision.confirmed", "decision.refused", "decision.stalled") and decision:
+    elif event.name == "decision.confirmed" and decision:
+        extra = read(detail.get("note", decision.note))
+    elif event.name in ("decision.refused", "decision.stalled") and decision:
         said = (detail.get("message", decision.message), read(detail.get("note", decision.note)))  # as it was then
         extra = " ".join(part for part in said if part)
     return Entry(
         event.at, text, who=str(event.actor or ""), detail=extra, tone=tone,
-        code=shown_code(detail.get("code", "")), request_id=detail.get("request_id", ""),
+        code=shown_code(detail.get("code", "")),
+        # The call that it was accepted with shows its own.
+        request_id="" if event.name in ("decision.accepted", "decision.confirmed") else detail.get("request_id", ""),
         about=event.cancellation, rank=EVENT,
     )  # fmt: skip
 

@@ -75,6 +75,7 @@ def test_a_decision_is_carried_out_once_and_confirmed(world: World, verdict: Ver
     assert decision.state == State.CONFIRMED, decision.message
     assert effects(world, decision) == EFFECTS[verdict]
     assert [attempt.purpose for attempt in decision.attempts.all()] == ["send", "read_back"]
+    assert decision.attempts.get(purpose="send").request_id == decision.request_id
 
 
 @verdicts

@@ -207,6 +207,22 @@ class TestCalls:
         called(decision, ("send", "ok"))
         assert texts(self.of(decision)) == ["Sent to the marketplace", "Decided: approve"]
 
+    def test_what_a_marketplace_shows_within_the_second_of_our_call_came_after_it(self, decision: Decision) -> None:
+        late = NOON + timedelta(minutes=1, milliseconds=400)
+        called(decision, ("send", "ok"))
+        happened(decision, "decision.accepted", late, verdict="approve")
+        happened(decision, "cancellation.moved", NOON + timedelta(minutes=1), to="completed")  # in whole seconds
+        assert texts(self.of(decision)) == [
+            "The marketplace shows: refunded", "The marketplace accepted: approve", "Sent to the marketplace",
+        ]  # fmt: skip
+
+    def test_a_request_id_is_told_once(self, decision: Decision) -> None:
+        called(decision, ("send", "ok"))
+        for name in ("accepted", "confirmed"):
+            happened(decision, f"decision.{name}", NOON + timedelta(hours=1), request_id="R1", message="Success")
+        assert [entry.request_id for entry in self.of(decision)] == ["", "", "R1"]
+        assert "Success" not in str([entry.detail for entry in self.of(decision)])
+
     def test_a_decisions_own_page_tells_of_nothing_else(self, decision: Decision) -> None:
         called(decision, ("send", "ok"))
         assert texts(history.of_decision(decision, timezone.now())) == ["Sent to the marketplace"]
