@@ -93,7 +93,8 @@ def test_order_and_request_are_one_timeline_with_now_marked(client: Client, shop
     for address in (row.get_absolute_url(), url("order_history", row.order.pk)):  # type: ignore[union-attr]
         page = words_of(client.get(address))
         marks = [
-            page.index(mark) for mark in ("The request is approved by itself", ">Now<", "The buyer asked", 'history-text">Ordered')
+            page.index(mark)
+            for mark in ("The request is approved by itself", ">Now<", "The buyer asked", 'history-text">Ordered')
         ]
         assert marks == sorted(marks)
 
