@@ -171,16 +171,16 @@ class ShipForm(VerdictForm):
             return ngettext(
                 "%(marketplace)s makes one package of the item and marks it as shipped.",
                 "%(marketplace)s makes one package of the %(count)d items and marks it as shipped.",
-                len(self.lines),
-            ) % {"marketplace": self.market.marketplace_name, "count": len(self.lines)}
+                units(self.lines),
+            ) % {"marketplace": self.market.marketplace_name, "count": units(self.lines)}
         (parcel,) = self.parcels
         if not parcel.lines:
             return _("Package %(package)s is marked as shipped.") % {"package": parcel.package}
         return ngettext(
             "Package %(package)s with one item is marked as shipped.",
             "Package %(package)s with %(count)d items is marked as shipped.",
-            len(parcel.lines),
-        ) % {"package": parcel.package, "count": len(parcel.lines)}
+            units(parcel.lines),
+        ) % {"package": parcel.package, "count": units(parcel.lines)}
 
     def details(self) -> Details:
         method, *slot = self.cleaned_data.get("way", "").split() or [""]
@@ -195,6 +195,10 @@ class ShipForm(VerdictForm):
                 package_ids=self.chosen(),
             )
         )
+
+
+def units(lines: Sequence[LineItem]) -> int:
+    return sum(line.open_quantity for line in lines)
 
 
 def from_to(slot: PickupSlot, zone: ZoneInfo | None = None) -> str:

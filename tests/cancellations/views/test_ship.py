@@ -34,7 +34,8 @@ def row(american: Shop) -> CancellationRequest:
 def own(american: Shop) -> CancellationRequest:
     """Of an order that the seller sends, and that has no package yet."""
     order = OrderFactory(shop=american, shipping_type="seller")
-    LineItemFactory.create_batch(2, order=order)
+    LineItemFactory(order=order)
+    LineItemFactory(order=order, quantity=3, cancelled_quantity=1)
     return CancellationFactory(order=order)
 
 
@@ -199,7 +200,7 @@ def test_what_is_about_to_happen_is_said_before_the_button(
     settings.UNDO_SECONDS = 10
     page = words_of(client.get(url("ship", own.pk)))
     for told in (
-        "TikTok Shop makes one package of the 2 items and marks it as shipped.",
+        "TikTok Shop makes one package of the 3 items and marks it as shipped.",
         "TikTok Shop rejects the request because of it: the order goes on, and nothing is refunded.",
         "You can undo it for 10 seconds, not after that.",
     ):
