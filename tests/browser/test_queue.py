@@ -8,7 +8,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from accounts.models import User
-from cancellations.models import CancellationRequest, Claim, Decision
+from cancellations.models import CancellationRequest, Claim, Decision, SavedView
 from shops.models import Role, Shop
 from tests.browser.conftest import Tabs
 from tests.factories import CancellationFactory, CancellationLineFactory, ShopFactory, member
@@ -169,3 +169,65 @@ def test_of_two_who_decide_at_once_one_wins_and_the_other_is_told(
     expect(other.locator("#decision")).to_contain_text("Approve: recorded")
     expect(other.locator("#decision").get_by_role("status")).to_contain_text("Alex")
     assert Decision.objects.get().made_by == agent
+
+
+@pytest.fixture
+def view(agent: User, shop: Shop) -> SavedView:
+    mina = member(Role.AGENT, shop, first_name="Mina", last_name="von Wittgenstein-Sayn")
+    SavedView.objects.create(owner=mina, name="Of everybody " + "Unbreakable" * 4, query="whose=nobody", is_shared=True)
+    return SavedView.objects.create(owner=agent, name="Teapots", query="q=Teapot")
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (1280, "dark"), (360, "light"), (360, "dark")])
+def test_the_queue_in_all_its_states_keeps_nobody_out_and_fits_the_window(
+    tabs: Tabs, agent: User, ask: Ask, view: SavedView, width: int, theme: str
+) -> None:
+    row = ask("Teapot " + "Unbreakable" * 20, -5, assigned_to=view.owner, reason="late", reason_text="Late" * 30)
+    Claim.objects.create(cancellation=row, user=agent, until=timezone.now() + timedelta(minutes=5))
+    for minutes in (20, 300, 3000):
+        ask("Kettle", minutes)
+    tab = tabs.new(agent, viewport={"width": width, "height": 800}, color_scheme=theme)
+    found = []
+    for path in (
+        "/", "/?q=Teapot&whose=me&age=under_day&reason=late&market=GB", "/?shop=0", "/?q=nothing", "/?state=all",
+        "/views/", "/views/?q=Kettle", f"/views/{view.pk}/",
+    ):  # fmt: skip
+        page = tab.open(path)
+        found += [f"{path}: {violation}" for violation in tab.violations()]
+        if page.evaluate("document.documentElement.scrollWidth") > width:
+            found.append(f"{path}: wider than {width} pixels")
+    assert not found, "\n".join(found)
+
+
+def test_views_and_filters_work_without_scripts(tabs: Tabs, agent: User, ask: Ask) -> None:
+    teapot, kettle = ask("Teapot", 60), ask("Kettle", 70)
+    tab = tabs.new(agent, java_script_enabled=False)
+    page = tab.open("/")
+    page.get_by_text("More filters").click()
+    page.get_by_label("Asked").select_option("in the last day")
+    page.get_by_label("Search").fill("Teapot")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator(f"#row-{kettle.pk}")).to_have_count(0)
+    page.get_by_role("link", name="Keep these filters…").click()
+    page.get_by_role("button", name="Keep them").click()
+    expect(page.get_by_text("Give it a name.")).to_be_visible()
+    page.get_by_role("textbox", name="Name").fill("Teapots of today")
+    page.get_by_role("button", name="Keep them").click()
+    expect(page.get_by_role("link", name="Teapots of today")).to_have_attribute("aria-current", "true")
+    page.get_by_role("link", name="Search: Teapot").click()
+    expect(page.locator(f"#row-{kettle.pk}")).to_be_visible()
+    page.get_by_role("link", name="Teapots of today").click()
+    page.get_by_role("link", name="Teapot", exact=True).click()
+    page.get_by_role("link", name="Next request").click()
+    page.wait_for_url(f"**{kettle.get_absolute_url()}")
+    page.get_by_role("link", name="Next request").click()
+    page.wait_for_url(f"**{teapot.get_absolute_url()}")
+    page = tab.open("/views/")
+    page.get_by_role("link", name="Change Teapots of today").click()
+    page.get_by_label("Everybody who signs in here may use it").check()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("shared by you")).to_be_visible()
+    page.get_by_role("link", name="Change Teapots of today").click()
+    page.get_by_text("Delete it…").click()
+    page.get_by_role("button", name="Delete the view").click()
+    assert not SavedView.objects.exists()

@@ -9,7 +9,7 @@ from django.contrib.staticfiles import finders
 from django.test import Client
 from django.utils import timezone
 
-from cancellations.models import Claim
+from cancellations.models import Claim, SavedView
 from cancellations.views.queue import PAGE_SIZE
 from orders.models import Order
 from shops.models import Role, Shop
@@ -47,6 +47,8 @@ def test_the_queues_first_page_stays_small_whatever_things_are_called(client: Cl
             CancellationLineFactory(cancellation=row, product_name=LONG, sku_name=LONG, image_url=PICTURE)
         Claim.objects.create(cancellation=row, user=colleague, until=timezone.now() + timedelta(minutes=2))
     Order.objects.update(shop=shop)
+    for number in range(20):
+        SavedView.objects.create(owner=colleague, name=f"{number} " + "W" * 57, query="whose=nobody", is_shared=True)
     page = client.get("/").content
     assert page.count(b'id="row-') == PAGE_SIZE
     assert len(page) < FIRST_PAGE
