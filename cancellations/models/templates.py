@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cancellations.models.requests import CancellationRequest
 from shops.markets import capabilities
-from shops.models import Role, Shop
+from shops.models import Shop
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -48,11 +48,6 @@ class CommentTemplateQuerySet(models.QuerySet["CommentTemplate"]):
 
     def visible_to(self, user: "User | AnonymousUser") -> Self:
         return self.filter(Q(shop=None) | Q(shop__in=Shop.objects.visible_to(user)))
-
-    def managed_by(self, user: "User | AnonymousUser") -> Self:
-        """Those of all shops are an administrator's."""
-        managed = Q(shop__in=Shop.objects.where_role(user, Role.MANAGER))
-        return self.filter(managed | Q(shop=None) if user.is_superuser else managed)
 
 
 class CommentTemplate(models.Model):

@@ -12,7 +12,6 @@ from tests.factories import (
     CancellationLineFactory,
     OrderFactory,
     ShopFactory,
-    UserFactory,
     member,
 )
 
@@ -93,16 +92,8 @@ class TestFilled:
         assert kept(shop, text="{product}").filled(asked) == "{order}"
 
 
-class TestWhoSeesAndManages:
-    def test_a_shop_has_its_own_and_those_of_all_shops(self, shop: Shop) -> None:
-        own, everywhere = kept(shop), kept(None)
-        kept(ShopFactory())
-        assert set(CommentTemplate.objects.of_shop(shop)) == {own, everywhere}
-        assert set(CommentTemplate.objects.visible_to(member(Role.VIEWER, shop))) == {own, everywhere}
-
-    def test_managers_manage_their_shops_and_administrators_the_rest(self, shop: Shop) -> None:
-        own, everywhere = kept(shop), kept(None)
-        assert set(CommentTemplate.objects.managed_by(member(Role.MANAGER, shop))) == {own}
-        assert not CommentTemplate.objects.managed_by(member(Role.AGENT, shop)).exists()
-        root = UserFactory(is_superuser=True)
-        assert set(CommentTemplate.objects.managed_by(root)) == {own, everywhere}
+def test_a_shop_has_its_own_and_those_of_all_shops(shop: Shop) -> None:
+    own, everywhere = kept(shop), kept(None)
+    kept(ShopFactory())
+    assert set(CommentTemplate.objects.of_shop(shop)) == {own, everywhere}
+    assert set(CommentTemplate.objects.visible_to(member(Role.VIEWER, shop))) == {own, everywhere}

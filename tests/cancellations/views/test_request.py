@@ -130,6 +130,14 @@ def test_each_verdict_says_what_it_does_in_money(client: Client, shop: Shop) -> 
     assert "Ship to reject" not in page
 
 
+def test_whoever_has_not_paid_yet_is_not_said_to_get_anything_back(client: Client, shop: Shop) -> None:
+    row = asked(shop)
+    Order.objects.update(is_cash_on_delivery=True)
+    page = words_of(client.get(row.get_absolute_url()))
+    assert "tells of a refund of <b>£26.98</b>; the order is paid on delivery" in page
+    assert "gets back" not in page
+
+
 def test_an_order_that_is_to_be_shipped_says_by_when(client: Client, shop: Shop) -> None:
     row = asked(shop)
     for ship_by, told in ((timedelta(hours=5), "then has to be shipped:"), (timedelta(hours=-5), "is overdue")):
