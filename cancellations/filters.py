@@ -10,6 +10,7 @@ from django import forms
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import QueryDict
 from django.utils import timezone
+from django.utils.choices import CallableChoiceIterator
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 
@@ -137,15 +138,20 @@ class QueueFilter(CancellationFilter):
 
     def get_form_class(self) -> type[forms.Form]:
         form_class = super().get_form_class()
-        form_class.base_fields["reason"].widget = forms.Select(choices=[("", _("Every reason")), *self.reasons()])
+        # Asked for when the field is shown, which a list that refreshes does not do.
+        choices = CallableChoiceIterator(lambda: [("", _("Every reason")), *self.reasons()])
+        form_class.base_fields["reason"].widget = forms.Select(choices=choices)
         return form_class
 
     def reasons(self) -> list[tuple[str, str]]:
         """(code, words) of the reasons that there are, and of the one that is asked for."""
         rows = self.queryset.exclude(reason="")
-        rows = rows.order_by("-created_at", "-pk")[:REASONS_OF] if self.data.get("state") else rows.waiting()
-        found = CancellationRequest.objects.filter(pk__in=rows.values("pk")).order_by()
-        told = dict(found.values_list("reason", "reason_text").distinct())
+        if self.data.get("state"):
+            newest = rows.order_by("-created_at", "-pk")[:REASONS_OF]
+            rows = CancellationRequest.objects.filter(pk__in=newest.values("pk"))
+        else:
+            rows = rows.waiting()
+        told = dict(rows.order_by().values_list("reason", "reason_text").distinct())
         chosen = self.data.get("reason")
         if chosen:
             told.setdefault(chosen, "")
