@@ -166,5 +166,5 @@ def test_before_that_day_reject_is_offered_with_the_days_left(client: Client, am
         row = asked(american, deadline=at("2024-03-29 20:00"))
         client.force_login(member(Role.AGENT, american))
         page = text_of(client.get(row.get_absolute_url()))
-        assert "3 days" in page
+        assert "3 more days" in page
         assert client.post(url("reject", row.pk), {"reason": "packed"}).status_code == 302
