@@ -117,11 +117,14 @@ def pages_of_recorded_requests(manager: User) -> list[str]:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (1280, "dark"), (360, "light")])
+@pytest.mark.parametrize(
+    ("width", "theme", "language"),
+    [(1280, "light", "en"), (1280, "dark", "de"), (360, "light", "de"), (360, "dark", "en")],
+)
 def test_no_page_keeps_anybody_out_or_outgrows_its_window(
-    tabs: Tabs, shop: Shop, american: Shop, manager: User, width: int, theme: str
+    tabs: Tabs, shop: Shop, american: Shop, manager: User, width: int, theme: str, language: str
 ) -> None:
-    tab = tabs.new(manager, viewport={"width": width, "height": 800}, color_scheme=theme)
+    tab = tabs.new(manager, viewport={"width": width, "height": 800}, color_scheme=theme, locale=language)
     found = []
     for path in every_page(shop, american, manager):
         page = tab.open(path)
