@@ -13,12 +13,13 @@ from rest_framework.reverse import reverse
 from cancellations import decisions, live, recording, rules
 from cancellations.api.refusals import as_problems
 from cancellations.filters import CancellationFilter
-from cancellations.models import CancellationRequest
+from cancellations.models import CancellationRequest, CommentTemplate
 from cancellations.serializers.coming_in import LocaleQuery, NoteRequest, ineligible
 from cancellations.serializers.going_out import (
     CancellationDetailSerializer,
     CancellationSerializer,
     CancelOptionsSerializer,
+    CommentTemplatesSerializer,
     RejectReasonsSerializer,
     ShippingOptionsSerializer,
 )
@@ -134,6 +135,32 @@ class CancellationViewSet(FiltersLists, viewsets.ReadOnlyModelViewSet[Cancellati
         reasons = [] if none else live.reject_reasons(cancellation, asked.validated_data["locale"])
         told = {"takes_reason": not none, "explanation": none, "reasons": reasons}
         return Response(RejectReasonsSerializer(told).data)
+
+    @extend_schema(
+        summary="The comments that the shop keeps for rejections, filled for this request",
+        description="Managers keep them on the shop's page. One that names a reason is for that reason alone.",
+        responses={200: CommentTemplatesSerializer, **problems("not-found")},
+    )
+    @action(detail=True, url_path="comment-templates")
+    def comment_templates(self, request: Request, pk: str) -> Response:
+        cancellation = self.get_object()
+        market = markets.capabilities(cancellation.shop, timezone.now())
+        kept = CommentTemplate.objects.of_shop(cancellation.shop) if market.takes_comment else []
+        told = {
+            "takes_comment": market.takes_comment,
+            "max_length": market.comment_max_length,
+            "templates": [
+                {
+                    "id": one.pk,
+                    "name": one.name,
+                    "language": one.language,
+                    "reason": one.reason,
+                    "text": one.filled(cancellation),
+                }
+                for one in kept
+            ],
+        }
+        return Response(CommentTemplatesSerializer(told).data)
 
     @extend_schema(
         summary="How the order's package can leave, asked of the marketplace",

@@ -215,6 +215,20 @@ class RejectReasonsSerializer(serializers.Serializer[Any]):
     reasons = RejectReasonSerializer(many=True)
 
 
+class CommentTemplateSerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    language = serializers.CharField(help_text="ISO 639.")
+    reason = serializers.CharField(help_text="The reason that it is for; empty: for any.")
+    text = serializers.CharField(help_text="Filled for this request: what to send as `comment`.")
+
+
+class CommentTemplatesSerializer(serializers.Serializer[Any]):
+    takes_comment = serializers.BooleanField(help_text="Else `comment` must be left out, and there are no templates.")
+    max_length = serializers.IntegerField(help_text="Characters.")
+    templates = CommentTemplateSerializer(many=True)
+
+
 class PickupSlotSerializer(serializers.Serializer[Any]):
     start = UtcTime()
     end = UtcTime()

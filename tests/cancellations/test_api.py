@@ -14,7 +14,7 @@ from PIL import Image
 from cancellations import decisions as verbs
 from cancellations import live
 from cancellations.delivery import deliver
-from cancellations.models import Attempt, CancellationRequest, Decision, Evidence, Verdict
+from cancellations.models import Attempt, CancellationRequest, CommentTemplate, Decision, Evidence, Verdict
 from marketplaces.errors import CredentialsRejected, Refused, TemporaryFailure
 from marketplaces.records import HandoverOptions, PickupSlot, RejectReason, ShippingProvider
 from shops.models import Connection, Role, Shop
@@ -503,6 +503,15 @@ def test_a_request_tells_what_can_be_decided_and_what_silence_does(cancellation:
     assert offers["approve"]["refund"] == {"amount": "26.98", "currency": "GBP"}
     assert offers["reject"]["refund"] == {"amount": "0.00", "currency": "GBP"}
     assert offers["approve"]["standing"] is None
+
+
+def test_comments_that_the_shop_keeps_come_filled(cancellation: CancellationRequest) -> None:
+    CancellationLineFactory(cancellation=cancellation)
+    kept = CommentTemplate.objects.create(shop=cancellation.shop, name="Packed", reason="packed", text="{product}!")
+    CommentTemplate.objects.create(shop=OrderFactory().shop, name="Another shop's", text="No.")
+    told = agent(cancellation).get(f"/api/v1/cancellations/{cancellation.pk}/comment-templates/").json()
+    text = {"id": kept.pk, "name": "Packed", "language": "en", "reason": "packed", "text": "Cotton tote bag!"}
+    assert told == {"takes_comment": True, "max_length": 500, "templates": [text]}
 
 
 def test_a_us_request_offers_shipping_and_says_why_not_reject(us_cancellation: CancellationRequest) -> None:

@@ -82,6 +82,7 @@ def addresses(cancellation: CancellationRequest) -> dict[str, tuple[str, ...]]:
         f"{request}close/": ("post",),
         f"{request}reject-reasons/": ("get",),
         f"{request}shipping-options/": ("get",),
+        f"{request}comment-templates/": ("get",),
         "/api/v1/decisions/": ("get", "post"),
         decided: ("get",),
         f"{decided}withdraw/": ("post",),
