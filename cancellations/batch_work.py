@@ -18,19 +18,22 @@ from kombu.exceptions import OperationalError
 
 from cancellations import decisions
 from cancellations.decisions import Details, NotAllowed
-from cancellations.models import Batch, BatchItem, Verdict
+from cancellations.models import Batch, BatchItem, Decision, Verdict
 
 logger = structlog.get_logger(__name__)
 
 # So many, then the next message: whoever has decided about one request does not wait behind a thousand.
 AT_ONCE = 50
+# The same for what is decided and not sent yet: a worker sends in the order in which things fell due.
+UNSENT_AT_MOST = 200
+LOOK_AGAIN_SECONDS = 1.0
 PROPOSED_FOR = timedelta(days=1)
 
 
-def nudge(batch_id: int) -> None:
-    """Send the message `work_batch`. A broker that is down costs the seconds until the next sweep."""
+def nudge(batch_id: int, wait: float = 0) -> None:
+    """Send the message `work_batch` in `wait` seconds. A broker that is down costs those until the next sweep."""
     try:
-        work_batch.apply_async((batch_id,), retry=False)
+        work_batch.apply_async((batch_id,), countdown=wait, retry=False)
     except (OperationalError, OSError) as error:
         logger.warning("broker.unreachable", batch=batch_id, error=str(error))
 
@@ -57,13 +60,26 @@ def work(batch_id: int) -> None:
     batch = claim(batch_id)
     if batch is None:
         return
+    if too_many_unsent():
+        go_on(batch, LOOK_AGAIN_SECONDS)
+        return
     with translation.override(batch.language or None):
         for _number in range(AT_ONCE):
             if not decide_next(batch):
                 finish(batch)
                 return
-    Batch.objects.filter(pk=batch.pk).update(due_at=timezone.now())
-    nudge(batch.pk)
+    go_on(batch)
+
+
+def too_many_unsent() -> bool:
+    """Of all batches. What the marketplace put off is not counted: it may be put off for long."""
+    unsent = Decision.objects.filter(batch_item__isnull=False, state=Decision.State.RECORDED, failures=0)
+    return unsent[:UNSENT_AT_MOST].count() >= UNSENT_AT_MOST
+
+
+def go_on(batch: Batch, wait: float = 0) -> None:
+    Batch.objects.filter(pk=batch.pk).update(due_at=timezone.now() + timedelta(seconds=wait))
+    nudge(batch.pk, wait)
 
 
 def claim(batch_id: int) -> Batch | None:

@@ -119,7 +119,7 @@ def test_a_worker_killed_in_the_middle_loses_nothing_and_doubles_nothing(busy: W
 
 @pytest.fixture
 def shop(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    monkeypatch.setattr(batch_work, "nudge", lambda pk: None)
+    monkeypatch.setattr(batch_work, "nudge", lambda pk, wait=0: None)
     monkeypatch.setattr(live, "reject_reasons", lambda cancellation: [RejectReason("packed", "It has been packed")])
     return ShopFactory(next_pull_at=timezone.now() + timedelta(days=1))
 

@@ -25,7 +25,7 @@ State = BatchItem.State
 def nudges(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The batches that a worker was asked to work at, in place of a broker."""
     asked: list[int] = []
-    monkeypatch.setattr(batch_work, "nudge", asked.append)
+    monkeypatch.setattr(batch_work, "nudge", lambda pk, wait=0: asked.append(pk))
     monkeypatch.setattr(tasks, "nudge_delivery", lambda pk, wait: None)
     return asked
 
@@ -242,6 +242,25 @@ class TestStarting:
         batch_work.work(batch.pk)
         assert Decision.objects.count() == 3
         assert not Batch.objects.due(timezone.now()).exists()
+
+    def test_it_waits_until_what_is_decided_has_been_sent(
+        self, shop: Shop, agent: User, nudges: list[int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(batch_work, "AT_ONCE", 1)
+        monkeypatch.setattr(batch_work, "UNSENT_AT_MOST", 2)
+        for _ in range(3):
+            asked(shop)
+        batch = started(agent)
+        for _ in range(4):
+            Batch.objects.update(due_at=timezone.now())
+            batch_work.work(batch.pk)
+        assert (Decision.objects.count(), nudges) == (2, [batch.pk] * 4)
+        Decision.objects.filter(pk=Decision.objects.all()[0].pk).update(failures=1)  # put off by the marketplace
+        batch_work.work(batch.pk)
+        assert Decision.objects.count() == 2  # looked at again too soon
+        Batch.objects.update(due_at=timezone.now())
+        batch_work.work(batch.pk)
+        assert Decision.objects.count() == 3
 
     def test_one_that_a_dead_worker_left_is_found_by_the_sweep(
         self, shop: Shop, agent: User, monkeypatch: pytest.MonkeyPatch

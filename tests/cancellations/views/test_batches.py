@@ -28,7 +28,7 @@ BATCHES = reverse("cancellations:batches")
 @pytest.fixture(autouse=True)
 def nudges(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     sent: list[int] = []
-    monkeypatch.setattr(batch_work, "nudge", sent.append)
+    monkeypatch.setattr(batch_work, "nudge", lambda pk, wait=0: sent.append(pk))
     return sent
 
 
@@ -60,8 +60,8 @@ class TestChoosing:
     def test_every_row_that_waits_can_be_chosen(self, client: Client, shop: Shop) -> None:
         row, settled = asked(shop), asked(shop, needs_answer=False, state="completed")
         page = words_of(client.get("/?state=all"))
-        assert f'value="{row.pk}"' in page
-        assert f'value="{settled.pk}"' not in page
+        assert f'name="pick" value="{row.pk}"' in page
+        assert f'name="pick" value="{settled.pk}"' not in page
 
     def test_whoever_decides_nowhere_chooses_nothing(self, client: Client, shop: Shop) -> None:
         asked(shop)
