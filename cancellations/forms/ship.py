@@ -6,6 +6,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django import forms
+from django.db.models import prefetch_related_objects
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.timezone import get_current_timezone
@@ -74,6 +75,7 @@ class ShipForm(VerdictForm):
         order = self.cancellation.order
         assert order is not None
         self.order: Order = order
+        prefetch_related_objects([order], "lines", "packages")
         self.lines = lines_to_ship(order)
         self.parcels = [self.parcel(package, lines) for package, lines in parcels_to_ship(order)]
         self.is_own_carrier = needs_tracking(order)

@@ -12,6 +12,7 @@ from cancellations import live
 from cancellations.models import CancellationRequest, Decision
 from marketplaces.errors import Refused
 from marketplaces.records import HandoverOptions, PackageRecord, PickupSlot, ShippingProvider
+from orders.models import Order
 from shops.models import Shop
 from tests.cancellations.views.pages import HTMX, asked, text_of, url, words_of
 from tests.factories import CancellationFactory, LineItemFactory, OrderFactory, PackageFactory, at
@@ -171,6 +172,18 @@ def test_a_parcel_of_the_sellers_carrier_needs_its_number(client: Client, own: C
     client.post(url("ship", own.pk), {"shipping_provider_id": USPS, "tracking_number": "9400 1118"})
     shipment = Decision.objects.get().shipment
     assert (shipment["tracking_number"], shipment["shipping_provider_id"]) == ("94001118", USPS)
+
+
+def test_of_several_packages_one_gets_the_number_of_the_sellers_carrier(
+    client: Client, row: CancellationRequest
+) -> None:
+    Order.objects.update(shipping_type="seller")
+    assert client.get(url("ship", row.pk)).context["form"].chosen() == []
+    sent = {"shipping_provider_id": USPS, "tracking_number": "94001118"}
+    both = client.post(url("ship", row.pk), {**sent, "package_ids": ["parcel-1", "parcel-2"]})
+    assert "A tracking number belongs to one package" in both.context["form"].errors["package_ids"][0]
+    client.post(url("ship", row.pk), {**sent, "package_ids": ["parcel-2"]})
+    assert Decision.objects.get().shipment["package_ids"] == ["parcel-2"]
 
 
 def test_a_number_that_no_carrier_gives_is_told_at_its_field_with_an_example(
