@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.choices import CallableChoiceIterator
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 
@@ -139,10 +140,11 @@ class QueueFilter(CancellationFilter):
     def get_form_class(self) -> type[forms.Form]:
         form_class = super().get_form_class()
         # Asked for when the field is shown, which a list that refreshes does not do.
-        choices = CallableChoiceIterator(lambda: [("", _("Every reason")), *self.reasons()])
+        choices = CallableChoiceIterator(lambda: [("", _("Every reason")), *self.reasons])
         form_class.base_fields["reason"].widget = forms.Select(choices=choices)
         return form_class
 
+    @cached_property
     def reasons(self) -> list[tuple[str, str]]:
         """(code, words) of the reasons that there are, and of the one that is asked for."""
         rows = self.queryset.exclude(reason="")

@@ -59,14 +59,14 @@ def test_by_the_buyers_reason_of_which_those_are_offered_that_there_are(agent: U
     CancellationFactory(reason="foreign", reason_text="Another shop's")
     assert found(agent, reason="late") == {late}
     assert found(agent, reason="price") == {price}
-    assert filtered(agent).reasons() == [("price", "Better price"), ("late", "It comes too late")]
-    assert filtered(agent, state="closed").reasons()[-1] == ("settled", "Settled")
+    assert filtered(agent).reasons == [("price", "Better price"), ("late", "It comes too late")]
+    assert filtered(agent, state="closed").reasons[-1] == ("settled", "Settled")
 
 
 def test_a_reason_that_nobody_gives_any_more_stays_chosen_and_finds_nothing(agent: User, shop: Shop) -> None:
     CancellationFactory(order__shop=shop, reason="late", reason_text="Late")
     assert found(agent, reason="gone") == set()
-    assert ("gone", "gone") in filtered(agent, reason="gone").reasons()
+    assert ("gone", "gone") in filtered(agent, reason="gone").reasons
 
 
 def test_by_whose_it_is_down_to_one_person(agent: User, shop: Shop) -> None:
