@@ -16,6 +16,8 @@ from pytest_django.live_server_helper import LiveServer
 from accounts.models import User
 from tests.browser.staff import chromium
 
+expect.set_options(timeout=20_000)  # milliseconds; a busy machine is no failure
+
 # Chromium says this of every answer that is not a 2xx, and ours are 422 where a form has a mistake.
 EXPECTED = ("status of 422",)
 
@@ -56,7 +58,7 @@ class Tabs:
             session = client.cookies[settings.SESSION_COOKIE_NAME].value
             context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": self.base}])
         tab = Tab(context.new_page(), self.base)
-        tab.page.set_default_timeout(10_000)
+        tab.page.set_default_timeout(20_000)
         tab.page.on("console", lambda message: self.hear(tab, message.type, message.text))
         tab.page.on("pageerror", lambda error: tab.complaints.append(str(error)))
         self.tabs.append(tab)
