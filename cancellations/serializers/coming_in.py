@@ -147,8 +147,7 @@ class DecisionRequest(Strict):
 
 def own_items(told: Mapping[str, Any]) -> dict[int, int]:
     """{LineItem.pk: quantity}; a line of another order is a problem at its own place in the list."""
-    own = dict(told["order"].lines.values_list("pk", "marketplace_id"))
-    why_not = ineligible(told["order"]) or {}
+    own = set(told["order"].lines.values_list("pk", flat=True))
     items: dict[int, int] = {}
     problems: dict[Any, Any] = {}
     for number, item in enumerate(told.get("items", [])):
@@ -156,12 +155,23 @@ def own_items(told: Mapping[str, Any]) -> dict[int, int]:
             problems[number] = {"line_item": [_("This order has no such line item.")]}
         elif item["line_item"] in items:
             problems[number] = {"line_item": [_("This line item is named twice.")]}
-        elif why := why_not.get(own[item["line_item"]]):
-            problems[number] = {"line_item": [_("The marketplace would not cancel it: %(why)s") % {"why": why}]}
         items[item["line_item"]] = item["quantity"]
-    if problems:
+    if problems := problems or not_cancellable(told["order"], list(items)):
         raise serializers.ValidationError({"items": problems})
     return items
+
+
+def not_cancellable(order: Order, items: Sequence[int]) -> dict[Any, Any]:
+    """By place in the list, what the marketplace would not cancel now."""
+    why_not = ineligible(order) if items else None
+    if not why_not:
+        return {}
+    ids = dict(order.lines.values_list("pk", "marketplace_id"))
+    return {
+        number: {"line_item": [_("The marketplace would not cancel it: %(why)s") % {"why": why_not[ids[pk]]}]}
+        for number, pk in enumerate(items)
+        if ids[pk] in why_not
+    }
 
 
 def ineligible(order: Order) -> dict[str, str] | None:

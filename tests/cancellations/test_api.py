@@ -39,7 +39,10 @@ REASONS = [RejectReason("already_sent", "It has left already"), RejectReason("ma
 def reasons(db: None) -> Any:
     """What the marketplace would answer for any request; tests of the real simulator do without."""
     cache.clear()
-    with patch.object(live, "reject_reasons", return_value=REASONS) as asked:
+    with (
+        patch.object(live, "reject_reasons", return_value=REASONS) as asked,
+        patch.object(live, "eligibility", return_value=[]),
+    ):
         yield asked
 
 
