@@ -61,7 +61,15 @@
 
   const known = { j: () => walk(1), k: () => walk(-1), x: choose, "/": search, "?": () => help()?.showModal() };
 
+  // Out of the search, on to what it found.
+  const leaveSearch = (event) => {
+    if (event.key !== "Escape" || !event.target.matches?.("[type=search], #id_q")) return;
+    event.target.blur();
+    walk(1);
+  };
+
   document.addEventListener("keydown", (event) => {
+    leaveSearch(event);
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat && !"jk".includes(event.key)) return;
     if (storage.isOff || isTyping(event.target)) return;
     if (known[event.key]) known[event.key]();

@@ -62,11 +62,12 @@ def queue(request: "Request") -> HttpResponse:
         "not_found": chosen.not_found(),
         "is_narrowed": bool(chosen.asked_for),
         "can_record": shops_to_record_for(request),
+        "stalled": stalled(request),
     }
     context |= batches.selection(request, chosen, page)
     if wants_fragment(request):
-        return render(request, "cancellations/_queue.html", context)
-    context |= announced(request) | batches.unseen(request) | {"stalled": stalled(request)}
+        return render(request, "cancellations/_refreshed.html", context)
+    context |= announced(request) | batches.unseen(request)
     context["watches"] = bool(context["can_record"] or context["announcements"])
     return render(request, "cancellations/queue.html", context)
 

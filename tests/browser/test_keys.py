@@ -93,6 +93,8 @@ def test_the_slash_searches(tabs: Tabs, agent: User, rows: list[CancellationRequ
     press(page, "/")
     page.keyboard.type("Teapot 2")
     expect(page.locator("#queue a.row-link")).to_have_count(1)
+    press(page, "Escape")
+    assert focused(page) == "Teapot 2"
 
 
 def test_a_question_mark_shows_the_keys_which_can_be_switched_off(

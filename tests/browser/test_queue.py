@@ -11,7 +11,7 @@ from accounts.models import User
 from cancellations.models import CancellationRequest, Claim, Decision, SavedView
 from shops.models import Role, Shop
 from tests.browser.conftest import Tabs
-from tests.factories import CancellationFactory, CancellationLineFactory, ShopFactory, member
+from tests.factories import CancellationFactory, CancellationLineFactory, DecisionFactory, ShopFactory, member
 
 
 @pytest.fixture
@@ -69,6 +69,29 @@ def test_a_new_request_appears_and_moves_neither_the_focus_nor_the_row_that_has_
     look_again(page)
     page.keyboard.press("Enter")
     page.wait_for_url(f"**{rows[15].get_absolute_url()}")
+
+
+def test_what_is_new_comes_by_itself(tabs: Tabs, agent: User, ask: Ask) -> None:
+    tab = tabs.new(agent)
+    tab.page.clock.install()
+    page = tab.open("/")
+    expect(page.get_by_text("Nothing waits for you")).to_be_visible()
+    new = ask("Kettle", 30)
+    page.clock.run_for(21_000)
+    expect(page.locator(f"#row-{new.pk}")).to_be_visible()
+
+
+def test_a_decision_that_comes_to_need_somebody_shows_above_the_list(tabs: Tabs, agent: User, ask: Ask) -> None:
+    rows = [ask(f"Teapot {number}", 60 + number) for number in range(6)]
+    made = [DecisionFactory(cancellation=row, state="stalled", stalled_because="disagreement") for row in rows[:4]]
+    page = tabs.new(agent).open("/")
+    page.get_by_text("Show the others").click()
+    last = page.locator("#stalled details a")
+    last.focus()
+    DecisionFactory(cancellation=rows[4], state="stalled", stalled_because="disagreement")
+    look_again(page)
+    expect(page.get_by_text("5 decisions need somebody")).to_be_visible()
+    expect(page.locator(f"#stalled a[href^='{made[0].get_absolute_url()}']")).to_be_focused()
 
 
 def test_a_row_under_the_pointer_stays_under_it(tabs: Tabs, agent: User, ask: Ask) -> None:
