@@ -153,11 +153,11 @@ class Order(models.Model):
         return self.number or self.marketplace_id
 
     def parcels(self) -> "list[tuple[Package, list[LineItem]]]":
-        """Its packages, each with the lines in it; needs both prefetched or costs two queries."""
+        """Its packages, oldest first, each with the lines in it; needs both prefetched or costs two queries."""
         lines = list(self.lines.all())
         return [
             (package, [line for line in lines if line.package_id == package.marketplace_id])
-            for package in self.packages.all()
+            for package in sorted(self.packages.all(), key=lambda package: package.pk)
         ]
 
     @property

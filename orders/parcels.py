@@ -9,7 +9,7 @@ def parcels_to_ship(order: Order) -> list[tuple[Package, list[LineItem]]]:
     Some marketplaces tell what is in a package only once it has left: until then it has no lines here.
     """
     parcels = []
-    for package, lines in sorted(order.parcels(), key=lambda parcel: parcel[0].pk):
+    for package, lines in order.parcels():
         leaving = [line for line in lines if has_to_leave(line)]
         if leaving or not lines:
             parcels.append((package, leaving))
