@@ -404,6 +404,7 @@ def test_lists_cost_the_same_queries_for_one_row_as_for_many(root: Client, djang
         Claim.objects.create(cancellation=cancellation, user=decision.made_by, until=at("2026-11-20 12:00"))
         Note.objects.create(cancellation=cancellation, author=decision.made_by, text="x")
         SavedView.objects.create(owner=decision.made_by, name="Mugs", query="q=mug")
+        CommentTemplate.objects.create(shop=order.shop, name="Packed", text="It is packed.")
         first = Batch.objects.create(verdict="approve", made_by=decision.made_by)
         batch = Batch.objects.create(verdict="approve", made_by=decision.made_by, retry_of=first)
         BatchItem.objects.create(batch=batch, cancellation=cancellation, decision=decision, state="decided")
