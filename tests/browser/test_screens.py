@@ -228,6 +228,7 @@ def test_everything_works_without_scripts(tabs: Tabs, shop: Shop, american: Shop
     row, us = asked(shop), asked(american)
     tab = tabs.new(manager, java_script_enabled=False)
     page = tab.open(f"/?q={row.order_marketplace_id}")
+    page.get_by_text("More filters").click()
     page.get_by_label("State").select_option("all")
     page.get_by_role("button", name="Show").click()
     page.get_by_role("link", name="Cotton tote bag").click()
