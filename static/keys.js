@@ -55,7 +55,8 @@
   const press = (key) => {
     const marked = [...document.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)];
     const seen = marked.find((element) => !element.disabled && element.getClientRects().length);
-    seen?.click();
+    if (seen?.matches("[tabindex]")) seen.focus();
+    else seen?.click();
     return Boolean(seen);
   };
 

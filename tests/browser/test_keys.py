@@ -112,3 +112,12 @@ def test_a_question_mark_shows_the_keys_which_can_be_switched_off(
     press(page, "a")
     page.wait_for_timeout(300)
     assert not Decision.objects.exists()
+
+
+def test_where_the_market_has_ended_rejecting_its_key_leads_to_why(tabs: Tabs, agent: User, shop: Shop) -> None:
+    row = CancellationFactory(order__shop=ShopFactory(region="US"), deadline=timezone.now() + timedelta(hours=3))
+    agent.memberships.create(shop=row.shop, role=Role.AGENT)
+    page = tabs.new(agent).open(row.get_absolute_url())
+    press(page, "r")
+    assert "March 31, 2024" in focused(page)
+    assert not Decision.objects.exists()
