@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from cancellations import decisions, rules
 from marketplaces.base import CancelReason, Capabilities
@@ -71,8 +71,9 @@ class CancelItemsForm(forms.Form):
             self.initial["items"] = [str(line.pk) for line in self.lines]
 
     def ask_how_many(self) -> None:
+        """Also where one is left of what was shown as more: a number that was typed is never passed over."""
         for line in self.lines:
-            if line.open_quantity > 1:
+            if line.open_quantity > 1 or self.has_changed_since_shown(line) or f"quantity_{line.pk}" in self.data:
                 out_of_range = _("Between 1 and %(most)d of it can be cancelled.") % {"most": line.open_quantity}
                 self.fields[f"quantity_{line.pk}"] = forms.IntegerField(
                     label=_("How many"), min_value=1, max_value=line.open_quantity, initial=line.open_quantity,
@@ -80,6 +81,11 @@ class CancelItemsForm(forms.Form):
                     widget=forms.NumberInput(attrs={"class": "form-control form-control-sm"}),
                     error_messages={"min_value": out_of_range, "max_value": out_of_range},
                 )  # fmt: skip
+
+    def has_changed_since_shown(self, line: LineItem) -> bool:
+        """Whether another quantity is open now than the page said beside the line."""
+        open_now = str(line.open_quantity)
+        return bool(self.data.get(f"open_{line.pk}", open_now) != open_now)
 
     def rows(self) -> Sequence[Row]:
         """Every line that is not cancelled or gone yet."""
@@ -116,7 +122,8 @@ class CancelItemsForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         """What the decision would be refused for, said before it is made."""
-        self.no_number_without_a_tick()
+        for line in self.lines:
+            self.check_number(line, is_ticked=str(line.pk) in (self["items"].value() or []))
         if self.errors or "items" not in self.cleaned_data:
             return self.cleaned_data
         chosen = self.chosen()
@@ -127,13 +134,16 @@ class CancelItemsForm(forms.Form):
             decisions.check_items(self.order, chosen, self.why())
         return self.cleaned_data
 
-    def no_number_without_a_tick(self) -> None:
-        """A number beside a line that was not ticked would be passed over, so it is asked about."""
-        chosen = set(self.cleaned_data.get("items", []))
-        for line in self.lines:
-            name = f"quantity_{line.pk}"
-            if str(line.pk) not in chosen and self.cleaned_data.get(name) not in (None, line.open_quantity):
-                self.add_error(name, _("Tick the line to cancel so many of it."))
+    def check_number(self, line: LineItem, *, is_ticked: bool) -> None:
+        """The number beside a line is about what was shown there, and stands beside every ticked line and no other."""
+        name, open_now = f"quantity_{line.pk}", line.open_quantity
+        if self.has_changed_since_shown(line):
+            self.errors.pop(name, None)  # whether it was in range says nothing now
+            self.add_error(name, look_again(open_now))
+        elif is_ticked and self.data.get(name) == "":
+            self.add_error(name, _("Say how many of it."))
+        elif not is_ticked and self.cleaned_data.get(name) not in (None, open_now):
+            self.add_error(name, _("Tick the line to cancel so many of it."))
 
     def stays(self) -> list[tuple[LineItem, int]]:
         """(line, how many) of what is left of the order once the chosen items are cancelled; lines must be chosen."""
@@ -160,3 +170,11 @@ class CancelItemsForm(forms.Form):
 
 def not_eligible(line: LineItem, why: str) -> ValidationError:
     return ValidationError(_("The marketplace would not cancel “%(item)s”: %(why)s"), params={"item": line, "why": why})
+
+
+def look_again(open_now: int) -> str:
+    return ngettext(
+        "This has changed meanwhile: %(open)d of it is open now. Look again.",
+        "This has changed meanwhile: %(open)d of it are open now. Look again.",
+        open_now,
+    ) % {"open": open_now}

@@ -257,3 +257,61 @@ def test_a_number_beside_a_line_that_is_not_ticked_is_asked_about(client: Client
     assert not Decision.objects.exists()
     as_it_came = chosen | {f"quantity_{typed.pk}": 3}
     assert client.post(url("cancel_items", order.pk), as_it_came).status_code == 302
+
+
+def test_a_line_says_how_many_of_it_were_shown_as_open(client: Client, order: Order) -> None:
+    stool = line(order, "stool")
+    assert f'name="open_{stool.pk}" value="7"' in words_of(client.get(url("cancel_items", order.pk)))
+
+
+def test_a_number_that_was_typed_is_kept_where_only_one_is_left(client: Client, shop: Shop) -> None:
+    order = OrderFactory(shop=shop)
+    mug = LineItemFactory(order=order, quantity=3, cancelled_quantity=2)
+    shown_before = {"items": [mug.pk], "reason": OUT_OF_STOCK, f"quantity_{mug.pk}": 2, f"open_{mug.pk}": 3}
+    answer = client.post(url("cancel_items", order.pk), shown_before)
+    changed = "This has changed meanwhile: 1 of it is open now. Look again."
+    assert answer.context["form"].errors == {f"quantity_{mug.pk}": [changed]}
+    page = words_of(answer)
+    for told in (changed, f'name="open_{mug.pk}" value="1"', 'value="2"'):
+        assert told in page, told
+    looked_again = shown_before | {f"open_{mug.pk}": 1}
+    answer = client.post(url("cancel_items", order.pk), looked_again)
+    assert answer.context["form"].errors == {f"quantity_{mug.pk}": ["Between 1 and 1 of it can be cancelled."]}
+    assert not Decision.objects.exists()
+    client.post(url("cancel_items", order.pk), looked_again | {f"quantity_{mug.pk}": 1})
+    assert Decision.objects.get().lines.get().quantity == 1
+
+
+@pytest.mark.parametrize(("shown", "now"), [(4, 3), (3, 4), (1, 2), (2, 1), ("9" * 5000, 2), ("", 2), ("x", 1)])
+@pytest.mark.parametrize("is_ticked", [True, False])
+def test_what_is_open_otherwise_than_shown_is_to_be_looked_at_again(
+    client: Client, shop: Shop, shown: object, now: int, is_ticked: bool
+) -> None:
+    order = OrderFactory(shop=shop)
+    mug, lamp = LineItemFactory(order=order, quantity=now), LineItemFactory(order=order)
+    chosen = {"items": [mug.pk if is_ticked else lamp.pk], "reason": OUT_OF_STOCK, f"open_{mug.pk}": shown}
+    for number in ({}, {f"quantity_{mug.pk}": 2}):
+        answer = client.post(url("cancel_items", order.pk), chosen | number)
+        assert answer.context["form"].errors.keys() == {f"quantity_{mug.pk}"}
+        assert "This has changed meanwhile" in words_of(answer)
+    assert not Decision.objects.exists()
+
+
+def test_a_ticked_line_whose_number_was_emptied_is_asked_how_many(client: Client, order: Order) -> None:
+    stool = line(order, "stool")
+    chosen = {"items": [stool.pk], f"quantity_{stool.pk}": "", f"open_{stool.pk}": 7}
+    answer = client.post(url("cancel_items", order.pk), chosen)
+    assert answer.context["form"].errors == {f"quantity_{stool.pk}": ["Say how many of it."]}
+    assert "Say how many of it." in words_of(answer)
+    assert not Decision.objects.exists()
+    lantern = order.lines.exclude(pk=stool.pk).get()
+    only_the_other = {"items": [lantern.pk], f"quantity_{lantern.pk}": 1, f"quantity_{stool.pk}": ""}
+    assert client.post(url("cancel_items", order.pk), only_the_other).status_code == 302
+
+
+def test_a_line_that_is_gone_does_not_put_the_other_ticks_in_doubt(client: Client, shop: Shop) -> None:
+    order = OrderFactory(shop=shop)
+    gone, mug = LineItemFactory(order=order, is_cancelled=True), LineItemFactory(order=order, quantity=3)
+    chosen = {"items": [gone.pk, mug.pk], "reason": OUT_OF_STOCK, f"quantity_{mug.pk}": 2}
+    answer = client.post(url("cancel_items", order.pk), chosen)
+    assert answer.context["form"].errors.keys() == {"items"}
