@@ -30,12 +30,15 @@ KEPT_SECONDS = 300
 Answer = TypeVar("Answer")
 
 
-def asked_once(shop: Shop, about: str, call: Callable[[Adapter], Answer]) -> Answer:
+def asked_once(
+    shop: Shop, about: str, call: Callable[[Adapter], Answer], is_kept: Callable[[Answer], bool] = lambda _: True
+) -> Answer:
     key = f"live:{shop.pk}:{about}"
     answer: Answer | None = cache.get(key)
     if answer is None:
         answer = call_for(shop, call)
-        cache.set(key, answer, KEPT_SECONDS)
+        if is_kept(answer):
+            cache.set(key, answer, KEPT_SECONDS)
     return answer
 
 
@@ -78,9 +81,15 @@ def shipping_providers(order: Order) -> Sequence[ShippingProvider]:
 
 
 def eligibility(order: Order) -> Sequence[LineEligibility]:
-    """Which line items the seller may cancel, as the marketplace sees it now."""
+    """Which line items the seller may cancel, as the marketplace sees it now.
+
+    A no is asked for every time, for it keeps people from deciding, and the marketplace may have changed its mind.
+    """
     order_id = order.marketplace_id
-    return asked_once(order.shop, f"eligible:{order_id}", lambda adapter: adapter.cancel_eligibility(order_id))
+    return asked_once(
+        order.shop, f"eligible:{order_id}", lambda adapter: adapter.cancel_eligibility(order_id),
+        is_kept=lambda answer: all(one.eligible for one in answer),
+    )  # fmt: skip
 
 
 def ineligible(order: Order) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import pytest
 
 from cancellations import live
-from marketplaces.records import RejectReason
+from marketplaces.records import LineEligibility, RejectReason
 from marketplaces.tiktok_shop.adapter import TikTokAdapter
 from shops.models import Drift
 from tests.world import World
@@ -20,3 +20,15 @@ def test_a_reason_to_reject_that_the_rulebook_does_not_list_is_noted_once(
         assert live.reject_reasons(asked) == told
     noted = Drift.objects.get()
     assert (noted.word, noted.count) == ("reject_reason: seller_reject_apply_for_a_new_reason", 1)
+
+
+def test_a_line_that_would_not_be_cancelled_is_asked_about_until_it_would(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = [LineEligibility(["1"], "sku", eligible=is_yes, code="25001003") for is_yes in (False, True, False)]
+    monkeypatch.setattr(TikTokAdapter, "cancel_eligibility", lambda *_: [answers.pop(0)])
+    order = world.orders("TH")[0]
+    assert live.ineligible(order) == {"1": "25001003"}
+    assert live.ineligible(order) == {}
+    assert live.ineligible(order) == {}  # a yes is kept
+    assert len(answers) == 1
