@@ -57,8 +57,15 @@ def packed(value: Any) -> Any:
 
 
 def read(text: str) -> str:
-    """What was kept, in the active language; a person's own text as it is."""
-    return unpacked(json.loads(text.removeprefix(MARK))) if text.startswith(MARK) else text
+    """What was kept, in the active language; a person's own text, and what was kept but is damaged, as it is."""
+    if not text.startswith(MARK):
+        return text
+    text = text.removeprefix(MARK)
+    try:
+        words = unpacked(json.loads(text))
+    except (ValueError, LookupError, TypeError, AttributeError):  # one such row must not take the page with it
+        return text
+    return words if isinstance(words, Words) else text
 
 
 def unpacked(value: Any) -> Any:

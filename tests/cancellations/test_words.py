@@ -43,6 +43,27 @@ def test_a_persons_text_is_never_taken_for_a_sentence_of_ours() -> None:
     assert read(kept(MARK + '{"message": "%(x)s", "values": {}}')) == '{"message": "%(x)s", "values": {}}'
 
 
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "",
+        "{",
+        "null",
+        '"x"',
+        "[1]",
+        '{"values": {}}',
+        '{"message": "x"}',
+        '{"message": 1, "values": {}}',
+        '{"message": "x", "values": 1}',
+        '{"message": "Refused: %(why)s", "values": {"state": 1}}',
+        '{"message": "Refused: %(why", "values": {"why": 1}}',
+        '{"message": "Refused: %(why)d", "values": {"why": "x"}}',
+    ],
+)
+def test_a_damaged_sentence_is_shown_as_it_is(damaged: str) -> None:
+    assert read(MARK + damaged) == damaged
+
+
 @given(st.text(st.characters(exclude_categories=["Cs"])), st.text(), st.lists(st.text(), max_size=3))
 def test_values_come_back_as_they_were(name: str, status: str, words: list[str]) -> None:
     told = Words("request %(status)s", status=[Words("lines: %(words)s", words=words), name])
