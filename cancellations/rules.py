@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from cancellations.models import CancellationRequest, Decision, Verdict
 from marketplaces.base import CancelReason, Capabilities, Notice
 from marketplaces.records import Money
 from orders.models import Order
+from orders.parcels import lines_to_ship
 from shops.markets import capabilities as capabilities  # everybody asks the rules
 from shops.models import Connection, Shop
 
@@ -133,7 +135,7 @@ def reject_is_over(shop: Shop, market: Capabilities) -> str:
             "package rejects the request instead. Use “ship to reject”."
         ) % {
             "market": market.market_name,
-            "date": f"{market.reject_until:%B} {market.reject_until.day}, {market.reject_until:%Y}",
+            "date": date_format(market.reject_until),
         }
     return _("%(marketplace)s has no way to reject a request in this market.") % {
         "marketplace": market.marketplace_name
@@ -146,7 +148,10 @@ def cannot_ship(order: Order | None, market: Capabilities) -> str:
     if order is None:
         return _("The order has not been read yet.")
     if order.status not in market.shippable_order_statuses:
-        return _("The order is “%(status)s”, which cannot be shipped.") % {"status": order.status}
+        status = market.status_labels.get(order.status, order.status)
+        return _("The order is “%(status)s”, which cannot be shipped.") % {"status": status}
+    if order.lines.all() and not lines_to_ship(order):
+        return _("Everything of this order has left already.")
     if order.fulfillment_type and not order.is_shipped_by_seller:
         return _("The marketplace ships this order itself.")
     return ""

@@ -58,7 +58,23 @@ def shipping_problems(order: Order | None, shipping: Shipping) -> dict[str, str]
         problems["tracking_number"] = wrong_tracking_number(shipping.tracking_number)
         if not shipping.shipping_provider_id:
             problems["shipping_provider_id"] = _("Choose the carrier that takes the parcel.")
+        if shipping.handover_method:
+            problems["handover_method"] = _("A carrier of the seller's takes this order: leave it out.")
+    else:
+        problems |= not_by_the_marketplaces_carrier(shipping)
+    if shipping.pickup_start and shipping.handover_method != "PICKUP":
+        problems["pickup_start"] = _("Only a pick-up has a time: leave it out.")
     return {name: words for name, words in problems.items() if words}
+
+
+def not_by_the_marketplaces_carrier(shipping: Shipping) -> dict[str, str]:
+    problems = {}
+    if not shipping.handover_method:
+        problems["handover_method"] = _("Choose how the parcel is handed over.")
+    for name in ("tracking_number", "shipping_provider_id"):
+        if getattr(shipping, name):
+            problems[name] = _("The marketplace's carrier takes this order: leave it out.")
+    return problems
 
 
 def wrong_packages(order: Order, shipping: Shipping) -> str:

@@ -262,11 +262,13 @@ class HandoverOptions:
     pickup_slots: Sequence[PickupSlot] = ()
 
     def has(self, method: str, start: datetime | None = None, end: datetime | None = None) -> bool:
-        """Whether packages can be handed over this way, at this time where one is named."""
+        """Whether packages can be handed over this way, at this time; where there are times, one has to be chosen."""
         if method != "PICKUP":
             return self.can_drop_off
+        if start is None:
+            return self.can_pickup and not self.pickup_slots
         slots = {(slot.start, slot.end) for slot in self.pickup_slots if slot.available}
-        return self.can_pickup and (start is None or (start, end) in slots)
+        return self.can_pickup and (start, end) in slots
 
 
 @dataclass(frozen=True, slots=True)

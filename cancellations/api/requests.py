@@ -177,11 +177,12 @@ class CancellationViewSet(FiltersLists, viewsets.ReadOnlyModelViewSet[Cancellati
         market = markets.capabilities(cancellation.shop, timezone.now())
         if order is None or not market.shipping_rejects:
             raise Problem("not-allowed", rules.cannot_ship(order, market))
+        own_carrier = needs_tracking(order)  # the marketplace tells carriers of no other order
         told = {
-            "sent_by_seller": needs_tracking(order),
+            "sent_by_seller": own_carrier,
             "package_ids": [package.marketplace_id for package, _ in parcels_to_ship(order)],
-            "handover": live.handover_options(order),
-            "carriers": live.shipping_providers(order),
+            "handover": None if own_carrier else live.handover_options(order),
+            "carriers": live.shipping_providers(order) if own_carrier else [],
         }
         return Response(ShippingOptionsSerializer(told).data)
 

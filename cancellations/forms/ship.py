@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.db.models import prefetch_related_objects
+from django.utils.datastructures import MultiValueDict
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.timezone import get_current_timezone
@@ -117,6 +120,20 @@ class ShipForm(VerdictForm):
         ticked = set(self["package_ids"].value() or [])
         for parcel in self.parcels:
             parcel.is_chosen = parcel.package.marketplace_id in ticked
+
+    def clean(self) -> dict[str, Any]:
+        """Nobody ships what they have not seen: neither another package nor one that was not ticked."""
+        now = {"", *(parcel.package.marketplace_id for parcel in self.parcels)}
+        shown = self.sent("shown") or now
+        if "package_ids" not in self.fields:
+            shown = shown | self.sent("package_ids")
+        if shown != now:
+            raise ValidationError(_("What can leave has changed since you opened this: look again. Nothing was sent."))
+        return super().clean()
+
+    def sent(self, name: str) -> set[str]:
+        """All that came under this name, which may be no field."""
+        return set(self.data.getlist(name)) if isinstance(self.data, MultiValueDict) else set()
 
     def offer_carriers(self) -> None:
         sent = self.data.get("shipping_provider_id", "")

@@ -252,8 +252,10 @@ class ShippingOptionsSerializer(serializers.Serializer[Any]):
         child=serializers.CharField(),
         help_text="Those that have not left, of which `shipping.package_ids` may name some; without it all leave.",
     )
-    handover = HandoverSerializer(allow_null=True, help_text="Null while there is no package to hand over.")
-    carriers = CarrierSerializer(many=True)
+    handover = HandoverSerializer(
+        allow_null=True, help_text="Null where the seller's own carrier takes it, and while there is no package."
+    )
+    carriers = CarrierSerializer(many=True, help_text="Of the seller's own; empty where the marketplace's takes it.")
 
 
 class HandledSerializer(serializers.Serializer[Any]):

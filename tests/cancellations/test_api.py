@@ -386,7 +386,20 @@ def test_foreign_and_impossible_lines_are_told_at_their_place(
 @pytest.mark.parametrize(
     ("shipping", "fields"),
     [
-        ({"package_ids": ["115300000000"]}, {"shipping.package_ids"}),
+        ({"handover_method": "DROP_OFF", "package_ids": ["115300000000"]}, {"shipping.package_ids"}),
+        ({}, {"shipping.handover_method"}),
+        (
+            {"handover_method": "DROP_OFF", "tracking_number": "94001118", "shipping_provider_id": "1"},
+            {"shipping.tracking_number", "shipping.shipping_provider_id"},
+        ),
+        (
+            {
+                "handover_method": "DROP_OFF",
+                "pickup_start": "2026-11-22T09:00:00Z",
+                "pickup_end": "2026-11-22T12:00:00Z",
+            },
+            {"shipping.pickup_start"},
+        ),
         ({"pickup_start": "2026-11-22T09:00:00Z"}, {"shipping.pickup_end"}),
         ({"pickup_start": "2026-11-22T09:00:00", "pickup_end": "x"}, {"shipping.pickup_start", "shipping.pickup_end"}),
         ({"handover_method": "PIGEON"}, {"shipping.handover_method"}),
@@ -435,7 +448,7 @@ def test_a_carrier_that_the_marketplace_does_not_offer_is_told_at_its_field(monk
     ("shipping", "status"),
     [
         ({"handover_method": "DROP_OFF"}, 400),
-        ({"handover_method": "PICKUP"}, 201),
+        ({"handover_method": "PICKUP"}, 400),
         (
             {"handover_method": "PICKUP", "pickup_start": "2026-11-24T17:00:00Z", "pickup_end": "2026-11-24T20:00:00Z"},
             201,
@@ -465,7 +478,9 @@ def test_another_shops_request_is_told_as_one_that_is_not_there(cancellation: Ca
     foreign = post(client, {"verdict": "approve", "cancellation": cancellation.pk})
     nowhere = post(client, {"verdict": "approve", "cancellation": 999_999})
     assert foreign.status_code == nowhere.status_code == 400
-    assert foreign.content.replace(str(cancellation.pk).encode(), b"?") == nowhere.content.replace(b"999999", b"?")
+    assert foreign.json()["errors"]["cancellation"] == [
+        told.replace('"999999"', f'"{cancellation.pk}"') for told in nowhere.json()["errors"]["cancellation"]
+    ]
 
 
 def test_posting_a_decision_costs_a_fixed_number_of_queries(
@@ -691,4 +706,15 @@ def test_the_ways_a_us_package_can_leave_come_from_the_marketplace(world: World)
     cancellation = world.asked("US")
     answer = client.get(f"/api/v1/cancellations/{cancellation.pk}/shipping-options/")
     assert answer.status_code == 200, answer.content
-    assert set(answer.json()) == {"sent_by_seller", "package_ids", "handover", "carriers"}
+    told = answer.json()
+    assert set(told) == {"sent_by_seller", "package_ids", "handover", "carriers"}
+    assert bool(told["carriers"]) == told["sent_by_seller"]
+
+
+def test_the_marketplaces_own_carrier_is_asked_for_no_other(
+    us_cancellation: CancellationRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "handover_options", lambda order: HandoverOptions(can_pickup=False, can_drop_off=True))
+    PackageFactory(order=us_cancellation.order)
+    told = agent(us_cancellation).get(f"/api/v1/cancellations/{us_cancellation.pk}/shipping-options/").json()
+    assert (told["sent_by_seller"], told["carriers"], told["handover"]["can_drop_off"]) == (False, [], True)

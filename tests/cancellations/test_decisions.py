@@ -134,7 +134,7 @@ class TestDeciding:
         with pytest.raises(ValidationError) as told:
             decisions.decide(
                 asked, Verdict.SHIP_TO_REJECT, member(Role.AGENT, asked.shop),
-                Details(shipping=Shipping(package_ids=[foreign.marketplace_id])),
+                Details(shipping=Shipping(handover_method="DROP_OFF", package_ids=[foreign.marketplace_id])),
             )  # fmt: skip
         assert list(told.value.message_dict) == ["package_ids"]
 

@@ -222,7 +222,17 @@ class TestShipping:
         "status", ["UNPAID", "ON_HOLD", "AWAITING_COLLECTION", "IN_TRANSIT", "DELIVERED", "CANCELLED", "A_NEW_WORD"]
     )
     def test_any_other_cannot_and_its_status_is_named(self, status: str) -> None:
-        assert f"“{status}”" in offer(asked(order={"status": status}), Verdict.SHIP_TO_REJECT).why_not
+        label = capabilities(ShopFactory.build(region="US"), TODAY).status_labels.get(status, status)
+        assert f"“{label}”" in offer(asked(order={"status": status}), Verdict.SHIP_TO_REJECT).why_not
+
+    def test_where_everything_has_left_there_is_nothing_to_ship(self) -> None:
+        waiting = asked()
+        line = LineItemFactory(order=waiting.order, is_shipped=True)
+        assert offer(waiting, Verdict.SHIP_TO_REJECT).why_not == "Everything of this order has left already."
+        line.is_shipped = False
+        line.save()
+        again = CancellationRequest.objects.get(pk=waiting.pk)
+        assert offer(again, Verdict.SHIP_TO_REJECT).allowed
 
     def test_an_order_that_the_marketplace_fulfils_is_not_ours_to_ship(self) -> None:
         refused = offer(asked(order={"fulfillment_type": "marketplace"}), Verdict.SHIP_TO_REJECT)

@@ -226,3 +226,42 @@ def test_where_silence_comes_first_there_is_less_time_to_undo(client: Client, ow
         for left, told in ((12, "undo it for 6 seconds"), (1, "It is sent at once and cannot be undone.")):
             CancellationRequest.objects.update(deadline=timezone.now() + timedelta(seconds=left))
             assert told in words_of(client.get(url("ship", own.pk)))
+
+
+CHANGED = "What can leave has changed since you opened this"
+
+
+def test_a_package_that_was_not_ticked_never_leaves_in_place_of_one_that_has_left(
+    client: Client, row: CancellationRequest
+) -> None:
+    assert row.order
+    row.order.lines.filter(package_id="parcel-2").update(is_shipped=True)
+    body = {"shown": ["", "parcel-1", "parcel-2"], "package_ids": ["parcel-2"], "way": "DROP_OFF"}
+    answer = client.post(url("ship", row.pk), body, headers=HTMX)
+    assert CHANGED in text_of(answer)
+    assert not Decision.objects.exists()
+    without = client.post(url("ship", row.pk), {"package_ids": ["parcel-2"], "way": "DROP_OFF"}, headers=HTMX)
+    assert CHANGED in text_of(without)
+    assert not Decision.objects.exists()
+
+
+def test_another_package_than_was_shown_never_leaves(client: Client, american: Shop) -> None:
+    row = asked(american)
+    assert row.order
+    PackageFactory(order=row.order, marketplace_id="new")
+    for shown in (["", "old"], [""]):
+        answer = client.post(url("ship", row.pk), {"shown": shown, "way": "DROP_OFF"}, headers=HTMX)
+        assert CHANGED in text_of(answer)
+    assert not Decision.objects.exists()
+    page = client.get(url("ship", row.pk), headers=HTMX).content.decode()
+    assert 'value="new"' in page
+    client.post(url("ship", row.pk), {"shown": ["", "new"], "way": "DROP_OFF"})
+    assert Decision.objects.get().shipment["package_ids"] == ["new"]
+
+
+def test_where_all_of_it_has_left_meanwhile_that_is_said(client: Client, row: CancellationRequest) -> None:
+    assert row.order
+    row.order.lines.update(is_shipped=True)
+    answer = client.post(url("ship", row.pk), {"shown": ["", "parcel-1", "parcel-2"], "way": "DROP_OFF"}, headers=HTMX)
+    assert "Everything of this order has left already." in text_of(answer)
+    assert not Decision.objects.exists()
