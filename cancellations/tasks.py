@@ -12,6 +12,8 @@ from shops.models import Shop
 
 logger = structlog.get_logger(__name__)
 SWEPT_AT_ONCE = 500
+# Until its row is due the next sweep sends for it again, so what has waited that long behind others can be thrown away.
+SWEPT_FOR_SECONDS = 30
 
 
 def nudge_delivery(decision_id: int, wait: float) -> None:
@@ -31,7 +33,7 @@ def deliver(decision_id: int) -> None:
 def sweep_decisions() -> None:
     delivery.resume_reconnected()
     for pk in Decision.objects.due(timezone.now()).order_by("due_at").values_list("pk", flat=True)[:SWEPT_AT_ONCE]:
-        deliver.delay(pk)
+        deliver.apply_async((pk,), expires=SWEPT_FOR_SECONDS)
 
 
 @shared_task

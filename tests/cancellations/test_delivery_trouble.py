@@ -206,7 +206,7 @@ class TestResuming:
         decision = decided(world, Verdict.APPROVE)
         Decision.objects.filter(pk=decision.pk).update(state=State.STALLED, stalled_because=Stalled.RECONNECT)
         sent_for: list[int] = []
-        monkeypatch.setattr(tasks.deliver, "delay", sent_for.append)
+        monkeypatch.setattr(tasks.deliver, "apply_async", lambda args, **_: sent_for.append(*args))
         tasks.sweep_decisions()
         assert sent_for == [decision.pk]
 

@@ -25,12 +25,17 @@ LATER, EARLIER = timedelta(minutes=1), timedelta(minutes=-1)
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
-    """The messages that would have gone to the broker: (task, arguments)."""
+    """The messages that would have gone to the broker: (task, arguments, what goes with them)."""
     messages: list[tuple[Any, ...]] = []
-    for task in (tasks.deliver, tasks.pull_shop):
-        monkeypatch.setattr(
-            task, "delay", lambda *args, _name=task.__name__, **options: messages.append((_name, *args, options))
-        )
+
+    def apply_async(args: tuple[Any, ...], **options: Any) -> None:
+        messages.append(("deliver", *args, options))
+
+    def delay(*args: Any, **named: Any) -> None:
+        messages.append(("pull_shop", *args, named))
+
+    monkeypatch.setattr(tasks.deliver, "apply_async", apply_async)
+    monkeypatch.setattr(tasks.pull_shop, "delay", delay)
     return messages
 
 
@@ -43,7 +48,7 @@ class TestSweepingDecisions:
         because = "outcome_unknown" if state == State.STALLED else ""
         made = DecisionFactory(state=state, stalled_because=because, due_at=timezone.now() + EARLIER)
         tasks.sweep_decisions()
-        assert sent == ([("deliver", made.pk, {})] if state in Decision.MOVING else [])
+        assert [message[1] for message in sent] == ([made.pk] if state in Decision.MOVING else [])
 
     @pytest.mark.parametrize("state", Decision.MOVING)
     def test_those_whose_time_is_to_come_are_left(self, sent: list[tuple[Any, ...]], state: str) -> None:
@@ -69,6 +74,13 @@ class TestSweepingDecisions:
         tasks.sweep_decisions()
         tasks.sweep_decisions()
         assert [message[1] for message in sent] == [made.pk, made.pk]
+
+    def test_messages_that_waited_for_long_are_thrown_away_so_that_they_do_not_pile_up(
+        self, sent: list[tuple[Any, ...]]
+    ) -> None:
+        made = DecisionFactory()
+        tasks.sweep_decisions()
+        assert sent == [("deliver", made.pk, {"expires": 30})]
 
 
 @pytest.mark.django_db
