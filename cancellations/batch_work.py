@@ -51,8 +51,11 @@ def sweep_batches() -> None:
 
 @shared_task
 def forget_proposals() -> None:
-    """Batches that nobody started."""
-    Batch.objects.filter(started_at=None, made_at__lt=timezone.now() - PROPOSED_FOR).delete()
+    """Batches that nobody started. Their rows are locked first: one that is being started at this moment is kept."""
+    old = Batch.objects.filter(started_at=None, made_at__lt=timezone.now() - PROPOSED_FOR)
+    with transaction.atomic():
+        locked = list(old.select_for_update(skip_locked=True).values_list("pk", flat=True))
+        Batch.objects.filter(pk__in=locked).delete()
 
 
 def work(batch_id: int) -> None:

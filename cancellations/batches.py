@@ -5,7 +5,7 @@ meanwhile; starting it twice starts it once. A worker does the deciding (`batch_
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import Prefetch
 from django.utils import timezone
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
@@ -28,7 +29,7 @@ from cancellations.models import (
     Result,
     Verdict,
 )
-from marketplaces.base import Capabilities, Notice
+from marketplaces.base import Notice
 from marketplaces.records import Money
 from shops.models import Role, Shop
 from shops.templatetags.markets import progress as how_far
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 MOST = 1000
+
+
+class Forgotten(NotAllowed):
+    """Nobody started the proposal for so long that it is gone."""
 
 
 def propose(rows: CancellationQuerySet, verdict: Verdict, user: "User", *, retry_of: Batch | None = None) -> Batch:
@@ -52,7 +57,7 @@ def propose(rows: CancellationQuerySet, verdict: Verdict, user: "User", *, retry
             _("At most %(most)d requests can be answered at once, and these are %(count)d. Narrow the filter.")
             % {"most": MOST, "count": rows.visible_to(user).count()}
         )
-    agent_in = set(Shop.objects.where_role(user, Role.AGENT).values_list("pk", flat=True))
+    agent_in = shops_to_answer_in(user)
     with transaction.atomic():
         again = {"reason": retry_of.reason, "comment": retry_of.comment} if retry_of else {}
         batch = Batch.objects.create(
@@ -68,6 +73,10 @@ def proposed(batch: Batch, row: CancellationRequest, agent_in: Set[int]) -> Batc
     return BatchItem(batch=batch, cancellation=row, state=state, why=why)
 
 
+def shops_to_answer_in(user: "User") -> Set[int]:
+    return set(Shop.objects.where_role(user, Role.AGENT).values_list("pk", flat=True))
+
+
 def why_not(row: CancellationRequest, verdict: Verdict, agent_in: Set[int]) -> str:
     """Why this person can't give this request this verdict now; empty where they can."""
     if row.shop_id not in agent_in:
@@ -76,22 +85,31 @@ def why_not(row: CancellationRequest, verdict: Verdict, agent_in: Set[int]) -> s
     return rules.offer(row, verdict, market, rules.not_now(row)).why_not
 
 
-def start(batch: Batch, details: Details | None = None) -> None:
-    """Have a worker decide about what a proposal holds. Raises NotAllowed where nothing of it can be decided."""
+def start(batch: Batch, details: Details | None = None) -> bool:
+    """Have a worker decide about what a proposal holds; False where it was started before, and then that stands.
+
+    Raises NotAllowed where nothing of it can be decided (any more), Forgotten where it is gone.
+    """
     details, now = details or Details(), timezone.now()
+    if not batch.is_started and not any(offer.allowed for _item, offer in standing(batch, batch.made_by)):
+        raise NotAllowed(_("None of these requests can be answered like this."))
     with transaction.atomic():
-        if not batch.is_started and not batch.items.waiting().exists():
-            raise NotAllowed(_("None of these requests can be answered like this."))
         started = Batch.objects.filter(pk=batch.pk, started_at=None).update(
             started_at=now, due_at=now, reason=details.reason, reason_text=details.reason_text, comment=details.comment
         )
         if started:
             transaction.on_commit(lambda: batch_work.nudge(batch.pk))
-    batch.refresh_from_db()
+    try:
+        batch.refresh_from_db()
+    except Batch.DoesNotExist:
+        raise Forgotten(
+            _("Nobody started this for so long that it was forgotten. Choose the requests again.")
+        ) from None
+    return bool(started)
 
 
 def take_back(batch: Batch, user: "User") -> str:
-    """Take back whatever of a batch is not sent yet; says in words how many that were, and how many were too late.
+    """Take back whatever of a batch is not sent yet; says in words how many that were, and why others were not.
 
     Raises NotAllowed for a proposal, of which there is nothing to take back.
     """
@@ -99,26 +117,45 @@ def take_back(batch: Batch, user: "User") -> str:
         raise NotAllowed(_("Nothing of this was started."))
     # First what no worker has decided about, so that nothing new is decided while the rest is taken back.
     taken = batch.items.waiting().update(state=BatchItem.State.TAKEN_BACK)
-    late = 0
+    late = forbidden = 0
     recorded = Decision.objects.filter(batch_item__batch=batch, state=Decision.State.RECORDED)
     for decision in recorded.select_related("shop").order_by("send_after"):
         try:
             decisions.withdraw(decision, user)
-        except (TooLate, PermissionDenied):
-            late += 1
+        except PermissionDenied:
+            forbidden += 1
+        except TooLate:
+            # Another tab may have taken it back at this moment, which is what was wanted.
+            is_taken_back = decision.state == Decision.State.WITHDRAWN
+            taken, late = taken + is_taken_back, late + (not is_taken_back)
         else:
             taken += 1
-    said = ngettext("%(count)d was taken back.", "%(count)d were taken back.", taken) % {"count": taken}
-    if late:
-        too_late = ngettext("%(count)d was too late.", "%(count)d were too late.", late) % {"count": late}
-        return f"{said} {too_late}"
-    return said
+    return what_was_taken_back(taken, late, forbidden)
+
+
+def what_was_taken_back(taken: int, late: int, forbidden: int) -> str:
+    counted = (
+        (taken, ngettext("%(count)d was taken back.", "%(count)d were taken back.", taken)),
+        (late, ngettext("%(count)d was too late.", "%(count)d were too late.", late)),
+        (
+            forbidden,
+            ngettext(
+                "%(count)d could not be taken back: your role there does not allow it any more.",
+                "%(count)d could not be taken back: your role there does not allow it any more.",
+                forbidden,
+            ),
+        ),
+    )
+    said = " ".join(words % {"count": count} for count, words in counted if count)
+    return said or _("Nothing of this was left to take back.")
 
 
 def try_again(batch: Batch, user: "User") -> Batch:
     """A proposal of what failed of this batch, and of nothing else. Raises NotAllowed where nothing is left to try."""
-    failed = batch.items.to_try_again().values("cancellation")
-    return propose(CancellationRequest.objects.filter(pk__in=failed), Verdict(batch.verdict), user, retry_of=batch)
+    failed = CancellationRequest.objects.filter(pk__in=batch.items.to_try_again().values("cancellation"))
+    if not failed.visible_to(user).exists():
+        raise NotAllowed(_("Nothing of this is left to try again."))
+    return propose(failed, Verdict(batch.verdict), user, retry_of=batch)
 
 
 # --- what a proposal would do -----------------------------------------------------------------------------------------
@@ -126,9 +163,10 @@ def try_again(batch: Batch, user: "User") -> Batch:
 
 @dataclass(frozen=True)
 class Sheet:
-    """What will happen to how many, and why not to others."""
+    """What would happen to how many if it were started now, and why not to others."""
 
-    count: int
+    rows: Sequence[CancellationRequest]  # those that can be decided
+    why_not: Mapping[int, str]  # of each other item, by its primary key
     shops: int
     effects: Sequence[tuple[str, int]]  # what will happen, in one sentence, and to how many
     refunds: Sequence[Money]  # one for each currency
@@ -139,21 +177,19 @@ class Sheet:
     left_out: Sequence[tuple[str, int]]  # why, and how many
     notices: Sequence[Notice]
 
+    @property
+    def count(self) -> int:
+        return len(self.rows)
+
 
 def sheet(batch: Batch, user: "User") -> Sheet:
-    """Four queries, however many items there are."""
-    now = timezone.now()
-    items = list(
-        batch.items.visible_to(user)
-        .select_related("cancellation__claim__user", "cancellation__order")
-        .prefetch_related("cancellation__shop")
-    )
-    markets = {item.cancellation.shop: rules.capabilities(item.cancellation.shop, now) for item in items}
-    offers = [(item, offer_of(item, Verdict(batch.verdict), markets[item.cancellation.shop])) for item in items]
+    """A fixed number of queries, however many items there are."""
+    now, offers = timezone.now(), standing(batch, user)
     rows = [item.cancellation for item, offer in offers if offer.allowed]
     claims = [claim for row in rows if (claim := row.on_it(now)) and claim.user_id != user.pk]
     return Sheet(
-        count=len(rows),
+        rows=rows,
+        why_not={item.pk: offer.why_not for item, offer in offers if not offer.allowed},
         shops=len({row.shop_id for row in rows}),
         effects=Counter(offer.effect for _item, offer in offers if offer.allowed).most_common(),
         refunds=refunds(rows),
@@ -166,9 +202,18 @@ def sheet(batch: Batch, user: "User") -> Sheet:
     )
 
 
-def offer_of(item: BatchItem, verdict: Verdict, market: Capabilities) -> rules.Offer:
-    """As it stood when the items were counted."""
-    return rules.offer(item.cancellation, verdict, market, item.why)
+def standing(batch: Batch, user: "User") -> list[tuple[BatchItem, rules.Offer]]:
+    """What can be done about each item now. What was left out when they were counted stays left out."""
+    rows = CancellationRequest.objects.with_standing().select_related("claim__user")
+    items = batch.items.visible_to(user).prefetch_related(Prefetch("cancellation", rows))
+    agent_in = shops_to_answer_in(user)
+    return [(item, offer_of(item, Verdict(batch.verdict), agent_in)) for item in items]
+
+
+def offer_of(item: BatchItem, verdict: Verdict, agent_in: Set[int]) -> rules.Offer:
+    row = item.cancellation
+    market = rules.capabilities(row.shop, timezone.now())
+    return rules.offer(row, verdict, market, item.why or why_not(row, verdict, agent_in))
 
 
 def told(offer: rules.Offer) -> list[Notice]:

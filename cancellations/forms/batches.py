@@ -1,6 +1,6 @@
 """What is chosen in the queue, and what goes with a verdict that many requests get together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 from django import forms
@@ -56,13 +56,16 @@ class SelectionForm(forms.Form):
 
 
 class TogetherForm(forms.Form):
-    """What goes with one verdict for all requests of a batch. `why_not` says why there is nothing to fill in."""
+    """What goes with one verdict for `rows`, the requests of a batch that can get it now.
+
+    `why_not` says why there is nothing to fill in.
+    """
 
     why_not = ""
 
-    def __init__(self, batch: Batch, data: Data = None) -> None:
+    def __init__(self, batch: Batch, rows: Sequence[CancellationRequest], data: Data = None) -> None:
         super().__init__(data)
-        self.batch = batch
+        self.batch, self.rows = batch, rows
 
     def details(self) -> Details:
         return Details()
@@ -91,10 +94,10 @@ class RejectTogetherForm(TogetherForm):
     problem: MarketplaceError | None = None
     most_characters = 0
 
-    def __init__(self, batch: Batch, data: Data = None) -> None:
-        super().__init__(batch, data)
+    def __init__(self, batch: Batch, rows: Sequence[CancellationRequest], data: Data = None) -> None:
+        super().__init__(batch, rows, data)
         self.initial = {"reason": batch.reason, "comment": batch.comment}
-        now, samples = timezone.now(), one_of_each_kind(batch)
+        now, samples = timezone.now(), one_of_each_kind(rows)
         markets = [rules.capabilities(sample.shop, now) for sample in samples]
         if len({market.takes_reject_reason for market in markets}) > 1:
             self.take_nothing(_("Some of these markets take a reason with a rejection and others don't."))
@@ -160,11 +163,12 @@ class RejectTogetherForm(TogetherForm):
         return Details(reason=reason, reason_text=texts.get(reason, ""), comment=given.get("comment", ""))
 
 
-def one_of_each_kind(batch: Batch) -> list[CancellationRequest]:
-    """A request of each market and order state among those that can be decided: reasons depend on both."""
-    rows = CancellationRequest.objects.filter(pk__in=batch.items.waiting().values("cancellation"))
-    kinds = ("shop__marketplace", "shop__region", "order__status")
-    return list(rows.order_by(*kinds, "pk").distinct(*kinds).select_related("shop__connection"))
+def one_of_each_kind(rows: Iterable[CancellationRequest]) -> list[CancellationRequest]:
+    """A request of each market and order state: reasons depend on both."""
+    kinds: dict[tuple[str, ...], CancellationRequest] = {}
+    for row in rows:
+        kinds.setdefault((row.shop.marketplace, row.shop.region, row.order.status if row.order else ""), row)
+    return list(kinds.values())
 
 
 def taken_by_all(samples: Sequence[CancellationRequest]) -> list[RejectReason]:

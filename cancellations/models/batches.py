@@ -49,6 +49,10 @@ class BatchQuerySet(models.QuerySet["Batch"]):
         """Those whose end their maker has not seen."""
         return self.started().filter(seen_at__isnull=True)
 
+    def showing(self, user: "User | AnonymousUser") -> Self:
+        """Those of whose requests this person still sees any."""
+        return self.filter(Exists(BatchItem.objects.visible_to(user).wanted().filter(batch=OuterRef("pk"))))
+
     def due(self, now: datetime) -> Self:
         """Those in which a worker still has something to decide."""
         return self.started().filter(finished_at__isnull=True, due_at__lte=now)
@@ -120,6 +124,10 @@ class BatchItemQuerySet(models.QuerySet["BatchItem"]):
 
     def waiting(self) -> Self:
         return self.filter(state=BatchItem.State.WAITING)
+
+    def wanted(self) -> Self:
+        """All but those that were left out from the start."""
+        return self.exclude(state=BatchItem.State.LEFT_OUT)
 
     def with_result(self) -> Self:
         """Each with its `result`."""

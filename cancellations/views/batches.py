@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from cancellations import batches
-from cancellations.batches import Progress
+from cancellations.batches import Progress, Sheet
 from cancellations.decisions import NotAllowed
 from cancellations.filters import QueueFilter
 from cancellations.forms.batches import FORMS, SelectionForm, TogetherForm
@@ -42,7 +42,8 @@ def selection(request: "Request", chosen: QueueFilter, page: KeyPage[Cancellatio
 
 def unseen(request: "Request") -> dict[str, Any]:
     """One's batches that are under way, or ended without one having seen how."""
-    found = list(Batch.objects.visible_to(request.user).unseen()[:UNSEEN_SHOWN])
+    own = Batch.objects.visible_to(request.user)
+    found = list(own.unseen().showing(request.user)[:UNSEEN_SHOWN])
     told = with_progress(request, found)
     return {"unseen_batches": told, "is_moving": any(progress.is_moving for _batch, progress in told)}
 
@@ -94,8 +95,8 @@ def batch(request: "Request", pk: int) -> HttpResponse:
     found = own_batch(request, pk)
     if not found.is_started:
         return proposal(request, found)
-    if request.method == "POST":  # a second click
-        return redirect(found)
+    if request.method == "POST":  # a second click, or another tab
+        return started_already(request, found)
     if not wants_fragment(request):
         return render(request, "cancellations/batch.html", about(request, found) | items(request, found))
     if request.htmx.target == "batch-items":
@@ -110,21 +111,33 @@ def batch(request: "Request", pk: int) -> HttpResponse:
 
 def proposal(request: "Request", found: Batch) -> HttpResponse:
     """The sheet; with a POST the form on it starts what it shows."""
-    context = {"batch": found, "sheet": batches.sheet(found, request.user), "error": None, "form": None}
+    sheet = batches.sheet(found, request.user)
+    context = {"batch": found, "sheet": sheet, "error": None, "form": None}
     form: TogetherForm | None = None
     try:
-        form = FORMS[Verdict(found.verdict)](found, request.POST if request.method == "POST" else None)
+        form = FORMS[Verdict(found.verdict)](found, sheet.rows, request.POST if request.method == "POST" else None)
     except MarketplaceError as error:
         context["error"] = error
     try:
         if form and not form.why_not and form.is_valid():
-            batches.start(found, form.details())
-            return redirect(found)
+            return redirect(found) if batches.start(found, form.details()) else started_already(request, found)
+    except batches.Forgotten as no:
+        messages.error(request, str(no))
+        return redirect("cancellations:queue")
     except NotAllowed as no:
         messages.error(request, str(no))
-    context |= {"form": form} | items(request, found)
+    context |= {"form": form} | items_of_proposal(request, found, sheet)
     status = INVALID if request.method == "POST" else 200
     return render(request, "cancellations/batch_proposal.html", context, status=status)
+
+
+def started_already(request: "Request", found: Batch) -> HttpResponse:
+    """What was sent in now changes nothing, so it says what stands."""
+    if reason := found.reason_text or found.reason:
+        messages.info(request, _("This was started already, with the reason “%(reason)s”.") % {"reason": reason})
+    else:
+        messages.info(request, _("This was started already."))
+    return redirect(found)
 
 
 def about(request: "Request", found: Batch) -> dict[str, Any]:
@@ -133,7 +146,7 @@ def about(request: "Request", found: Batch) -> dict[str, Any]:
     own = found.items.visible_to(request.user)
     unsent = own.filter(decision__state=Decision.State.RECORDED)
     next_sent = unsent.aggregate(at=Min("decision__send_after"))["at"]
-    if not progress.is_moving:
+    if progress.total and not progress.is_moving:
         batches.note_seen(found, timezone.now())
     said = request.GET.get("seen", "").rpartition(".")[2]
     quarter = str(progress.quarter)
@@ -166,6 +179,20 @@ def items(request: "Request", found: Batch) -> dict[str, Any]:
     if shown in Result:
         rows = rows.of_result(shown)
     return {"page": key_page(rows, ("pk",), request.GET.get("page", "")), "shown": shown}
+
+
+def items_of_proposal(request: "Request", found: Batch, sheet: Sheet) -> dict[str, Any]:
+    """The rows as they stand now, which the columns do not know: nothing is written down before it is started."""
+    rows, shown = found.items.visible_to(request.user).with_columns(), request.GET.get("show", "")
+    if shown == Result.LEFT_OUT:
+        rows = rows.filter(pk__in=sheet.why_not)
+    elif shown == Result.WAITING:
+        rows = rows.exclude(pk__in=sheet.why_not)
+    page = key_page(rows, ("pk",), request.GET.get("page", ""))
+    for item in page.rows:
+        if why := sheet.why_not.get(item.pk):
+            item.result, item.why = Result.LEFT_OUT, why
+    return {"page": page, "shown": shown}
 
 
 @require_POST

@@ -1,12 +1,14 @@
 """Many requests at once: what is proposed, what a worker decides, what is taken back and what is tried again."""
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models.deletion import Collector
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
@@ -15,6 +17,7 @@ from cancellations import batch_work, batches, decisions, tasks, teamwork
 from cancellations.decisions import Details, NotAllowed
 from cancellations.models import Batch, BatchItem, CancellationRequest, Decision, Result, Verdict
 from marketplaces.records import Money
+from orders.models import Order
 from shops.models import Connection, Membership, Role, Shop
 from tests.factories import CancellationFactory, DecisionFactory, OrderFactory, ShopFactory, member
 
@@ -118,7 +121,7 @@ class TestProposing:
             asked(shop)
         with django_assert_max_num_queries(13):
             batch = proposed(agent)
-        with django_assert_max_num_queries(4):
+        with django_assert_max_num_queries(7):
             batches.sheet(batch, agent)
 
     def test_the_sheet_adds_up(self, shop: Shop, agent: User) -> None:
@@ -144,6 +147,25 @@ class TestProposing:
         assert sheet.orders == [("No label yet", 4)]
         assert batch.items.waiting().count() == sheet.count
 
+    def test_the_sheet_leaves_out_what_was_decided_or_settled_since(self, shop: Shop, agent: User) -> None:
+        still, settled, theirs, viewed = (asked(shop, refund_total=Decimal(euros)) for euros in (1, 2, 4, 8))
+        other = ShopFactory()
+        Membership.objects.create(user=agent, shop=other, role=Role.AGENT)
+        Order.objects.filter(cancellations=viewed).update(shop=other)
+        CancellationRequest.objects.filter(pk=viewed.pk).update(shop=other)
+        batch = proposed(agent)
+        assert batches.sheet(batch, agent).refunds == [Money(Decimal(15), "GBP")]
+        CancellationRequest.objects.filter(pk=settled.pk).update(needs_answer=False, state="closed")
+        decisions.decide(theirs, Verdict.APPROVE, member(Role.AGENT, shop, first_name="Grace"))
+        Membership.objects.filter(shop=other).update(role=Role.VIEWER)
+        sheet = batches.sheet(batch, agent)
+        assert (sheet.rows, sheet.refunds) == ([still], [Money(Decimal(1), "GBP")])
+        assert {words for words, _count in sheet.left_out} == {
+            "This request is settled: closed.",
+            "Grace has decided already: approve (recorded).",
+            "Your role in this shop does not allow this.",
+        }
+
     def test_one_that_nobody_starts_is_forgotten_after_a_day(self, shop: Shop, agent: User) -> None:
         asked(shop)
         old, new, begun = proposed(agent), proposed(agent), started(agent)
@@ -160,9 +182,12 @@ class TestStarting:
         asked(shop)
         batch = proposed(agent)
         with django_capture_on_commit_callbacks(execute=True):
-            batches.start(batch)
-            batches.start(Batch.objects.get())
-            batches.start(batch, Details(comment="changed"))
+            started = [
+                batches.start(batch),
+                batches.start(Batch.objects.get()),
+                batches.start(batch, Details(comment="changed")),
+            ]
+        assert started == [True, False, False]
         assert nudges == [batch.pk]
         assert batch.comment == ""
 
@@ -172,6 +197,14 @@ class TestStarting:
         with pytest.raises(NotAllowed):
             batches.start(batch)
         assert not batch.is_started
+
+    def test_nothing_starts_where_all_was_settled_since_it_was_counted(self, shop: Shop, agent: User) -> None:
+        row = asked(shop)
+        batch = proposed(agent)
+        CancellationRequest.objects.filter(pk=row.pk).update(needs_answer=False, state="closed")
+        with pytest.raises(NotAllowed, match="None of these requests can be answered like this"):
+            batches.start(batch)
+        assert not Batch.objects.started().exists()
 
     def test_each_request_gets_a_decision_of_its_own(self, shop: Shop, agent: User) -> None:
         rows = [asked(shop) for _ in range(3)]
@@ -297,6 +330,35 @@ class TestTakingBack:
         worked(batch)
         assert Decision.objects.count() == 3
 
+    def test_what_another_tab_takes_back_at_the_same_time_is_not_called_late(
+        self, shop: Shop, agent: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for _ in range(3):
+            asked(shop)
+        batch = worked(started(agent))
+        withdraw = decisions.withdraw
+
+        def second(decision: Decision, user: User) -> None:
+            withdraw(Decision.objects.get(pk=decision.pk), user)
+            withdraw(decision, user)
+
+        monkeypatch.setattr(decisions, "withdraw", second)
+        assert batches.take_back(batch, agent) == "3 were taken back."
+        assert batches.take_back(batch, agent) == "Nothing of this was left to take back."
+
+    def test_what_the_role_does_not_allow_any_more_is_not_called_late(self, shop: Shop, agent: User) -> None:
+        other = ShopFactory()
+        Membership.objects.create(user=agent, shop=other, role=Role.AGENT)
+        for _ in range(2):
+            asked(shop)
+        asked(other)
+        batch = worked(started(agent))
+        Membership.objects.filter(shop=shop).update(role=Role.VIEWER)
+        assert batches.take_back(batch, agent) == (
+            "1 was taken back. 2 could not be taken back: your role there does not allow it any more."
+        )
+        assert results(batch) == {Result.UNDER_WAY: 2, Result.TAKEN_BACK: 1}
+
     def test_of_a_proposal_there_is_nothing_to_take_back(self, shop: Shop, agent: User) -> None:
         asked(shop)
         batch = proposed(agent)
@@ -332,8 +394,23 @@ class TestTryingAgain:
     def test_nothing_is_proposed_where_nothing_failed(self, shop: Shop, agent: User) -> None:
         asked(shop)
         batch = worked(started(agent))
-        with pytest.raises(NotAllowed):
+        with pytest.raises(NotAllowed, match="Nothing of this is left to try again"):
             batches.try_again(batch, agent)
+
+    def test_of_two_proposals_to_try_the_same_again_the_second_says_that_it_is_under_way(
+        self, shop: Shop, agent: User
+    ) -> None:
+        asked(shop)
+        batch = worked(started(agent))
+        Decision.objects.update(state="refused")
+        first, second = batches.try_again(batch, agent), batches.try_again(batch, agent)
+        batches.start(first)
+        worked(first)
+        sheet = batches.sheet(second, agent)
+        assert (sheet.count, sheet.refunds) == (0, [])
+        assert sheet.left_out == [("Ada has decided already: approve (recorded).", 1)]
+        with pytest.raises(NotAllowed):
+            batches.start(second)
 
 
 @pytest.mark.django_db
@@ -347,6 +424,53 @@ def test_a_batch_is_its_makers_and_shows_only_shops_that_are_still_theirs(shop: 
     assert batches.progress([batch], agent)[batch.pk].total == 2
     Membership.objects.filter(shop=other).delete()
     assert batches.progress([batch], agent)[batch.pk].total == 1
+
+
+def elsewhere(work: Callable[[], Any]) -> Any:
+    """For a thread, which has a connection of its own."""
+    try:
+        return work()
+    finally:
+        connection.close()
+
+
+def proposed_long_ago() -> Batch:
+    shop = ShopFactory()
+    asked(shop)
+    batch = proposed(member(Role.AGENT, shop))
+    Batch.objects.update(made_at=timezone.now() - timedelta(hours=25))
+    return batch
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_that_is_being_started_is_not_forgotten() -> None:
+    batch = proposed_long_ago()
+    with ThreadPoolExecutor(1) as threads:
+        with transaction.atomic():
+            batches.start(batch)
+            forgetting = threads.submit(elsewhere, batch_work.forget_proposals)
+            wait([forgetting], timeout=2)
+        forgetting.result()
+    assert Batch.objects.get().is_started
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_that_is_being_forgotten_is_not_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = proposed_long_ago()
+    delete = Collector.delete
+    with ThreadPoolExecutor(1) as threads:
+        starting: list[Future[Any]] = []
+
+        def started_meanwhile(collector: Collector) -> Any:
+            starting.append(threads.submit(elsewhere, lambda: batches.start(batch)))
+            wait(starting, timeout=1)
+            return delete(collector)
+
+        monkeypatch.setattr(Collector, "delete", started_meanwhile)
+        batch_work.forget_proposals()
+        with pytest.raises(batches.Forgotten, match="Choose the requests again"):
+            starting[0].result(timeout=10)
+    assert not Batch.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -156,6 +156,64 @@ class TestTheSheet:
         batch_work.work(batch.pk)
         assert Decision.objects.get().cancellation != later
 
+    def test_what_was_settled_since_is_not_promised_any_more(self, client: Client, shop: Shop) -> None:
+        rows = [asked(shop, refund_total=Decimal("10.10")) for _ in range(3)]
+        batch = proposed(client, *rows)
+        settled = CancellationRequest.objects.filter(pk__in=[row.pk for row in rows[:2]])
+        settled.update(needs_answer=False, state="closed")
+        page = words_of(client.get(batch.get_absolute_url()))
+        assert "Approve 1 request" in page
+        assert 'Refunds in all: <b class="text-nowrap">£10.10</b>' in page
+        assert "<b>2 ×</b> This request is settled: closed." in page
+        assert (page.count("will be approved"), page.count("left out</span>")) == (1, 2)
+        left_out = words_of(client.get(f"{batch.get_absolute_url()}?show=left_out"))
+        assert [row.order_label in left_out for row in rows] == [True, True, False]
+        waiting = words_of(client.get(f"{batch.get_absolute_url()}?show=waiting"))
+        assert [row.order_label in waiting for row in rows] == [False, False, True]
+
+    def test_where_all_was_settled_since_it_says_so_instead_of_starting(self, client: Client, shop: Shop) -> None:
+        batch = proposed(client, asked(shop))
+        CancellationRequest.objects.update(needs_answer=False, state="closed")
+        answer = client.post(batch.get_absolute_url())
+        assert answer.status_code == 422
+        assert told(answer) == ["None of these requests can be answered like this."]
+        assert "This request is settled: closed." in words_of(answer)
+        batch.refresh_from_db()
+        assert not batch.is_started
+
+    @pytest.mark.parametrize("verdict", ["approve", "reject"])
+    def test_a_role_that_was_lost_since_leaves_nothing_to_press(
+        self, client: Client, shop: Shop, agent: User, verdict: str
+    ) -> None:
+        batch = proposed(client, asked(shop), verdict=verdict)
+        Membership.objects.filter(user=agent).update(role=Role.VIEWER)
+        page = words_of(client.get(batch.get_absolute_url()))
+        assert "None of these requests can be answered like this" in page
+        assert "<b>1 ×</b> Your role in this shop does not allow this." in page
+        assert 'id="start"' not in page
+
+    def test_one_that_is_forgotten_while_it_is_started_leads_back_to_the_queue(
+        self, client: Client, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        batch = proposed(client, asked(shop))
+        standing = batches.standing
+
+        def forgotten_meanwhile(*args: Any) -> Any:
+            seen = standing(*args)
+            Batch.objects.all().delete()
+            return seen
+
+        start = batches.start
+
+        def start_what_is_gone(*args: Any) -> bool:
+            monkeypatch.setattr(batches, "standing", forgotten_meanwhile)
+            return start(*args)
+
+        monkeypatch.setattr(batches, "start", start_what_is_gone)
+        answer = client.post(batch.get_absolute_url())
+        assert answer["Location"] == "/"
+        assert "Choose the requests again." in told(answer)[0]
+
     def test_its_rows_can_be_narrowed(self, client: Client, shop: Shop) -> None:
         fine, settled = asked(shop), asked(shop, needs_answer=False)
         batch = proposed(client, fine, settled)
@@ -167,7 +225,7 @@ class TestTheSheet:
         self, client: Client, shop: Shop, django_assert_max_num_queries: DjangoAssertNumQueries
     ) -> None:
         batch = proposed(client, *(asked(shop) for _ in range(20)))
-        with django_assert_max_num_queries(13):
+        with django_assert_max_num_queries(16):
             client.get(batch.get_absolute_url())
 
 
@@ -185,6 +243,29 @@ class TestRejecting:
         assert {(made.reason, made.reason_text, made.comment) for made in Decision.objects.all()} == {
             ("packed", "Product has been packed", "Gone\nalready")
         }
+
+    def test_a_second_tab_with_another_reason_is_told_which_one_stands(self, client: Client, shop: Shop) -> None:
+        batch = proposed(client, asked(shop), verdict="reject")
+        first = client.post(batch.get_absolute_url(), {"reason": "packed"})
+        assert told(first) == []
+        second = client.post(batch.get_absolute_url(), {"reason": "agreed"})
+        assert told(second) == ["This was started already, with the reason “Product has been packed”."]
+        batch.refresh_from_db()
+        assert batch.reason == "packed"
+
+    def test_tabs_that_send_at_once_are_told_too(
+        self, client: Client, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        batch = proposed(client, asked(shop))
+        sheet = batches.sheet
+
+        def started_meanwhile(*args: Any) -> batches.Sheet:
+            seen = sheet(*args)
+            batches.start(Batch.objects.get())
+            return seen
+
+        monkeypatch.setattr(batches, "sheet", started_meanwhile)
+        assert told(client.post(batch.get_absolute_url())) == ["This was started already."]
 
     def test_only_reasons_that_all_of_them_take_are_offered(
         self, client: Client, shop: Shop, agent: User, monkeypatch: pytest.MonkeyPatch
@@ -334,13 +415,28 @@ class TestFollowing:
         page = words_of(client.get(batch.get_absolute_url()))
         assert "What failed was tried again" in page
         assert "Try the one that failed again…" not in page
-        assert told(client.post(url("try_batch_again", batch.pk)))[-1] == "None of these requests is here any more."
+        assert told(client.post(url("try_batch_again", batch.pk)))[-1] == "Nothing of this is left to try again."
 
     def test_rows_of_a_shop_that_is_no_longer_theirs_are_gone(self, client: Client, shop: Shop, agent: User) -> None:
         row = asked(shop)
         batch = started(client, row)
         Membership.objects.filter(user=agent, shop=shop).delete()
         assert row.order_label not in words_of(client.get(batch.get_absolute_url()))
+
+    def test_where_no_shop_of_it_is_theirs_any_more_it_does_not_say_that_all_is_done(
+        self, client: Client, shop: Shop, agent: User
+    ) -> None:
+        batch = started(client, asked(shop))
+        Decision.objects.update(state="refused")
+        membership = Membership.objects.get(user=agent, shop=shop)
+        membership.delete()
+        page = words_of(client.get(batch.get_absolute_url()))
+        assert "You no longer see the shops of these requests." in page
+        assert "all done" not in page
+        assert "<progress" not in page
+        assert batch.get_absolute_url() not in words_of(client.get("/"))
+        membership.save(force_insert=True)
+        assert "Approving 1 request: 1 failed." in words_of(client.get("/"))
 
     def test_a_colleagues_batch_is_not_found(self, client: Client, shop: Shop) -> None:
         batch = started(client, asked(shop))
