@@ -137,3 +137,21 @@ def test_nobody_is_kept_out_and_nothing_outgrows_its_window(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     if folder := os.environ.get("SCREENSHOTS"):
         page.screenshot(path=f"{folder}/items-wrong-{width}-{theme}.png", full_page=True)
+
+
+def test_what_was_cancelled_meanwhile_is_said_beside_its_line(tabs: Tabs, order: Order, agent: User) -> None:
+    tab = tabs.new(agent, viewport={"width": 360, "height": 900})
+    page = tab.open(order.get_absolute_url() + "cancel-items/")
+    choose(page, order)
+    order.lines.filter(quantity=5).update(cancelled_quantity=4)
+    page.get_by_role("button", name="Cancel the chosen items").click()
+    item = page.locator("li.item").first
+    expect(item).to_contain_text("1 of it is open now. Look again.")
+    expect(item.get_by_label("How many")).to_have_value("3")
+    assert not tab.violations()
+    if folder := os.environ.get("SCREENSHOTS"):
+        page.screenshot(path=f"{folder}/items-changed.png", full_page=True)
+    page.get_by_label("How many").fill("1")
+    page.get_by_role("button", name="Cancel the chosen items").click()
+    expect(page.get_by_role("heading", name="Cancel items: recorded")).to_be_visible()
+    assert Decision.objects.get().lines.get().quantity == 1
