@@ -91,21 +91,20 @@ def start(batch: Batch, details: Details | None = None) -> bool:
     Raises NotAllowed where nothing of it can be decided (any more), Forgotten where it is gone.
     """
     details, now = details or Details(), timezone.now()
-    if not batch.is_started and not any(offer.allowed for _item, offer in standing(batch, batch.made_by)):
-        raise NotAllowed(_("None of these requests can be answered like this."))
     with transaction.atomic():
-        started = Batch.objects.filter(pk=batch.pk, started_at=None).update(
-            started_at=now, due_at=now, reason=details.reason, reason_text=details.reason_text, comment=details.comment
-        )
-        if started:
+        locked = Batch.objects.select_for_update().filter(pk=batch.pk).first()
+        if locked is None:
+            raise Forgotten(_("Nobody started this for so long that it was forgotten. Choose the requests again."))
+        if not locked.is_started:
+            if not any(offer.allowed for _item, offer in standing(batch, batch.made_by)):
+                raise NotAllowed(_("None of these requests can be answered like this."))
+            Batch.objects.filter(pk=batch.pk).update(
+                started_at=now, due_at=now,
+                reason=details.reason, reason_text=details.reason_text, comment=details.comment,
+            )  # fmt: skip
             transaction.on_commit(lambda: batch_work.nudge(batch.pk))
-    try:
-        batch.refresh_from_db()
-    except Batch.DoesNotExist:
-        raise Forgotten(
-            _("Nobody started this for so long that it was forgotten. Choose the requests again.")
-        ) from None
-    return bool(started)
+    batch.refresh_from_db()
+    return not locked.is_started
 
 
 def take_back(batch: Batch, user: "User") -> str:

@@ -196,17 +196,10 @@ class TestTheSheet:
         self, client: Client, shop: Shop, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         batch = proposed(client, asked(shop))
-        standing = batches.standing
-
-        def forgotten_meanwhile(*args: Any) -> Any:
-            seen = standing(*args)
-            Batch.objects.all().delete()
-            return seen
-
         start = batches.start
 
         def start_what_is_gone(*args: Any) -> bool:
-            monkeypatch.setattr(batches, "standing", forgotten_meanwhile)
+            Batch.objects.all().delete()
             return start(*args)
 
         monkeypatch.setattr(batches, "start", start_what_is_gone)
