@@ -150,8 +150,8 @@ def test_an_order_that_is_to_be_shipped_says_by_when(client: Client, shop: Shop)
 def test_what_a_verdict_does_to_the_standing_is_told_where_a_page_says_it(client: Client, shop: Shop) -> None:
     thai = ShopFactory(region="TH")
     client.force_login(member(Role.AGENT, shop, thai))
-    assert "not in that list" in words_of(client.get(asked(thai).get_absolute_url()))
-    assert "not in that list" not in words_of(client.get(asked(shop).get_absolute_url()))
+    assert "is not in the list of what counts" in words_of(client.get(asked(thai).get_absolute_url()))
+    assert "is not in the list of what counts" not in words_of(client.get(asked(shop).get_absolute_url()))
 
 
 def test_links_lead_to_the_order_and_the_messages_at_the_marketplace(

@@ -301,7 +301,7 @@ def test_links_go_to_a_seller_centre_or_nowhere(region: str) -> None:
 
 def test_what_a_verdict_does_to_the_standing_is_told_only_where_a_page_says_it() -> None:
     assert {region for region in regions() if capabilities(region, TODAY).standing} == {"TH", "US"}
-    assert "not in that list" in capabilities("TH", TODAY).standing["approve"].text
+    assert "is not in the list" in capabilities("TH", TODAY).standing["approve"].text
     assert "approve" not in capabilities("US", TODAY).standing
     for region in ("TH", "US"):
         found = capabilities(region, TODAY)
