@@ -147,3 +147,9 @@ class TestARejection:
         answer = client.get(f"{url('reject', asked(shop).pk)}?template={template}")
         assert answer.status_code == 200
         assert answer.context["form"].initial == {}
+
+
+def test_pages_of_templates_belong_to_the_shops(client: Client, shop: Shop, manager: User) -> None:
+    for path in (url("templates", shop.pk), url("template", kept(shop).pk)):
+        current = re.findall(r'aria-current="true">(\w+)<', text_of(client.get(path)))
+        assert current == ["Shops"], path
