@@ -74,7 +74,7 @@
     job.line.querySelector("progress").hidden = true;
     job.line.querySelector("[data-evidence-again]").hidden = !canTryAgain;
     show(job, text);
-    say(job.box, `${job.file.name}: ${text}`);
+    say(job.box, text.startsWith(job.file.name) ? text : `${job.file.name}: ${text}`);
     next(job.box);
   };
 
@@ -109,8 +109,9 @@
 
   const answered = (job, xhr) => {
     const { box } = job;
+    // A 422 is about what the image is, which does not change by sending it again.
     if (xhr.status === 201) isThere(job, xhr.responseText);
-    else if (xhr.status === 409 || xhr.status === 422) stop(job, xhr.responseText, xhr.status === 422);
+    else if (xhr.status === 409 || xhr.status === 422) stop(job, xhr.responseText, false);
     else if (xhr.status === 403) stop(job, words(box, "forbidden"), true);
     else if (xhr.status === 413) stop(job, tooLarge(box, job.file), false);
     else if (xhr.status === 200) stop(job, words(box, "signedOut"), true); // the page on which one signs in

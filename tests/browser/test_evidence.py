@@ -126,7 +126,8 @@ def test_one_that_is_no_image_says_so_where_it_stands_and_nothing_is_sent_until_
     expect(line(page, "fake.png")).to_contain_text("fake.png is not an image that can be read here")
     expect(line(page, "good.png")).to_contain_text("300 × 300")
     reject(page)
-    expect(page.get_by_role("button", name="Try again")).to_be_focused()
+    expect(page.get_by_role("button", name="Remove fake.png")).to_be_focused()
+    expect(page.get_by_role("button", name="Try again")).to_have_count(0)  # it would be no image again
     expect(page.get_by_text("It is sent once every image is there: try again")).to_have_count(2)  # said, and announced
     assert not Decision.objects.exists()
     page.get_by_role("button", name="Remove fake.png").press("Enter")
