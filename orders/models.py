@@ -62,7 +62,9 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
 class Order(models.Model):
     # Without an index of its own: others begin with it, here as elsewhere where it says so.
-    shop = models.ForeignKey(Shop, on_delete=models.PROTECT, related_name="orders", db_index=False)
+    shop = models.ForeignKey(
+        Shop, verbose_name=_("shop"), on_delete=models.PROTECT, related_name="orders", db_index=False
+    )
     marketplace_id = models.CharField(_("order id"))
     number = models.CharField(
         _("order number"), blank=True, db_default="", help_text=_("What people call it, where not by its id.")
@@ -93,20 +95,21 @@ class Order(models.Model):
     cancel_reason = models.CharField(_("cancel reason"), blank=True)
     fulfillment_type = models.CharField(_("fulfilled by"), blank=True)
     shipping_type = models.CharField(_("shipped by"), blank=True)
-    delivery_option_id = models.CharField(blank=True)
+    delivery_option_id = models.CharField(_("delivery option id"), blank=True)
     delivery_option_name = models.CharField(_("delivery"), blank=True)
     shipping_provider = models.CharField(_("carrier"), blank=True)
     tracking_number = models.CharField(_("tracking number"), blank=True)
-    warehouse_id = models.CharField(blank=True)
+    warehouse_id = models.CharField(_("warehouse id"), blank=True)
     payment_method = models.CharField(_("payment"), blank=True)
-    buyer_id = models.CharField(blank=True)
+    buyer_id = models.CharField(_("buyer id"), blank=True)
     buyer_name = models.CharField(_("ordered by"), blank=True, db_default="")
     buyer_message = models.TextField(_("message from the buyer"), blank=True)
     recipient_name = models.CharField(_("recipient"), blank=True)
-    recipient_region = models.CharField(blank=True)
+    recipient_region = models.CharField(_("market of the recipient"), blank=True)
     recipient_address = models.TextField(_("address"), blank=True)
     extra = models.JSONField(_("fields we do not know"), default=dict, blank=True)
     fingerprint = models.CharField(
+        _("fingerprint"),
         blank=True,
         db_default="",
         editable=False,
@@ -176,12 +179,14 @@ class Order(models.Model):
 class LineItem(models.Model):
     """One unit or several: some marketplaces make a line item of each, others give it a quantity."""
 
-    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines", db_index=False)
+    order = models.ForeignKey(
+        Order, verbose_name=_("order"), on_delete=models.CASCADE, related_name="lines", db_index=False
+    )
     marketplace_id = models.CharField(_("line item id"))
     status = models.CharField(_("status"))
-    product_id = models.CharField(blank=True)
+    product_id = models.CharField(_("product id"), blank=True)
     product_name = models.CharField(_("product"))
-    sku_id = models.CharField(blank=True)
+    sku_id = models.CharField(_("SKU id"), blank=True)
     sku_name = models.CharField(_("variant"), blank=True)
     seller_sku = models.CharField(_("SKU"), blank=True)
     image_url = models.CharField(_("picture"), blank=True)
@@ -230,7 +235,9 @@ class LineItem(models.Model):
 
 
 class Package(models.Model):
-    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="packages", db_index=False)
+    order = models.ForeignKey(
+        Order, verbose_name=_("order"), on_delete=models.CASCADE, related_name="packages", db_index=False
+    )
     marketplace_id = models.CharField(_("package id"))
     status = models.CharField(_("status"), blank=True)
     tracking_number = models.CharField(_("tracking number"), blank=True)

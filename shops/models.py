@@ -51,9 +51,13 @@ class Connection(models.Model):
     state = models.CharField(_("state"), max_length=20, choices=State, default=State.CONNECTED)
     problem = models.CharField(_("what is wrong"), max_length=500, blank=True)
     renewing_until = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text=_("One worker at a time uses the refresh token.")
+        _("being renewed until"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("One worker at a time uses the refresh token."),
     )
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(_("made"), auto_now_add=True)
 
     class Meta:
         verbose_name = _("connection")
@@ -120,7 +124,9 @@ class ShopQuerySet(models.QuerySet["Shop"]):
 class Shop(models.Model):
     """One storefront at a marketplace in one region."""
 
-    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="shops")
+    connection = models.ForeignKey(
+        Connection, verbose_name=_("connection"), on_delete=models.PROTECT, related_name="shops"
+    )
     marketplace = models.SlugField(_("marketplace"))
     marketplace_id = models.CharField(_("id at the marketplace"), max_length=64)
     name = models.CharField(_("name"), max_length=200)
@@ -143,7 +149,7 @@ class Shop(models.Model):
     wants_full_pull = models.BooleanField(
         _("pull everything next time"), default=False, help_text=_("Reads the whole history again, not only changes.")
     )
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(_("made"), auto_now_add=True)
 
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="shops")
 
@@ -170,8 +176,10 @@ class Shop(models.Model):
 
 
 class Membership(models.Model):
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
-    shop = models.ForeignKey(Shop, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("person"), on_delete=models.CASCADE, related_name="memberships"
+    )
+    shop = models.ForeignKey(Shop, verbose_name=_("shop"), on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(_("role"), max_length=10, choices=Role, default=Role.VIEWER)
 
     class Meta:
@@ -197,14 +205,16 @@ class SyncCursor(models.Model):
     where to go on after a crash.
     """
 
-    shop = models.ForeignKey(Shop, on_delete=models.CASCADE, related_name="cursors")
-    kind = models.CharField(max_length=20, choices=SyncKind)
-    synced_until = models.DateTimeField(null=True, blank=True)
-    window_since = models.DateTimeField(null=True, blank=True)
-    window_until = models.DateTimeField(null=True, blank=True)
-    page_token = models.TextField(blank=True)
+    shop = models.ForeignKey(Shop, verbose_name=_("shop"), on_delete=models.CASCADE, related_name="cursors")
+    kind = models.CharField(_("kind"), max_length=20, choices=SyncKind)
+    synced_until = models.DateTimeField(_("everything is here until"), null=True, blank=True)
+    window_since = models.DateTimeField(_("from"), null=True, blank=True)
+    window_until = models.DateTimeField(_("to"), null=True, blank=True)
+    page_token = models.TextField(_("page"), blank=True)
 
     class Meta:
+        verbose_name = _("place in a pull")
+        verbose_name_plural = _("places in pulls")
         constraints = [models.UniqueConstraint(fields=["shop", "kind"], name="one_cursor_per_shop_and_kind")]
 
     def __str__(self) -> str:
@@ -236,12 +246,14 @@ class SyncRun(models.Model):
         SUCCEEDED = "succeeded", _("succeeded")
         FAILED = "failed", _("failed")
 
-    shop = models.ForeignKey(Shop, on_delete=models.CASCADE, related_name="sync_runs", db_index=False)
+    shop = models.ForeignKey(
+        Shop, verbose_name=_("shop"), on_delete=models.CASCADE, related_name="sync_runs", db_index=False
+    )
     kind = models.CharField(_("kind"), max_length=20, choices=SyncKind)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.RUNNING)
     is_full = models.BooleanField(_("full"), default=False)
-    window_since = models.DateTimeField(null=True, blank=True)
-    window_until = models.DateTimeField(null=True, blank=True)
+    window_since = models.DateTimeField(_("from"), null=True, blank=True)
+    window_until = models.DateTimeField(_("to"), null=True, blank=True)
     pages = models.PositiveIntegerField(_("pages"), default=0)
     expected = models.PositiveIntegerField(_("expected"), null=True, blank=True)
     seen = models.PositiveIntegerField(_("seen"), default=0)
@@ -282,7 +294,9 @@ class SyncRun(models.Model):
 class Drift(models.Model):
     """A word, field or reason that a marketplace sent and that we do not know; it stays when the run is forgotten."""
 
-    shop = models.ForeignKey(Shop, on_delete=models.CASCADE, related_name="drift", db_index=False)
+    shop = models.ForeignKey(
+        Shop, verbose_name=_("shop"), on_delete=models.CASCADE, related_name="drift", db_index=False
+    )
     word = models.CharField(_("what was sent"), max_length=300, help_text=_("Such as “order.status: NEW_WORD”."))
     count = models.PositiveIntegerField(_("times"), default=1, help_text=_("In how many pulls."))
     first_seen_at = models.DateTimeField(_("first seen"))

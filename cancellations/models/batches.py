@@ -180,8 +180,12 @@ class BatchItem(models.Model):
         TAKEN_BACK = "taken_back", _("taken back before it was decided")
         LEFT_OUT = "left_out", _("left out")
 
-    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="items", db_index=False)
-    cancellation = models.ForeignKey(CancellationRequest, on_delete=models.PROTECT, related_name="+")
+    batch = models.ForeignKey(
+        Batch, verbose_name=_("batch"), on_delete=models.CASCADE, related_name="items", db_index=False
+    )
+    cancellation = models.ForeignKey(
+        CancellationRequest, verbose_name=_("cancellation request"), on_delete=models.PROTECT, related_name="+"
+    )
     state = models.CharField(_("state"), max_length=12, choices=State, default=State.WAITING)
     decision = models.OneToOneField(
         Decision, on_delete=models.PROTECT, null=True, blank=True, related_name="batch_item", verbose_name=_("decision")

@@ -67,10 +67,15 @@ class Decision(models.Model):
     MOVING: ClassVar = (State.RECORDED, State.SENDING, State.ACCEPTED)
     LIVE: ClassVar = (*MOVING, State.STALLED)
 
-    shop = models.ForeignKey(Shop, on_delete=models.PROTECT, related_name="decisions", db_index=False)
-    order = models.ForeignKey(Order, on_delete=models.PROTECT, null=True, blank=True, related_name="decisions")
+    shop = models.ForeignKey(
+        Shop, verbose_name=_("shop"), on_delete=models.PROTECT, related_name="decisions", db_index=False
+    )
+    order = models.ForeignKey(
+        Order, verbose_name=_("order"), on_delete=models.PROTECT, null=True, blank=True, related_name="decisions"
+    )
     cancellation = models.ForeignKey(
         "cancellations.CancellationRequest",
+        verbose_name=_("cancellation request"),
         on_delete=models.PROTECT,
         null=True,
         blank=True,
@@ -100,7 +105,7 @@ class Decision(models.Model):
 
     # Where it is on its way
     due_at = models.DateTimeField(_("needs a worker"), default=timezone.now)
-    claim = models.UUIDField(null=True, blank=True, editable=False)
+    claim = models.UUIDField(_("claimed by worker"), null=True, blank=True, editable=False)
     is_outcome_unknown = models.BooleanField(_("an answer was lost"), default=False)
     failures = models.PositiveIntegerField(_("failures in a row"), default=0)
 
@@ -188,12 +193,16 @@ class Decision(models.Model):
 class DecisionLine(models.Model):
     """A line item to cancel, and how many of it: as many more than were cancelled when this was decided."""
 
-    decision = models.ForeignKey(Decision, on_delete=models.CASCADE, related_name="lines", db_index=False)
-    line_item = models.ForeignKey(LineItem, on_delete=models.PROTECT, related_name="+")
+    decision = models.ForeignKey(
+        Decision, verbose_name=_("decision"), on_delete=models.CASCADE, related_name="lines", db_index=False
+    )
+    line_item = models.ForeignKey(LineItem, verbose_name=_("line item"), on_delete=models.PROTECT, related_name="+")
     quantity = models.PositiveIntegerField(_("quantity"), default=1)
     cancelled_before = models.PositiveIntegerField(_("cancelled before"), default=0, db_default=0)
 
     class Meta:
+        verbose_name = _("line of a decision")
+        verbose_name_plural = _("lines of decisions")
         ordering = ["pk"]
         constraints = [
             models.UniqueConstraint(fields=["decision", "line_item"], name="one_row_per_decision_and_line_item"),
@@ -227,8 +236,10 @@ class Attempt(models.Model):
         REFUSED = "refused", _("refused")
         UNSUPPORTED = "unsupported", _("unsupported")
 
-    decision = models.ForeignKey(Decision, on_delete=models.CASCADE, related_name="attempts", db_index=False)
-    number = models.PositiveIntegerField()
+    decision = models.ForeignKey(
+        Decision, verbose_name=_("decision"), on_delete=models.CASCADE, related_name="attempts", db_index=False
+    )
+    number = models.PositiveIntegerField(_("number"))
     purpose = models.CharField(_("for"), max_length=10, choices=Purpose)
     outcome = models.CharField(_("outcome"), max_length=12, choices=Outcome, blank=True)
     code = models.CharField(_("code"), blank=True)
@@ -264,18 +275,25 @@ class Evidence(models.Model):
     Uploaded ahead, it is a draft of one person about one request; with the decision it becomes the decision's.
     """
 
-    decision = models.ForeignKey(Decision, on_delete=models.CASCADE, null=True, blank=True, related_name="evidence")
+    decision = models.ForeignKey(
+        Decision, verbose_name=_("decision"), on_delete=models.CASCADE, null=True, blank=True, related_name="evidence"
+    )
     cancellation = models.ForeignKey(
-        "cancellations.CancellationRequest", on_delete=models.PROTECT, null=True, blank=True, related_name="drafts"
+        "cancellations.CancellationRequest",
+        verbose_name=_("cancellation request"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="drafts",
     )
     uploaded_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+",
         verbose_name=_("uploaded by"),
     )  # fmt: skip
     image = models.ImageField(_("image"), upload_to="evidence/%Y/%m/", width_field="width", height_field="height")
-    width = models.PositiveIntegerField(default=0, editable=False)
-    height = models.PositiveIntegerField(default=0, editable=False)
-    mime_type = models.CharField(max_length=50)
+    width = models.PositiveIntegerField(_("width"), default=0, editable=False)
+    height = models.PositiveIntegerField(_("height"), default=0, editable=False)
+    mime_type = models.CharField(_("file type"), max_length=50)
     original_name = models.CharField(_("file"), max_length=200)
     size = models.PositiveIntegerField(_("bytes"), default=0, db_default=0)
     sha256 = models.CharField(_("SHA-256"), max_length=64, blank=True, db_default="")
@@ -283,7 +301,7 @@ class Evidence(models.Model):
     original_width = models.PositiveIntegerField(_("width as uploaded"), default=0, db_default=0)
     original_height = models.PositiveIntegerField(_("height as uploaded"), default=0, db_default=0)
     marketplace_image_id = models.CharField(_("image id at the marketplace"), blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(_("made"), auto_now_add=True)
 
     objects = EvidenceQuerySet.as_manager()
 

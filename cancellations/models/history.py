@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 class PushedNotification(models.Model):
     """A verified push, stored once. It has only ever made a pull happen sooner."""
 
-    shop = models.ForeignKey(Shop, on_delete=models.CASCADE, related_name="notifications", db_index=False)
+    shop = models.ForeignKey(
+        Shop, verbose_name=_("shop"), on_delete=models.CASCADE, related_name="notifications", db_index=False
+    )
     notification_id = models.CharField(_("notification id"))
     topic = models.CharField(_("topic"))
-    order_id = models.CharField(blank=True)
-    cancellation_id = models.CharField(blank=True)
+    order_id = models.CharField(_("order id"), blank=True)
+    cancellation_id = models.CharField(_("request id at the marketplace"), blank=True)
     sent_at = models.DateTimeField(_("sent"))
     received_at = models.DateTimeField(_("received"), default=timezone.now)
 
@@ -51,7 +53,9 @@ class AnnouncementQuerySet(models.QuerySet["Announcement"]):
 class Announcement(models.Model):
     """The marketplace said that something happened and not to which order, so a person has to find out."""
 
-    shop = models.ForeignKey(Shop, on_delete=models.CASCADE, related_name="announcements", db_index=False)
+    shop = models.ForeignKey(
+        Shop, verbose_name=_("shop"), on_delete=models.CASCADE, related_name="announcements", db_index=False
+    )
     marketplace_id = models.CharField(_("id at the marketplace"))
     order = models.ForeignKey(
         Order, on_delete=models.CASCADE, null=True, blank=True, related_name="announcements", verbose_name=_("order")
@@ -62,7 +66,12 @@ class Announcement(models.Model):
     read_at = models.DateTimeField(_("read"), default=timezone.now)
     handled_at = models.DateTimeField(_("looked into"), null=True, blank=True)
     handled_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("looked into by"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
     )
     cancellation = models.ForeignKey(
         CancellationRequest,
@@ -95,15 +104,27 @@ class Announcement(models.Model):
 class Event(models.Model):
     """Who did what, when and with what result. Rows are added in the transaction of the change and never altered."""
 
-    shop = models.ForeignKey(Shop, on_delete=models.PROTECT, related_name="events")
-    order = models.ForeignKey(Order, on_delete=models.PROTECT, null=True, blank=True, related_name="events")
-    cancellation = models.ForeignKey(
-        CancellationRequest, on_delete=models.PROTECT, null=True, blank=True, related_name="events", db_index=False
+    shop = models.ForeignKey(Shop, verbose_name=_("shop"), on_delete=models.PROTECT, related_name="events")
+    order = models.ForeignKey(
+        Order, verbose_name=_("order"), on_delete=models.PROTECT, null=True, blank=True, related_name="events"
     )
-    decision = models.ForeignKey(Decision, on_delete=models.PROTECT, null=True, blank=True, related_name="events")
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True)
+    cancellation = models.ForeignKey(
+        CancellationRequest,
+        verbose_name=_("cancellation request"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="events",
+        db_index=False,
+    )
+    decision = models.ForeignKey(
+        Decision, verbose_name=_("decision"), on_delete=models.PROTECT, null=True, blank=True, related_name="events"
+    )
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("by"), on_delete=models.PROTECT, null=True, blank=True
+    )
     name = models.CharField(_("what happened"), max_length=60)
-    detail = models.JSONField(default=dict, blank=True)
+    detail = models.JSONField(_("details"), default=dict, blank=True)
     at = models.DateTimeField(_("when"), default=timezone.now)
 
     class Meta:

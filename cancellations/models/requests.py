@@ -145,7 +145,9 @@ class CancellationRequest(models.Model):
         UNKNOWN = "unknown", _("unknown")
 
     # Without an index of its own: others begin with it, here as elsewhere where it says so.
-    shop = models.ForeignKey(Shop, on_delete=models.PROTECT, related_name="cancellations", db_index=False)
+    shop = models.ForeignKey(
+        Shop, verbose_name=_("shop"), on_delete=models.PROTECT, related_name="cancellations", db_index=False
+    )
     order = models.ForeignKey(
         Order, on_delete=models.PROTECT, null=True, blank=True, related_name="cancellations", verbose_name=_("order")
     )
@@ -306,11 +308,15 @@ class CancellationLine(models.Model):
     """A line item that the request is about, with the part of the refund that belongs to it."""
 
     cancellation = models.ForeignKey(
-        CancellationRequest, on_delete=models.CASCADE, related_name="lines", db_index=False
+        CancellationRequest,
+        verbose_name=_("cancellation request"),
+        on_delete=models.CASCADE,
+        related_name="lines",
+        db_index=False,
     )
-    marketplace_id = models.CharField()
+    marketplace_id = models.CharField(_("id at the marketplace"))
     line_item_marketplace_id = models.CharField(_("line item id"), blank=True)
-    sku_id = models.CharField(blank=True)
+    sku_id = models.CharField(_("SKU id"), blank=True)
     sku_name = models.CharField(_("variant"), blank=True)
     product_name = models.CharField(_("product"), blank=True)
     seller_sku = models.CharField(_("SKU"), blank=True)

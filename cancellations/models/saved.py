@@ -29,7 +29,11 @@ class SavedView(models.Model):
     """A filter of the queue under a name. It holds no rows: whoever opens it sees what they may see."""
 
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="saved_views", db_index=False
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("owner"),
+        on_delete=models.CASCADE,
+        related_name="saved_views",
+        db_index=False,
     )
     name = models.CharField(_("name"), max_length=60)
     query = models.TextField(_("filters"), help_text=_("As the address of the queue has them."))

@@ -13,8 +13,12 @@ from cancellations.models.requests import CancellationRequest
 class Claim(models.Model):
     """Somebody has this request open and is about to answer it. It ends by itself, and binds nobody."""
 
-    cancellation = models.OneToOneField(CancellationRequest, on_delete=models.CASCADE, related_name="claim")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    cancellation = models.OneToOneField(
+        CancellationRequest, verbose_name=_("cancellation request"), on_delete=models.CASCADE, related_name="claim"
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("person"), on_delete=models.CASCADE, related_name="+"
+    )
     since = models.DateTimeField(_("since"), default=timezone.now)
     until = models.DateTimeField(_("until"))
 
@@ -32,8 +36,12 @@ class Claim(models.Model):
 class Note(models.Model):
     """What one person of the staff wants the others to know about a request. The buyer never sees it."""
 
-    cancellation = models.ForeignKey(CancellationRequest, on_delete=models.CASCADE, related_name="notes")
-    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    cancellation = models.ForeignKey(
+        CancellationRequest, verbose_name=_("cancellation request"), on_delete=models.CASCADE, related_name="notes"
+    )
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("author"), on_delete=models.PROTECT, related_name="+"
+    )
     text = models.TextField(_("note"))
     at = models.DateTimeField(_("when"), default=timezone.now)
 

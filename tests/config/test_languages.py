@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
+from django.apps import apps
 from django.conf import settings
 from django.test import Client
 from django.utils import translation
+from django.utils.functional import Promise
 
 from accounts.templatetags.times import clock
 from marketplaces.registry import MARKETPLACES
@@ -137,3 +139,14 @@ def test_a_day_is_written_as_the_reader_writes_it(language: str, day: str, time_
     with translation.override(language):
         assert clock(at("2026-03-03 12:00")) == day
         assert clock(at("2025-03-03 12:00")) == day.replace(" 12:00", " 2025 12:00")
+
+
+@pytest.mark.parametrize("label", ["accounts", "shops", "orders", "cancellations"])
+def test_whatever_the_admin_names_can_be_translated(label: str) -> None:
+    app = apps.get_app_config(label)
+    names = {label: app.verbose_name}
+    for model in app.get_models():
+        names[model.__name__] = model._meta.verbose_name
+        fields = [field for field in model._meta.local_fields if field.name != "id"]
+        names |= {f"{model.__name__}.{field.name}": field.verbose_name for field in fields}
+    assert not [name for name, words in names.items() if not isinstance(words, Promise)]
