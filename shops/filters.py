@@ -6,9 +6,11 @@ from typing import Any
 import django_filters
 from django import forms
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
+from shops.markets import capabilities
 from shops.models import Shop, ShopQuerySet
 
 
@@ -35,9 +37,15 @@ class ShopFilterSet(django_filters.FilterSet):  # type: ignore[misc]
 
     def get_form_class(self) -> type[forms.Form]:
         form_class: type[forms.Form] = super().get_form_class()
-        regions = [(region, region) for region in sorted({shop.region for shop in self.shops})]
-        form_class.base_fields["market"].widget = forms.Select(choices=[("", _("Every market")), *regions])
+        form_class.base_fields["market"].widget = forms.Select(choices=[("", _("Every market")), *self.markets()])
         return form_class
+
+    def markets(self) -> list[tuple[str, str]]:
+        """(region, name) of the markets that these shops sell in, by name; a market without one has its code."""
+        now = timezone.now()
+        names = {shop.region: capabilities(shop, now).market_name for shop in self.shops}
+        found = [(region, f"{name} ({region})" if name else region) for region, name in names.items()]
+        return sorted(found, key=lambda one: one[1].casefold())
 
     def rows(self) -> Any:
         """What was asked for; nothing when a choice is not there, so that no wrong choice ever widens the answer."""
