@@ -137,27 +137,51 @@ class QueueFilter(CancellationFilter):
         empty_label=_("Waiting for you"),
     )
 
+    reason = django_filters.CharFilter(method="by_reason", label=_("Reason"))
+
     def get_form_class(self) -> type[forms.Form]:
         form_class = super().get_form_class()
         # Asked for when the field is shown, which a list that refreshes does not do.
-        choices = CallableChoiceIterator(lambda: [("", _("Every reason")), *self.reasons])
+        choices = CallableChoiceIterator(lambda: [("", _("Every reason")), *self.reason_choices()])
         form_class.base_fields["reason"].widget = forms.Select(choices=choices)
         return form_class
 
+    @property
+    def chosen_reason(self) -> str:
+        self.is_valid()
+        found: str = self.form.cleaned_data.get("reason", "")
+        return found
+
     @cached_property
-    def reasons(self) -> list[tuple[str, str]]:
-        """(code, words) of the reasons that there are, and of the one that is asked for."""
+    def reasons(self) -> dict[str, list[str]]:
+        """The reasons that there are, and the one that is asked for: their words, and the codes that mean them."""
         rows = self.queryset.exclude(reason="")
         if self.data.get("state"):
             newest = rows.order_by("-created_at", "-pk")[:REASONS_OF]
             rows = CancellationRequest.objects.filter(pk__in=newest.values("pk"))
         else:
             rows = rows.waiting()
-        told = dict(rows.order_by().values_list("reason", "reason_text").distinct())
-        chosen = self.data.get("reason")
-        if chosen:
-            told.setdefault(chosen, "")
-        return sorted(((code, text or code) for code, text in told.items()), key=lambda one: one[1].casefold())
+        told = dict(rows.order_by("reason", "reason_text").values_list("reason", "reason_text").distinct())
+        chosen = self.chosen_reason
+        if chosen and chosen not in told:
+            # The last one may have been answered while others say the same in another code.
+            same = self.queryset.filter(reason=chosen).exclude(reason_text="")
+            told[chosen] = same.values_list("reason_text", flat=True).first() or ""
+        codes: dict[str, list[str]] = {}
+        for code, text in told.items():
+            codes.setdefault(text or code, []).append(code)
+        return codes
+
+    def reason_choices(self) -> list[tuple[str, str]]:
+        """Each wording once, under the code that is asked for or the first of its codes."""
+        chosen = self.chosen_reason
+        found = [(chosen if chosen in codes else codes[0], words) for words, codes in self.reasons.items()]
+        return sorted(found, key=lambda one: one[1].casefold())
+
+    def by_reason(self, rows: CancellationQuerySet, name: str, reason: str) -> CancellationQuerySet:
+        """Every request that gives this reason in the same words, whichever code it has."""
+        words, codes = next((words, codes) for words, codes in self.reasons.items() if reason in codes)
+        return rows.filter(Q(reason__in=codes) | Q(reason_text=words))
 
     def by_state(self, rows: CancellationQuerySet, name: str, state: str) -> CancellationQuerySet:
         return rows if state == "all" else rows.filter(state=state)

@@ -59,14 +59,32 @@ def test_by_the_buyers_reason_of_which_those_are_offered_that_there_are(agent: U
     CancellationFactory(reason="foreign", reason_text="Another shop's")
     assert found(agent, reason="late") == {late}
     assert found(agent, reason="price") == {price}
-    assert filtered(agent).reasons == [("price", "Better price"), ("late", "It comes too late")]
-    assert filtered(agent, state="closed").reasons[-1] == ("settled", "Settled")
+    assert filtered(agent).reason_choices() == [("price", "Better price"), ("late", "It comes too late")]
+    assert filtered(agent, state="closed").reason_choices()[-1] == ("settled", "Settled")
 
 
 def test_a_reason_that_nobody_gives_any_more_stays_chosen_and_finds_nothing(agent: User, shop: Shop) -> None:
     CancellationFactory(order__shop=shop, reason="late", reason_text="Late")
     assert found(agent, reason="gone") == set()
-    assert ("gone", "gone") in filtered(agent, reason="gone").reasons
+    assert ("gone", "gone") in filtered(agent, reason="gone").reason_choices()
+
+
+def test_reasons_in_the_same_words_are_one_choice_that_finds_them_all(agent: User, shop: Shop) -> None:
+    one, other = (
+        CancellationFactory(order__shop=shop, reason=code, reason_text="Late") for code in ("late_1", "late_2")
+    )
+    price = CancellationFactory(order__shop=shop, reason="price", reason_text="Better price")
+    assert filtered(agent).reason_choices() == [("price", "Better price"), ("late_1", "Late")]
+    assert ("late_2", "Late") in filtered(agent, reason="late_2").reason_choices()
+    assert found(agent, reason="late_1") == found(agent, reason="late_2") == {one, other}
+    assert found(agent, reason="price") == {price}
+    CancellationRequest.objects.filter(pk=one.pk).update(needs_answer=False, state="closed")
+    assert found(agent, reason=" late_1 ") == {other}
+
+
+def test_a_reason_that_cannot_be_one_is_no_choice(client: Client, agent: User, shop: Shop) -> None:
+    client.force_login(agent)
+    assert client.get("/", {"reason": "late\0"}).status_code == 200
 
 
 def test_by_whose_it_is_down_to_one_person(agent: User, shop: Shop) -> None:
@@ -106,3 +124,12 @@ def test_the_api_takes_them_too(client: Client, agent: User, shop: Shop) -> None
     assert client.get("/api/v1/cancellations/?age=over_3_days").json()["results"] == []
     for wrong in ("age=old", "whose=everybody", "whose=99999999"):
         assert client.get(f"/api/v1/cancellations/?{wrong}").status_code == 400
+
+
+def test_markets_are_offered_by_name(agent: User, shop: Shop) -> None:
+    for region in ("US", "GB", "DE"):
+        agent.memberships.create(shop=ShopFactory(region=region), role=Role.AGENT)
+    asked = filtered(agent, market="GB")
+    names = ["Germany (DE)", "United Kingdom (GB)", "United States (US)"]
+    assert [words for _region, words in asked.markets() if words in names] == names
+    assert asked.is_valid()
