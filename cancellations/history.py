@@ -3,7 +3,7 @@
 It is made of what the order tells of itself, events, the calls made for decisions, and what colleagues noted.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -33,7 +33,7 @@ class Entry:
     times: int = 1  # so often in a row, the last time `at`
     since: datetime | None = None  # the first of these times
     placed_at: datetime | None = None  # where it stands among the others, where that is not `at`
-    rank: int = 0  # what comes first of things at the same moment: order, events, calls
+    rank: int = 0  # what comes first of things at the same moment: order, events, calls, what a call did to the order
     is_ahead: bool = False
 
 
@@ -42,13 +42,13 @@ def of_cancellation(cancellation: CancellationRequest, now: datetime) -> Sequenc
     order = cancellation.order
     about_it = Q(cancellation=cancellation) | Q(order=order) if order else Q(cancellation=cancellation)
     events = list(with_names(Event.objects.filter(about_it)))
-    made = Decision.objects.filter(about_it).values("pk")
+    calls = list(with_verdicts(Attempt.objects.filter(decision__in=Decision.objects.filter(about_it).values("pk"))))
     entries = [
-        *(of_order_itself(order, now) if order else []),
+        *(of_order_itself(order, now, calls) if order else []),
         *asked(cancellation, events),
         *ahead(cancellation, now),
         *of_events(events),
-        *of_attempts(Attempt.objects.filter(decision__in=made)),
+        *map(of_attempt, calls),
         *of_notes(Note.objects.filter(cancellation=cancellation)),
     ]
     return in_order(entries, now, subject=cancellation)
@@ -59,11 +59,12 @@ def of_order(order: Order, now: datetime) -> Sequence[Entry]:
     events = list(with_names(Event.objects.filter(Q(order=order) | Q(cancellation__order=order))))
     requests = list(order.cancellations.all())
     made = Decision.objects.filter(Q(order=order) | Q(cancellation__order=order)).values("pk")
+    calls = list(with_verdicts(Attempt.objects.filter(decision__in=made)))
     entries = [
-        *of_order_itself(order, now),
+        *of_order_itself(order, now, calls),
         *(entry for one in requests for entry in (*asked(one, events), *ahead(one, now))),
         *of_events(events),
-        *of_attempts(Attempt.objects.filter(decision__in=made)),
+        *map(of_attempt, calls),
         *of_notes(Note.objects.filter(cancellation__order=order)),
     ]
     return in_order(entries, now, subject=requests[0] if len(requests) == 1 else None)
@@ -72,7 +73,7 @@ def of_order(order: Order, now: datetime) -> Sequence[Entry]:
 def of_decision(decision: Decision, now: datetime) -> Sequence[Entry]:
     """Only what was done to carry it out."""
     events = with_names(Event.objects.filter(decision=decision))
-    entries = [*of_events(events), *of_attempts(Attempt.objects.filter(decision=decision))]
+    entries = [*of_events(events), *map(of_attempt, with_verdicts(Attempt.objects.filter(decision=decision)))]
     return in_order(entries, now, subject=decision.cancellation)
 
 
@@ -85,8 +86,8 @@ def to_quote(cancellation: CancellationRequest) -> str:
     ]
     if not cancellation.is_recorded:  # else the id is one of ours
         lines.append(_("Cancellation request: %(id)s") % {"id": cancellation.marketplace_id})
-    calls = Attempt.objects.filter(decision__cancellation=cancellation).select_related("decision")
-    return "\n".join([*lines, *map(call_to_quote, calls.order_by("started_at", "pk"))])
+    calls = with_verdicts(Attempt.objects.filter(decision__cancellation=cancellation))
+    return "\n".join([*lines, *map(call_to_quote, calls)])
 
 
 def call_to_quote(attempt: Attempt) -> str:
@@ -105,6 +106,10 @@ def call_to_quote(attempt: Attempt) -> str:
 
 def with_names(events: QuerySet[Event]) -> QuerySet[Event]:
     return events.select_related("actor", "decision", "cancellation").order_by("pk")
+
+
+def with_verdicts(attempts: QuerySet[Attempt]) -> QuerySet[Attempt]:
+    return attempts.select_related("decision").order_by("started_at", "pk")
 
 
 def in_order(entries: Iterable[Entry], now: datetime, subject: CancellationRequest | None) -> Sequence[Entry]:
@@ -130,26 +135,43 @@ def folded(entries: Iterable[Entry]) -> Iterator[Entry]:
             yield from (first, *others)
 
 
-ORDER, EVENT, CALL = 0, 1, 2
+ORDER, EVENT, CALL, EFFECT = 0, 1, 2, 3
+CANCELS, SHIPS = (Verdict.APPROVE, Verdict.CANCEL_ITEMS), (Verdict.SHIP_TO_REJECT,)
 
 
-def of_order_itself(order: Order, now: datetime) -> Iterator[Entry]:
+def of_order_itself(order: Order, now: datetime, calls: Sequence[Attempt]) -> Iterator[Entry]:
     """Its moments, and those by which something has to have happened."""
     moments = (
-        (order.created_at, _("Ordered"), ""),
-        (order.paid_at, _("Paid"), ""),
-        (order.shipped_at, _("Marked as shipped"), ""),
-        (order.collected_at, _("Handed over to the carrier"), ""),
-        (order.delivered_at, _("Delivered"), ""),
-        (order.cancelled_at, _("The order was cancelled"), order.cancel_reason),
+        (order.created_at, _("Ordered"), "", ()),
+        (order.paid_at, _("Paid"), "", ()),
+        (order.shipped_at, _("Marked as shipped"), "", SHIPS),
+        (order.collected_at, _("Handed over to the carrier"), "", ()),
+        (order.delivered_at, _("Delivered"), "", ()),
+        (order.cancelled_at, _("The order was cancelled"), order.cancel_reason, CANCELS),
     )
-    yield from (Entry(at, text, detail=detail, rank=ORDER) for at, text, detail in moments if at)
+    for at, text, detail, by in moments:
+        if at:
+            yield after_what_did_it(Entry(at, text, detail=detail, rank=ORDER), [c for c in calls if may_do(c, by)])
     if order.is_cancelled:
         return
     if order.ship_by and not (order.is_shipped or order.shipped_at):
         yield due(order.ship_by, now, _("Has to be shipped by then"), _("Had to be shipped by then"))
     elif order.hand_over_by and order.shipped_at and not (order.collected_at or order.delivered_at):
         yield due(order.hand_over_by, now, _("Has to be with the carrier"), _("Had to be with the carrier"))
+
+
+def may_do(call: Attempt, verdicts: Collection[str]) -> bool:
+    """Whether it may have done what these verdicts do: it was sent, and nothing says that it was not taken."""
+    is_taken = call.outcome in (Attempt.Outcome.OK, Attempt.Outcome.UNKNOWN)
+    return is_taken and call.purpose == Attempt.Purpose.SEND and call.decision.verdict in verdicts
+
+
+def after_what_did_it(moment: Entry, calls: Iterable[Attempt]) -> Entry:
+    """Orders count in whole seconds, so that what we did to one seems older than our call."""
+    for call in calls:
+        if timedelta(0) <= call.started_at - moment.at <= timedelta(seconds=1):
+            return replace(moment, placed_at=call.started_at, rank=EFFECT)
+    return moment
 
 
 def due(at: datetime, now: datetime, ahead: str, over: str) -> Entry:
@@ -262,10 +284,6 @@ def words_for(name: str, verdict: str, state: str) -> tuple[str, str]:
         "decision.set_aside": (_("Set aside: %(verdict)s") % {"verdict": verdict}, "muted"),
     }
     return known.get(name, (name, ""))
-
-
-def of_attempts(attempts: QuerySet[Attempt]) -> Iterator[Entry]:
-    return map(of_attempt, attempts.order_by("started_at", "pk"))
 
 
 def of_attempt(attempt: Attempt) -> Entry:

@@ -11,6 +11,7 @@ from cancellations import history, teamwork
 from cancellations.history import Entry
 from cancellations.models import Attempt, CancellationRequest, Decision, Event, Verdict
 from cancellations.recording import Heard, close, record
+from orders.models import Order
 from shops.models import Role
 from tests.factories import (
     CancellationFactory,
@@ -215,6 +216,36 @@ class TestCalls:
         assert texts(self.of(decision)) == [
             "The marketplace shows: refunded", "The marketplace accepted: approve", "Sent to the marketplace",
         ]  # fmt: skip
+
+    @pytest.mark.parametrize("earlier", [timedelta(0), timedelta(milliseconds=900)])
+    @pytest.mark.parametrize(
+        ("verdict", "moment", "text"),
+        [("approve", "cancelled_at", "The order was cancelled"), ("ship_to_reject", "shipped_at", "Marked as shipped")],
+    )
+    def test_what_our_call_did_to_the_order_comes_after_it(
+        self, decision: Decision, verdict: str, moment: str, text: str, earlier: timedelta
+    ) -> None:
+        Decision.objects.update(verdict=verdict)
+        called(decision, ("send", "ok"))
+        Order.objects.update(**{moment: NOON + timedelta(minutes=1) - earlier})  # in whole seconds there
+        assert texts(self.of(Decision.objects.get())) == [text, "Sent to the marketplace"]
+
+    @pytest.mark.parametrize(
+        ("verdict", "purpose", "outcome", "earlier"),
+        [
+            ("approve", "send", "refused", 0.9),  # because it was cancelled already
+            ("approve", "ask", "ok", 0.9),
+            ("reject", "send", "ok", 0.9),
+            ("approve", "send", "ok", 2),
+        ],
+    )
+    def test_what_our_call_cannot_have_done_stays_before_it(
+        self, decision: Decision, verdict: str, purpose: str, outcome: str, earlier: float
+    ) -> None:
+        Decision.objects.update(verdict=verdict)
+        called(decision, (purpose, outcome))
+        Order.objects.update(cancelled_at=NOON + timedelta(minutes=1) - timedelta(seconds=earlier))
+        assert texts(self.of(Decision.objects.get()))[-1] == "The order was cancelled"
 
     def test_a_request_id_is_told_once(self, decision: Decision) -> None:
         called(decision, ("send", "ok"))
