@@ -179,3 +179,14 @@ def test_where_a_browser_does_not_let_us_copy_the_text_is_selected(
     page.get_by_role("button", name="Copy").click()
     expect(page.locator(".card-footer [role=status]")).to_contain_text("the text is selected")
     assert row.marketplace_id in page.evaluate("String(getSelection())")
+
+
+@pytest.mark.parametrize("width", [360, 991])
+def test_where_there_is_one_column_how_long_there_is_comes_first(
+    tabs: Tabs, row: CancellationRequest, manager: User, width: int
+) -> None:
+    page = tabs.new(manager, viewport={"width": width, "height": 800}).open(row.get_absolute_url())
+    tops = [page.locator(name).bounding_box() for name in ("#standing", ".column-what", "#answer", ".column-rest")]
+    starts = [box["y"] for box in tops if box]
+    assert len(starts) == 4
+    assert starts == sorted(starts)
