@@ -132,11 +132,9 @@ def proposal(request: "Request", found: Batch) -> HttpResponse:
 
 
 def started_already(request: "Request", found: Batch) -> HttpResponse:
-    """What was sent in now changes nothing, so it says what stands."""
+    """What was sent in now changes nothing, so it says what stands where that could differ."""
     if reason := found.reason_text or found.reason:
         messages.info(request, _("This was started already, with the reason “%(reason)s”.") % {"reason": reason})
-    else:
-        messages.info(request, _("This was started already."))
     return redirect(found)
 
 
