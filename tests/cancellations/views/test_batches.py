@@ -246,7 +246,7 @@ class TestRejecting:
         batch.refresh_from_db()
         assert batch.reason == "packed"
 
-    def test_tabs_that_send_at_once_are_told_too(
+    def test_a_second_tab_that_approves_at_once_needs_no_word(
         self, client: Client, shop: Shop, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         batch = proposed(client, asked(shop))
