@@ -191,9 +191,13 @@ def asked(cancellation: CancellationRequest, events: Iterable[Event]) -> Iterato
 def who_asks(cancellation: CancellationRequest) -> str:
     if cancellation.is_recorded or not cancellation.initiator:
         return _("Somebody asked to cancel")
-    if cancellation.initiator == "buyer":
-        return _("The buyer asked to cancel")
-    return _("Asked to cancel: %(who)s") % {"who": cancellation.initiator}
+    texts = {
+        "buyer": _("The buyer asked to cancel"),
+        "seller": _("The marketplace lists it as the seller's own cancellation"),
+        "system": _("The marketplace lists it as its own cancellation"),
+        "marketplace": _("The marketplace lists it as its own cancellation"),
+    }
+    return texts.get(cancellation.initiator) or _("Asked to cancel: %(who)s") % {"who": cancellation.initiator}
 
 
 def why(cancellation: CancellationRequest) -> str:

@@ -87,10 +87,24 @@ class TestARequest:
 
     def test_it_says_who_asked_and_why_even_without_an_event(self) -> None:
         assert ("The buyer asked to cancel", "", "Order created by mistake") in told(CancellationFactory())
-        assert "Asked to cancel: system" in str(told(CancellationFactory(initiator="system")))
         asked = CancellationFactory()
         Event.objects.create(shop=asked.shop, cancellation=asked, name="cancellation.requested", detail={})
         assert str(told(asked)).count("The buyer asked to cancel") == 1
+
+    @pytest.mark.parametrize(
+        ("initiator", "text"),
+        [
+            ("seller", "The marketplace lists it as the seller's own cancellation"),
+            ("system", "The marketplace lists it as its own cancellation"),
+            ("marketplace", "The marketplace lists it as its own cancellation"),
+            ("courier", "Asked to cancel: courier"),
+        ],
+    )
+    def test_whose_cancellation_it_is_is_said_in_words(self, initiator: str, text: str) -> None:
+        asked = CancellationFactory(initiator=initiator)
+        assert text in [words for words, _who, _detail in told(asked)]
+        Event.objects.create(shop=asked.shop, cancellation=asked, name="cancellation.requested")
+        assert [words for words, _who, _detail in told(asked)].count(text) == 1
 
     def test_notes_of_colleagues_stand_in_it(self, agent: User) -> None:
         asked = CancellationFactory()
@@ -265,7 +279,7 @@ class TestAnOrdersPage:
         first, second = (CancellationFactory(order=order, deadline=None, initiator=who) for who in ("buyer", "system"))
         entries = history.of_order(order, timezone.now())
         asked = {entry.text: entry.about for entry in entries if entry.text != "Ordered"}
-        assert asked == {"The buyer asked to cancel": first, "Asked to cancel: system": second}
+        assert asked == {"The buyer asked to cancel": first, "The marketplace lists it as its own cancellation": second}
 
     def test_it_tells_what_was_cancelled_without_a_request(self) -> None:
         order = OrderFactory(created_at=NOON)

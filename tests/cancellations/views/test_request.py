@@ -46,6 +46,19 @@ def test_unknown_states_are_shown_as_the_marketplace_words_them(client: Client, 
     assert "CANCELLATION_IN_LIMBO" in text_of(client.get("/?state=all"))
 
 
+@pytest.mark.parametrize(
+    ("initiator", "title"),
+    [
+        ("seller", "The seller's own cancellation"),
+        ("system", "The marketplace's own cancellation"),
+        ("courier", "A cancellation asked for by: courier"),
+    ],
+)
+def test_the_title_says_whose_cancellation_it_is(client: Client, shop: Shop, initiator: str, title: str) -> None:
+    page = words_of(client.get(asked(shop, initiator=initiator).get_absolute_url()))
+    assert title in page.replace("&#x27;", "'")
+
+
 def test_rupiah_have_no_decimals(client: Client, shop: Shop) -> None:
     row = asked(shop, currency="IDR", refund_total=Decimal(2054600), refund_subtotal=Decimal(2054600))
     assert "IDR 2,054,600<" in text_of(client.get(row.get_absolute_url())).replace("\N{NO-BREAK SPACE}", " ")
