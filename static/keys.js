@@ -32,10 +32,10 @@
     next?.focus();
     next?.closest("tr, li")?.scrollIntoView({ block: "nearest" });
   };
-  // On a row, an answer's key leads to that answer's form.
+  // On a row, an answer's key leads to that answer's form, where this person may answer.
   const answers = { a: "approve/", r: "reject/", s: "ship/" };
   const answerRow = (key) => {
-    const row = document.activeElement?.closest("#queue tr")?.querySelector("a.row-link");
+    const row = document.activeElement?.closest("#queue tr[data-decides]")?.querySelector("a.row-link");
     if (!answers[key] || !row) return false;
     location.assign(row.href + answers[key]);
     return true;
@@ -99,6 +99,7 @@
     }
   };
 
+  document.addEventListener("htmx:afterSettle", keepPlace);
   document.addEventListener("DOMContentLoaded", () => {
     keepPlace();
     const box = document.getElementById("keys-on");

@@ -22,6 +22,7 @@ from cancellations.views import batches
 from cancellations.views.announcements import announced
 from cancellations.views.asking import shops_to_record_for, visible_cancellation, wants_fragment
 from marketplaces.base import Capabilities
+from shops.models import Role, Shop
 from shops.paging import KeyPage, beyond, key_page
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 BY_TIME_LEFT = ("deadline", "created_at", "pk")
 NEWEST_FIRST = ("-created_at", "-pk")
+# Of requests that were named one by one: those that wait by time left, then the others.
+WAITING_FIRST = ("waits_until", "-created_at", "-pk")
 # So many rows that the page stays under 60 KB, whatever the products are called.
 PAGE_SIZE = 25
 # More than that are found on their own page.
@@ -43,9 +46,11 @@ def queue(request: "Request") -> HttpResponse:
     now = timezone.now()
     chosen = asked_for(request)
     is_by_time_left = chosen.is_valid() and chosen.shows_waiting
-    page = page_of(chosen, BY_TIME_LEFT if is_by_time_left else NEWEST_FIRST, request.GET.get("page", ""))
+    ids = chosen.ids if chosen.is_valid() else []
+    order = BY_TIME_LEFT if is_by_time_left else WAITING_FIRST if ids else NEWEST_FIRST
+    page = page_of(chosen, order, request.GET.get("page", ""))
     counts = count(chosen, now) if is_by_time_left else {}
-    has_deadlines = any(row.deadline for row in page.rows)
+    has_deadlines = any(row.deadline for row in page.rows if row.needs_answer)
     context = {
         "filter": chosen,
         "folded": [chosen.form[name] for name in FOLDED],
@@ -53,16 +58,17 @@ def queue(request: "Request") -> HttpResponse:
         "chips": chips(request, chosen),
         **saved_views(request, chosen),
         "page": page,
-        "groups": groups(page.rows, now) if is_by_time_left and has_deadlines else [("", page.rows)],
+        "groups": groups(page.rows, now) if (is_by_time_left or ids) and has_deadlines else [("", page.rows)],
         "bands": bands(counts),
         "newest": counts.get("newest"),
         "ending": ending(page.rows, now),
         "has_deadlines": has_deadlines,
-        "ids": chosen.ids if chosen.is_valid() else [],
+        "ids": ids,
         "not_found": chosen.not_found(),
         "is_narrowed": bool(chosen.asked_for),
         "can_record": shops_to_record_for(request),
         "stalled": stalled(request),
+        "decides_in": decides_in(request),
     }
     context |= batches.selection(request, chosen, page)
     if wants_fragment(request):
@@ -96,14 +102,18 @@ def asked_for(request: "Request") -> QueueFilter:
 
 def page_of(chosen: QueueFilter, order: Sequence[str], token: str) -> KeyPage[CancellationRequest]:
     """One page; the first where what stood on this one has been answered meanwhile."""
-    rows = chosen.rows().with_queue_columns()
+    rows = chosen.rows().with_queue_columns().with_waits_until()
     page = key_page(rows, order, token, PAGE_SIZE)
     return page if page.rows or not token else key_page(rows, order, "", PAGE_SIZE)
 
 
-def groups(rows: Sequence[CancellationRequest], now: datetime) -> list[tuple[TimeLeft, list[CancellationRequest]]]:
-    """Rows under the band that their deadline is in."""
-    return [(band, list(some)) for band, some in groupby(rows, lambda row: TimeLeft.until(row.deadline, now))]
+def groups(rows: Sequence[CancellationRequest], now: datetime) -> list[tuple[str, list[CancellationRequest]]]:
+    """Rows under the band that their deadline is in; those that wait for no answer are in none."""
+
+    def band_of(row: CancellationRequest) -> str:
+        return TimeLeft.until(row.deadline, now) if row.needs_answer else ""
+
+    return [(band, list(some)) for band, some in groupby(rows, band_of)]
 
 
 def count(chosen: QueueFilter, now: datetime) -> dict[str, int]:
@@ -162,6 +172,11 @@ def ending(rows: Sequence[CancellationRequest], now: datetime) -> list[Capabilit
     shops = {(row.shop.marketplace, row.shop.region): row.shop for row in rows if row.needs_answer}
     markets = [rules.capabilities(shop, now) for shop in shops.values()]
     return [market for market in markets if market.reject_until]
+
+
+def decides_in(request: "Request") -> set[int]:
+    """The shops in which this person may answer."""
+    return set(Shop.objects.where_role(request.user, Role.AGENT).values_list("pk", flat=True))
 
 
 def stalled(request: "Request") -> list[Decision]:

@@ -121,3 +121,12 @@ def test_where_the_market_has_ended_rejecting_its_key_leads_to_why(tabs: Tabs, a
     press(page, "r")
     assert "March 31, 2024" in focused(page)
     assert not Decision.objects.exists()
+
+
+def test_on_a_row_that_somebody_only_reads_an_answers_key_does_nothing(
+    tabs: Tabs, shop: Shop, rows: list[CancellationRequest]
+) -> None:
+    page = tabs.new(member(Role.VIEWER, shop)).open("/")
+    press(page, "j", "a", "r", "s", "j")
+    assert focused(page) == "Teapot 1"
+    assert page.url.endswith("/")
