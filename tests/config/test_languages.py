@@ -144,7 +144,7 @@ def test_a_day_is_written_as_the_reader_writes_it(language: str, day: str, time_
 @pytest.mark.parametrize("label", ["accounts", "shops", "orders", "cancellations"])
 def test_whatever_the_admin_names_can_be_translated(label: str) -> None:
     app = apps.get_app_config(label)
-    names = {label: app.verbose_name}
+    names: dict[str, Any] = {label: app.verbose_name}
     for model in app.get_models():
         names[model.__name__] = model._meta.verbose_name
         fields = [field for field in model._meta.local_fields if field.name != "id"]
