@@ -28,8 +28,7 @@ def key_page(queryset: "QuerySet[Row]", order: Sequence[str], token: str = "", s
     A token that cannot be read gives the first page.
     """
     key, backwards = read_token(token, order)
-    fields = queryset.model._meta
-    nullable = {name for name in order if name.lstrip("-") != "pk" and fields.get_field(name.lstrip("-")).null}
+    nullable = {name for name in order if may_be_null(queryset, name.lstrip("-"))}
     if key is not None:
         queryset = queryset.filter(beyond(order, key, nullable, backwards=backwards))
     rows = list(queryset.order_by(*ordering(order, nullable, backwards=backwards))[: size + 1])
@@ -42,6 +41,13 @@ def key_page(queryset: "QuerySet[Row]", order: Sequence[str], token: str = "", s
         next=write_token(rows[-1], order, backwards=False) if rows and (more or backwards) else "",
         previous=write_token(rows[0], order, backwards=True) if rows and key and (more or not backwards) else "",
     )
+
+
+def may_be_null(queryset: "QuerySet[Row]", name: str) -> bool:
+    """Whether rows may have nothing there; what a query computes may always be nothing."""
+    if name in queryset.query.annotations:
+        return True
+    return name != "pk" and bool(queryset.model._meta.get_field(name).null)
 
 
 def ordering(order: Sequence[str], nullable: Set[str], *, backwards: bool) -> list[Any]:

@@ -1,14 +1,14 @@
 """Cancellation requests, and the lines they are about."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
-from django.db.models.functions import Now
+from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
+from django.db.models.functions import Coalesce, Now
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -55,6 +55,9 @@ BAND_ENDS = {
 }
 
 
+END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
+
+
 class CancellationQuerySet(models.QuerySet["CancellationRequest"]):
     def visible_to(self, user: "User | AnonymousUser") -> Self:
         return self.filter(shop__in=Shop.objects.visible_to(user))
@@ -66,6 +69,11 @@ class CancellationQuerySet(models.QuerySet["CancellationRequest"]):
     def by_time_left(self) -> Self:
         """What silence decides first comes first; requests without a deadline come last, oldest first."""
         return self.order_by(F("deadline").asc(nulls_last=True), "created_at", "pk")
+
+    def with_waits_until(self) -> Self:
+        """`waits_until`: when silence decides, the end of time where it never does; nothing where no answer waits."""
+        until = Coalesce("deadline", Value(END_OF_TIME))
+        return self.annotate(waits_until=Case(When(needs_answer=True, then=until)))
 
     def search(self, text: str) -> Self:
         """Requests whose id, order, product or SKU begins with or holds this text."""

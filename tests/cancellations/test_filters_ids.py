@@ -1,9 +1,13 @@
 """A pasted list of ids: what of it is here, and what is not."""
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from cancellations.filters import LISTED_AT_ONCE, listed_ids
+from cancellations.views.queue import PAGE_SIZE
 from shops.models import Role
 from tests.factories import CancellationFactory, CancellationLineFactory, ShopFactory, member
 
@@ -42,6 +46,29 @@ class TestTheQueue:
             assert f'href="{one.get_absolute_url()}"' in told
         assert "Of 4 ids, 1 was not found" in told
         assert told.count("NG-999999") > 1
+
+    def test_puts_what_waits_first_by_time_left_and_then_the_others_on_every_page(self, client: Client) -> None:
+        now = timezone.now()
+        settled = [
+            CancellationFactory(
+                order__shop=self.shop, needs_answer=False, state="completed", deadline=now,
+                created_at=now - timedelta(days=number),
+            )
+            for number in range(PAGE_SIZE)
+        ]  # fmt: skip
+        endless = CancellationFactory(order__shop=self.shop, deadline=None)
+        later, sooner = (
+            CancellationFactory(order__shop=self.shop, deadline=now + timedelta(hours=hours)) for hours in (30, 1)
+        )
+        expected = [sooner, later, endless, *settled]
+        asked = {"q": " ".join(row.marketplace_id for row in expected)}
+        first = client.get("/", asked)
+        assert [band for band, _rows in first.context["groups"]] == ["soon", "later", ""]
+        assert "Waits for no answer" in first.content.decode()
+        second = client.get("/", asked | {"page": first.context["page"].next}).context["page"]
+        assert [*first.context["page"].rows, *second.rows] == expected
+        back = client.get("/", asked | {"page": second.previous}).context["page"]
+        assert list(back.rows) == expected[:PAGE_SIZE]
 
     def test_of_other_shops_none_is_found(self, client: Client) -> None:
         mine = CancellationLineFactory(cancellation__order__shop=self.shop).cancellation
