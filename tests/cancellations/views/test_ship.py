@@ -15,7 +15,7 @@ from marketplaces.records import HandoverOptions, PackageRecord, PickupSlot, Shi
 from orders.models import Order
 from shops.models import Shop
 from tests.cancellations.views.pages import HTMX, asked, text_of, url, words_of
-from tests.factories import CancellationFactory, LineItemFactory, OrderFactory, PackageFactory, at
+from tests.factories import CancellationFactory, DecisionFactory, LineItemFactory, OrderFactory, PackageFactory, at
 
 pytestmark = pytest.mark.django_db
 USPS = "7117858858072016686"
@@ -152,7 +152,17 @@ def test_times_of_picking_up_are_in_the_shops_zone_and_the_readers(
     assert asked_for[1:] == [["parcel-1"]]
     decision = Decision.objects.get()
     assert decision.pickup == [slots[0].start, slots[0].end]
-    assert "Picked up from" in words_of(client.get(url("decision", decision.pk)))
+    assert "Pick-up from" in words_of(client.get(url("decision", decision.pk)))
+
+
+@pytest.mark.parametrize(
+    ("way", "told"), [("PICKUP", "To be picked up"), ("DROP_OFF", "To be dropped off at a collection point")]
+)
+def test_how_packages_leave_is_told_as_something_to_come(
+    client: Client, row: CancellationRequest, way: str, told: str
+) -> None:
+    decision = DecisionFactory(cancellation=row, verdict="ship_to_reject", shipment={"handover_method": way})
+    assert told in words_of(client.get(url("decision", decision.pk)))
 
 
 def test_where_packages_cannot_be_handed_over_together_fewer_can_be_chosen(
