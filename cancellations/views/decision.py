@@ -1,6 +1,6 @@
 """A decision on its way: followed, taken back, asked about again, set aside."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -9,11 +9,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
-from cancellations import decisions, history, rules
+from cancellations import decisions, history
 from cancellations.decisions import NotAllowed, TooLate
 from cancellations.forms.notes import SetAsideForm
 from cancellations.models import Decision
-from cancellations.views.asking import INVALID, may, visible_decision, wants_fragment
+from cancellations.views.asking import INVALID, visible_cancellation, visible_decision, wants_fragment
+from cancellations.views.facts import about, facts
 from shops.models import Role
 from shops.roles import must_have_role
 
@@ -21,42 +22,21 @@ if TYPE_CHECKING:
     from cancellations.views.asking import Request
 
 
-def about(request: "Request", decision: Decision) -> dict[str, Any]:
-    """What the decision's fragment shows. `seen` changes when there is something new to show."""
-    attempts = list(decision.attempts.all())
-    done = sum(attempt.finished_at is not None for attempt in attempts)
-    return {
-        "decision": decision,
-        "shop": decision.shop,
-        "market": rules.capabilities(decision.shop, timezone.now()),
-        "attempts": attempts,
-        "seen": f"{decision.state}.{len(attempts)}.{done}.{decision.failures}.{is_in_undo_window(decision)}",
-        "undo": undo_seconds(request, decision),
-        "can_ask": decision.state == Decision.State.STALLED and may(request, decision.shop, Role.AGENT),
-        "can_set_aside": decision.state == Decision.State.STALLED and may(request, decision.shop, Role.MANAGER),
-        "set_aside_form": SetAsideForm(),
-    }
-
-
-def is_in_undo_window(decision: Decision) -> bool:
-    return decision.undo_seconds(timezone.now()) > 0
-
-
-def undo_seconds(request: "Request", decision: Decision) -> int | None:
-    """Seconds left to take it back; None where this person can't (any more)."""
-    now = timezone.now()
-    if not decision.can_be_withdrawn(now):
-        return None
-    role = Role.AGENT if decision.made_by_id == request.user.pk else Role.MANAGER
-    return decision.undo_seconds(now) if may(request, decision.shop, role) else None
-
-
 def decided(request: "Request", decision: Decision, message: str = "") -> HttpResponse:
     if not wants_fragment(request):
         if message:
             messages.info(request, message)
-        return redirect(f"{decision.get_absolute_url()}#answer")
-    response = render(request, "cancellations/_decision.html", about(request, decision) | {"message": message})
+        return redirect(decision.get_absolute_url() + ("" if message else "#answer"))  # where the message is
+    return moved(request, decision, message)
+
+
+def moved(request: "Request", decision: Decision, message: str = "") -> HttpResponse:
+    """The decision as it is now; where it came to nothing, what can be decided instead follows it."""
+    template, context = "cancellations/_decision.html", about(request, decision)
+    if decision.cancellation_id and not decision.is_live and decision.state != Decision.State.CONFIRMED:
+        template = "cancellations/_answer.html"
+        context = facts(request, visible_cancellation(request, decision.cancellation_id))
+    response = render(request, template, context | {"message": message})
     response["HX-Trigger"] = "moved"
     return response
 
@@ -73,9 +53,7 @@ def decision(request: "Request", pk: int) -> HttpResponse:
         )
     if request.GET.get("seen") == context["seen"]:
         return HttpResponse(status=204)
-    response = render(request, "cancellations/_decision.html", context)
-    response["HX-Trigger"] = "moved"
-    return response
+    return moved(request, found)
 
 
 @require_POST

@@ -1,10 +1,9 @@
 """A request's page, and the end of one that needs no answer."""
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
-from django.db.models import Prefetch, prefetch_related_objects
+from django.db.models import Prefetch
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -12,49 +11,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
-from cancellations import history, recording, rules
+from cancellations import history, recording
 from cancellations.decisions import NotAllowed
 from cancellations.forms.notes import CloseForm
-from cancellations.models import CancellationRequest, TimeLeft, Verdict
-from cancellations.views.asking import INVALID, may, visible_cancellation, wants_fragment
-from cancellations.views.decision import about
-from cancellations.views.teamwork import team
+from cancellations.models import CancellationRequest
+from cancellations.views.asking import INVALID, visible_cancellation, wants_fragment
+from cancellations.views.facts import whole_page
 from orders.models import Order
-from shops.models import Role
 from shops.roles import must_be_agent
 
 if TYPE_CHECKING:
     from cancellations.views.asking import Request
-
-
-def facts(request: "Request", cancellation: CancellationRequest) -> dict[str, Any]:
-    """What the page and each of its fragments need."""
-    now = timezone.now()
-    decision = next(iter(cancellation.history), None)
-    if decision:
-        decision.shop, decision.order = cancellation.shop, cancellation.order  # as read, without asking again
-    can_decide = may(request, cancellation.shop, Role.AGENT)
-    return {
-        "cancellation": cancellation,
-        "shop": cancellation.shop,
-        "market": rules.capabilities(cancellation.shop, now),
-        "now": now,
-        "time_left": TimeLeft.until(cancellation.deadline, now),
-        "offers": offers_shown(cancellation, now),
-        "can_decide": can_decide,
-        "close_form": CloseForm() if can_decide and can_be_closed(cancellation) else None,
-        **({"decision": decision, **about(request, decision)} if decision else {}),
-    }
-
-
-def offers_shown(cancellation: CancellationRequest, now: datetime) -> dict[Verdict, rules.Offer]:
-    """What can be done now comes first; what this market never has is left out."""
-    offers = [one for one in rules.offers(cancellation, now).items() if one[1].exists]
-    return dict(sorted(offers, key=lambda one: not one[1].allowed))
-
-
-def can_be_closed(cancellation: CancellationRequest) -> bool:
-    return cancellation.is_recorded and cancellation.needs_answer and not cancellation.live_decision
 
 
 @require_GET
@@ -64,9 +31,7 @@ def cancellation(request: "Request", pk: int) -> HttpResponse:
 
 
 def page(request: "Request", found: CancellationRequest, **more: Any) -> HttpResponse:
-    prefetch_related_objects([found], "order__lines", "order__packages")
-    context = facts(request, found) | team(request, found) | more
-    context |= {"history": history.of_cancellation(found, context["now"]), "to_quote": history.to_quote(found)}
+    context = whole_page(request, found) | more
     form = context["close_form"]
     status = INVALID if form and form.is_bound else 200
     return render(request, "cancellations/cancellation.html", context, status=status)

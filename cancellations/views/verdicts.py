@@ -1,6 +1,6 @@
 """The verdicts' forms, and what becomes of them."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -18,7 +18,7 @@ from cancellations.forms.verdicts import ApproveForm, RejectForm, VerdictForm
 from cancellations.models import CancellationRequest, Decision, Verdict
 from cancellations.views.asking import INVALID, visible_cancellation, wants_fragment
 from cancellations.views.decision import decided
-from cancellations.views.request import facts
+from cancellations.views.facts import facts, whole_page
 from marketplaces.errors import MarketplaceError
 from shops.roles import must_be_agent
 
@@ -69,18 +69,28 @@ def send_in(
 def form_page(
     request: "Request", cancellation: CancellationRequest, verdict: Verdict, form: VerdictForm
 ) -> HttpResponse:
-    context = facts(request, cancellation) | {"form": form, "verdict": verdict}
-    context["offer"] = context["offers"][verdict]
-    context["fragment"] = f"cancellations/_{form.template}.html"
-    template = context["fragment"] if wants_fragment(request) else "cancellations/decide.html"
-    return render(request, template, context, status=INVALID if form.is_bound else 200)
+    template = f"cancellations/_{form.template}.html"
+    status = INVALID if form.is_bound else 200
+    return in_place_of_the_answer(request, cancellation, template, {"form": form, "verdict": verdict}, status)
+
+
+def in_place_of_the_answer(
+    request: "Request", cancellation: CancellationRequest, template: str, about: dict[str, Any], status: int = 200
+) -> HttpResponse:
+    """The fragment alone, or the request's page with it."""
+    is_alone = wants_fragment(request)
+    context = (facts if is_alone else whole_page)(request, cancellation) | about | {"fragment": template}
+    context["offer"] = context["offers"].get(context["verdict"])
+    return render(request, template if is_alone else "cancellations/decide.html", context, status=status)
 
 
 def already_decided(request: "Request", verdict: Verdict, earlier: AlreadyDecided) -> HttpResponse:
-    """A second click of the same person is answered by what the first one did, and nothing needs to be said."""
+    """Whoever decided hears nothing of it, unless this was to be another answer; a colleague hears who was faster."""
     decision = earlier.decision
-    is_same = decision.made_by_id == request.user.pk and decision.verdict == verdict and request.method == "POST"
-    return decided(request, decision, "" if is_same else str(earlier))
+    if decision.made_by_id != request.user.pk:
+        return decided(request, decision, str(earlier))
+    is_another = request.method == "POST" and decision.verdict != verdict
+    return decided(request, decision, _("You have decided already. Nothing else was sent.") if is_another else "")
 
 
 def not_allowed(request: "Request", pk: int, refusal: NotAllowed) -> HttpResponse:
@@ -88,7 +98,7 @@ def not_allowed(request: "Request", pk: int, refusal: NotAllowed) -> HttpRespons
     found = visible_cancellation(request, pk)
     if not wants_fragment(request):
         messages.error(request, _("Nothing was sent. %(why)s") % {"why": refusal})
-        return redirect(f"{found.get_absolute_url()}#answer")
+        return redirect(found)  # its top, where the message is
     context = facts(request, found) | {"refusal": refusal}
     response = render(request, "cancellations/_verdicts.html", context)
     response["HX-Trigger"] = "moved"
@@ -98,7 +108,5 @@ def not_allowed(request: "Request", pk: int, refusal: NotAllowed) -> HttpRespons
 def no_answer(
     request: "Request", cancellation: CancellationRequest, verdict: Verdict, error: MarketplaceError
 ) -> HttpResponse:
-    context = facts(request, cancellation) | {"error": error, "verdict": verdict, "again": request.get_full_path()}
-    context["fragment"] = "cancellations/_no_answer.html"
-    template = context["fragment"] if wants_fragment(request) else "cancellations/decide.html"
-    return render(request, template, context)
+    about = {"error": error, "verdict": verdict, "again": request.get_full_path()}
+    return in_place_of_the_answer(request, cancellation, "cancellations/_no_answer.html", about)

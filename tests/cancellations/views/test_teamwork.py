@@ -8,7 +8,7 @@ from accounts.models import User
 from cancellations import teamwork
 from cancellations.models import CancellationRequest, Claim
 from shops.models import Role
-from tests.factories import CancellationFactory, CancellationLineFactory, member
+from tests.factories import CancellationFactory, CancellationLineFactory, DecisionFactory, member
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -67,6 +67,24 @@ def test_somebody_else_is_told_and_may_take_over(
     assert "<b>Mina Manager</b> is on it" in post(client, "claim", found)
     assert "is on it" not in post(client, "take_over", found)
     assert Claim.objects.get().user == alex
+
+
+def test_a_form_that_stands_open_says_who_is_on_it_too(
+    client: Client, alex: User, mina: User, found: CancellationRequest
+) -> None:
+    address = reverse("cancellations:approve", args=[found.pk])
+    assert 'hx-trigger="load, still-here from:body"' in page(client, address)
+    teamwork.claim(found, mina)
+    assert "<b>Mina Manager</b> is on it" in page(client, address)
+
+
+def test_nobody_is_on_what_has_been_decided(client: Client, alex: User, mina: User, found: CancellationRequest) -> None:
+    teamwork.claim(found, mina)
+    DecisionFactory(cancellation=found, made_by=mina)
+    for shown in (page(client, found.get_absolute_url()), post(client, "claim", found)):
+        assert 'id="on-it"' in shown
+        assert "is on it" not in shown
+        assert "still-here" not in shown
 
 
 def test_leaving_lets_go(client: Client, alex: User, found: CancellationRequest) -> None:

@@ -58,6 +58,52 @@ def test_a_colleague_who_was_faster_is_named(client: Client, shop: Shop) -> None
     assert "Grace has decided already" in text_of(answer)
 
 
+@pytest.mark.parametrize("name", ["approve", "reject"])
+def test_whoever_decided_hears_nothing_of_it_on_the_form_that_is_still_open(
+    client: Client, shop: Shop, agent: User, name: str
+) -> None:
+    row = asked(shop)
+    DecisionFactory(cancellation=row, made_by=agent)
+    page = client.get(url(name, row.pk), follow=True)
+    assert "decided already" not in text_of(page)
+    assert "Approve: recorded" in text_of(page)
+
+
+def test_another_answer_of_the_same_person_is_not_sent_and_says_so(client: Client, shop: Shop, agent: User) -> None:
+    row = asked(shop)
+    DecisionFactory(cancellation=row, made_by=agent)
+    assert "You have decided already." in text_of(client.post(url("reject", row.pk), headers=HTMX))
+    assert Decision.objects.count() == 1
+
+
+def test_a_message_is_on_screen_where_one_lands(client: Client, shop: Shop, american: Shop) -> None:
+    refused = asked(american)
+    answer = client.get(url("reject", refused.pk))
+    assert answer["Location"] == refused.get_absolute_url()
+    assert "Nothing was sent." in text_of(client.get(answer["Location"]))
+    faster = asked(shop)
+    DecisionFactory(cancellation=faster, made_by=member(Role.AGENT, shop))
+    assert client.post(url("approve", faster.pk))["Location"] == faster.get_absolute_url()
+
+
+@pytest.mark.parametrize("name", ["approve", "reject"])
+def test_the_page_of_a_form_is_the_requests_own_with_the_form_in_it(client: Client, shop: Shop, name: str) -> None:
+    row = asked(shop)
+    page = text_of(client.get(url(name, row.pk)))
+    for part in ("standing", "on-it", "answer", "order", "colleagues", "history"):
+        assert page.count(f'id="{part}"') == 1
+    assert 'id="verdicts"' not in page
+
+
+def test_what_says_how_it_stands_is_fetched_again_when_something_moves(client: Client, shop: Shop) -> None:
+    row = asked(shop)
+    for address in (row.get_absolute_url(), url("approve", row.pk)):
+        standing = text_of(client.get(address)).partition('<section id="standing"')[2].partition(">")[0]
+        assert f'hx-get="{row.get_absolute_url()}"' in standing
+        assert 'hx-trigger="moved from:body"' in standing
+        assert 'hx-select-oob="#on-it,#order,#history"' in standing
+
+
 @pytest.mark.parametrize("htmx", [False, True])
 def test_a_form_about_a_request_settled_meanwhile_sends_nothing(client: Client, shop: Shop, htmx: bool) -> None:
     row = asked(shop, needs_answer=False, state="closed")
@@ -145,7 +191,7 @@ def test_a_marketplace_that_does_not_answer_gets_a_word_and_a_retry_instead_of_a
         assert "The marketplace does not answer" in page
         assert "20240101abc" in page
         assert "Try again" in page
-        assert "<textarea" not in page
+        assert 'name="comment"' not in page
     answer = client.post(url("reject", row.pk), {"reason": "packed", "comment": "Half an hour of typing."})
     assert answer.status_code == 422
     assert "Half an hour of typing." in text_of(answer)

@@ -1,0 +1,85 @@
+"""What a request's page, its decision and each of their fragments show."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import prefetch_related_objects
+from django.utils import timezone
+
+from cancellations import history, rules
+from cancellations.forms.notes import CloseForm, SetAsideForm
+from cancellations.models import CancellationRequest, Decision, TimeLeft, Verdict
+from cancellations.views.asking import may
+from cancellations.views.teamwork import team
+from shops.models import Role
+
+if TYPE_CHECKING:
+    from cancellations.views.asking import Request
+
+
+def whole_page(request: "Request", cancellation: CancellationRequest) -> dict[str, Any]:
+    """What stands around the answer, too: the order, who is on it, colleagues, what happened."""
+    prefetch_related_objects([cancellation], "order__lines", "order__packages")
+    context = facts(request, cancellation) | team(request, cancellation)
+    happened = history.of_cancellation(cancellation, context["now"])
+    return context | {"history": happened, "to_quote": history.to_quote(cancellation)}
+
+
+def facts(request: "Request", cancellation: CancellationRequest) -> dict[str, Any]:
+    """What the page and each of its fragments need."""
+    now = timezone.now()
+    decision = next(iter(cancellation.history), None)
+    if decision:
+        decision.shop, decision.order = cancellation.shop, cancellation.order  # as read, without asking again
+    can_decide = may(request, cancellation.shop, Role.AGENT)
+    return {
+        "cancellation": cancellation,
+        "shop": cancellation.shop,
+        "market": rules.capabilities(cancellation.shop, now),
+        "now": now,
+        "time_left": TimeLeft.until(cancellation.deadline, now),
+        "offers": offers_shown(cancellation, now),
+        "can_decide": can_decide,
+        "close_form": CloseForm() if can_decide and can_be_closed(cancellation) else None,
+        **({"decision": decision, **about(request, decision)} if decision else {}),
+    }
+
+
+def offers_shown(cancellation: CancellationRequest, now: datetime) -> dict[Verdict, rules.Offer]:
+    """What can be done now comes first; what this market never has is left out."""
+    offers = [one for one in rules.offers(cancellation, now).items() if one[1].exists]
+    return dict(sorted(offers, key=lambda one: not one[1].allowed))
+
+
+def can_be_closed(cancellation: CancellationRequest) -> bool:
+    return cancellation.is_recorded and cancellation.needs_answer and not cancellation.live_decision
+
+
+def about(request: "Request", decision: Decision) -> dict[str, Any]:
+    """What the decision's fragment shows. `seen` changes when there is something new to show."""
+    attempts = list(decision.attempts.all())
+    done = sum(attempt.finished_at is not None for attempt in attempts)
+    return {
+        "decision": decision,
+        "shop": decision.shop,
+        "market": rules.capabilities(decision.shop, timezone.now()),
+        "attempts": attempts,
+        "seen": f"{decision.state}.{len(attempts)}.{done}.{decision.failures}.{is_in_undo_window(decision)}",
+        "undo": undo_seconds(request, decision),
+        "can_ask": decision.state == Decision.State.STALLED and may(request, decision.shop, Role.AGENT),
+        "can_set_aside": decision.state == Decision.State.STALLED and may(request, decision.shop, Role.MANAGER),
+        "set_aside_form": SetAsideForm(),
+    }
+
+
+def is_in_undo_window(decision: Decision) -> bool:
+    return decision.undo_seconds(timezone.now()) > 0
+
+
+def undo_seconds(request: "Request", decision: Decision) -> int | None:
+    """Seconds left to take it back; None where this person can't (any more)."""
+    now = timezone.now()
+    if not decision.can_be_withdrawn(now):
+        return None
+    role = Role.AGENT if decision.made_by_id == request.user.pk else Role.MANAGER
+    return decision.undo_seconds(now) if may(request, decision.shop, role) else None
