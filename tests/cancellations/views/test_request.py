@@ -134,6 +134,19 @@ def test_packages_say_what_is_in_them_and_how_far_they_are(client: Client, shop:
     assert page.count("No tracking number yet.") == 1
 
 
+@pytest.mark.parametrize(("zone", "titles"), [("Europe/Berlin", 0), ("America/Los_Angeles", 1)])
+def test_the_timeline_says_whose_clock_it_goes_by(client: Client, shop: Shop, zone: str, titles: int) -> None:
+    theirs = ShopFactory(time_zone=zone)
+    client.force_login(member(Role.AGENT, theirs, time_zone="Europe/Berlin"))
+    row = asked(theirs)
+    order = row.order
+    assert order
+    for path in (row.get_absolute_url(), url("order_history", order.pk)):
+        page = words_of(client.get(path))
+        assert page.count("Times: Europe/Berlin") == 1
+        assert page.count(f"The shop's zone: {zone}") == titles
+
+
 def test_each_verdict_says_what_it_does_in_money(client: Client, shop: Shop) -> None:
     page = words_of(client.get(asked(shop).get_absolute_url()))
     approve, reject = page.split("<h3>Reject</h3>")
