@@ -147,6 +147,25 @@ def test_the_timeline_says_whose_clock_it_goes_by(client: Client, shop: Shop, zo
         assert page.count(f"The shop's zone: {zone}") == titles
 
 
+@pytest.mark.parametrize(
+    ("of_package", "of_line", "state"),
+    [
+        ({}, {}, "No label yet"),
+        ({"tracking_number": "AB12"}, {}, "Label made"),
+        ({}, {"is_shipped": True}, None),
+    ],
+)
+def test_a_package_without_a_state_of_its_own_says_what_the_queue_says(
+    client: Client, shop: Shop, of_package: dict[str, str], of_line: dict[str, bool], state: str | None
+) -> None:
+    order = OrderFactory(shop=shop)
+    PackageFactory(order=order, marketplace_id="P1", status="", **of_package)
+    LineItemFactory(order=order, package_id="P1", status="", **of_line)
+    packages = words_of(client.get(order.get_absolute_url())).split('id="packages"')[1].split("</section>")[0]
+    told = [words for words in ("No label yet", "Label made", "No tracking number yet.") if words in packages]
+    assert told == ([state] if state else [])
+
+
 def test_each_verdict_says_what_it_does_in_money(client: Client, shop: Shop) -> None:
     page = words_of(client.get(asked(shop).get_absolute_url()))
     approve, reject = page.split("<h3>Reject</h3>")
