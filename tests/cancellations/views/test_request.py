@@ -166,6 +166,24 @@ def test_a_package_without_a_state_of_its_own_says_what_the_queue_says(
     assert told == ([state] if state else [])
 
 
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        ({"verdict": "reject"}, "rejected by us"),
+        ({"verdict": "ship_to_reject"}, "rejected by us"),
+        ({"verdict": "approve"}, "closed"),
+        ({"verdict": "reject", "accepted_at": None}, "closed"),  # or the buyer withdrew: nobody knows
+        ({"verdict": "reject", "state": State.REFUSED}, "closed"),
+    ],
+)
+def test_a_request_that_we_rejected_says_so(client: Client, shop: Shop, columns: dict[str, object], told: str) -> None:
+    row = asked(shop, needs_answer=False, state="closed")
+    DecisionFactory(cancellation=row, **{"state": State.CONFIRMED, "accepted_at": timezone.now(), **columns})
+    chip = f'<span class="state state-closed">{told}</span>'
+    assert chip in words_of(client.get(row.get_absolute_url()))
+    assert chip in words_of(client.get("/?state=all"))
+
+
 def test_each_verdict_says_what_it_does_in_money(client: Client, shop: Shop) -> None:
     page = words_of(client.get(asked(shop).get_absolute_url()))
     approve, reject = page.split("<h3>Reject</h3>")
