@@ -64,6 +64,14 @@
     else if (document.activeElement === document.body) link(rows()[0])?.focus({ preventScroll: true });
   });
 
+  // --- an address says what is asked for, and nothing else -----------------------------------------------------------
+
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (!event.target.matches(".queue-filters")) return;
+    const asked = event.detail.parameters;
+    for (const name of Object.keys(asked)) if (!asked[name]) delete asked[name];
+  });
+
   // --- whoever comes back is where they were -------------------------------------------------------------------------
 
   const PLACE = "queue";
