@@ -8,7 +8,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from accounts.models import User
-from cancellations.models import CancellationRequest, Claim, Decision, SavedView
+from cancellations.models import Announcement, CancellationRequest, Claim, Decision, SavedView
 from shops.models import Role, Shop
 from tests.browser.conftest import Tabs
 from tests.factories import CancellationFactory, CancellationLineFactory, DecisionFactory, ShopFactory, member
@@ -254,3 +254,36 @@ def test_views_and_filters_work_without_scripts(tabs: Tabs, agent: User, ask: As
     page.get_by_text("Delete it…").click()
     page.get_by_role("button", name="Delete the view").click()
     assert not SavedView.objects.exists()
+
+
+@pytest.mark.parametrize(("width", "top"), [(1280, 420), (360, 560)])
+def test_the_list_is_in_sight_whatever_was_announced(
+    tabs: Tabs, agent: User, shop: Shop, ask: Ask, width: int, top: int
+) -> None:
+    row = ask("Teapot", 60)
+    for number in range(5):
+        Announcement.objects.create(
+            shop=shop, marketplace_id=str(number), title="Order Cancelled", is_cancellation=True,
+            announced_at=timezone.now(),
+        )  # fmt: skip
+    page = tabs.new(agent, viewport={"width": width, "height": 740}).open("/")
+    assert top_of(page, row) < top
+    button = page.get_by_role("button", name="Nothing to do").first
+    expect(button).to_be_hidden()
+    page.get_by_text("5 announcements to be looked into").click()
+    look_again(page)
+    button.click()
+    expect(page.get_by_text("4 announcements to be looked into")).to_be_visible()
+    expect(button).to_be_visible()
+
+
+def test_on_a_telephone_all_filters_but_the_search_are_folded(tabs: Tabs, agent: User, shop: Shop, ask: Ask) -> None:
+    row = ask("Teapot", 60)
+    page = tabs.new(agent, viewport={"width": 360, "height": 740}).open("/")
+    whose = page.get_by_label("Assigned to")
+    expect(page.get_by_label("Search")).to_be_visible()
+    expect(whose).to_be_hidden()
+    page.get_by_text("More filters").click()
+    whose.select_option("me")
+    expect(page.locator(f"#row-{row.pk}")).to_be_hidden()
+    assert page.url.endswith("/?whose=me")

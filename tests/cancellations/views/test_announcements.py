@@ -9,7 +9,7 @@ from accounts.models import User
 from cancellations.models import Announcement, CancellationRequest
 from orders.models import Order
 from shops.models import Role, Shop
-from tests.cancellations.views.pages import HTMX, RECORD, announced, ordered, sent, url, words_of, written_down
+from tests.cancellations.views.pages import HTMX, RECORD, announced, asked, ordered, sent, url, words_of, written_down
 from tests.factories import ShopFactory, member
 
 pytestmark = pytest.mark.django_db
@@ -106,3 +106,17 @@ def test_whoever_can_expect_no_announcement_does_not_ask_for_any(client: Client,
     assert asks in words_of(client.get("/"))
     client.force_login(member(Role.AGENT, shop))
     assert asks not in words_of(client.get("/"))
+
+
+def test_announcements_are_one_line_while_requests_wait(client: Client, supplier: Shop) -> None:
+    row, other = announced(supplier, 1), announced(supplier, 2)
+    unfolded = '<details class="card announced mb-3" open>'
+    assert unfolded in words_of(client.get("/"))
+    waiting = asked(supplier)
+    folded = words_of(client.get("/"))
+    assert unfolded not in folded
+    assert "2 announcements to be looked into" in folded
+    assert unfolded in words_of(client.post(url("handle", row.pk), headers=HTMX))  # whoever answers one has them open
+    CancellationRequest.objects.filter(pk=waiting.pk).update(needs_answer=False, state="closed")
+    assert unfolded in words_of(client.get(reverse("cancellations:announcements"), headers=HTMX))
+    assert other in Announcement.objects.waiting()
