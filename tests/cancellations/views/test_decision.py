@@ -34,8 +34,27 @@ def test_a_decision_is_taken_back(client: Client, shop: Shop, agent: User) -> No
     answer = client.post(url("undo", decision.pk), headers=HTMX)
     assert "Approve: withdrawn" in text_of(answer)
     assert "Decide anew" in text_of(answer)
+    for key in "ar":
+        assert f'data-key="{key}"' in text_of(answer)
+    assert answer["HX-Trigger"] == "moved"
     decision.refresh_from_db()
     assert decision.state == State.WITHDRAWN
+
+
+def test_a_decision_that_is_refused_while_somebody_looks_brings_the_verdicts_back(client: Client, shop: Shop) -> None:
+    decision = DecisionFactory(cancellation=asked(shop), state=State.SENDING)
+    address = url("decision", decision.pk)
+    assert 'id="verdicts"' not in text_of(client.get(address, {"seen": "before"}, headers=HTMX))
+    Decision.objects.update(state=State.REFUSED)
+    assert 'id="verdicts"' in text_of(client.get(address, {"seen": "before"}, headers=HTMX))
+
+
+@pytest.mark.parametrize("state", [State.RECORDED, State.ACCEPTED, State.CONFIRMED])
+def test_a_decision_leads_on_to_the_next_request(client: Client, shop: Shop, state: str) -> None:
+    row = asked(shop)
+    decision = DecisionFactory(cancellation=row, state=state)
+    fragment = text_of(client.get(url("decision", decision.pk), headers=HTMX))
+    assert f'href="{url("next", row.pk)}"' in fragment
 
 
 def test_too_late_to_take_back_says_so(client: Client, shop: Shop, agent: User) -> None:
