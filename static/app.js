@@ -154,27 +154,36 @@
     hadFocus = event.detail.target.contains(document.activeElement);
   });
   const workIn = (answer) => {
-    const field = answer.querySelector("#undo, input:not([type=hidden], [hidden]), select, textarea");
+    const decision = answer.querySelector("#decision");
+    const field = (decision ?? answer).querySelector("#undo, input:not([type=hidden], [hidden]), select, textarea");
     const heading = answer.querySelector("h2");
     heading?.setAttribute("tabindex", "-1");
     return field ?? heading;
   };
+  // A field is read with what is wrong about it; what is wrong with a form as a whole is read by itself.
+  const firstMistake = (root) => {
+    const seen = (selector) => [...root.querySelectorAll(selector)].find((one) => one.getClientRects().length);
+    const wrong = seen("[aria-invalid=true]");
+    if (wrong) return wrong.matches("input, select, textarea") ? wrong : wrong.querySelector("input:not([type=hidden], :disabled)");
+    const said = seen(".errorlist.nonfield");
+    said?.setAttribute("tabindex", "-1");
+    return said;
+  };
   document.addEventListener("htmx:afterSettle", (event) => {
     prepare(event.target);
     const answer = event.target.closest?.("#answer");
-    const wrong = event.target.querySelector?.("[aria-invalid=true]");
-    if (wrong) {
-      const field = wrong.matches("fieldset") ? wrong.querySelector("input") : wrong;
-      field?.focus();
+    const mistake = firstMistake(event.target);
+    if (mistake) {
+      mistake.focus();
     } else if (answer && document.activeElement === document.body && (hadFocus || wasWanted(event))) {
       workIn(answer)?.focus({ preventScroll: true });
     }
   });
   document.addEventListener("DOMContentLoaded", () => {
     prepare(document);
+    const mistake = firstMistake(document);
     const answer = document.querySelector("[data-takes-focus]");
-    if (answer && document.activeElement === document.body) {
-      (answer.querySelector("[aria-invalid=true]:not(fieldset)") ?? workIn(answer))?.focus();
-    }
+    if (mistake) mistake.focus();
+    else if (answer && document.activeElement === document.body) workIn(answer)?.focus();
   });
 })();
