@@ -98,7 +98,7 @@ def test_the_page_of_a_form_is_the_requests_own_with_the_form_in_it(client: Clie
 def test_what_says_how_it_stands_is_fetched_again_when_something_moves(client: Client, shop: Shop) -> None:
     row = asked(shop)
     for address in (row.get_absolute_url(), url("approve", row.pk)):
-        standing = text_of(client.get(address)).partition('<section id="standing"')[2].partition(">")[0]
+        standing = text_of(client.get(address)).partition('<div class="two-columns"')[2].partition(">")[0]
         assert f'hx-get="{row.get_absolute_url()}"' in standing
         assert 'hx-trigger="moved from:body"' in standing
         assert 'hx-select-oob="#on-it,#order,#history"' in standing
