@@ -156,7 +156,7 @@ class TestTemplates:
         page.goto(f"{tabs.base}/cancellations/{row.pk}/reject/")
         page.get_by_text("Begin with a template").click()
         page.get_by_role("link", name="Packed").click()
-        expect(page.locator("textarea")).to_have_value(f"{row.order_label} is packed.")
+        expect(page.get_by_label("Comment")).to_have_value(f"{row.order_label} is packed.")
 
 
 def test_ids_to_quote_are_copied_at_once(tabs: Tabs, row: CancellationRequest, manager: User) -> None:

@@ -96,9 +96,7 @@ def test_ten_requests_are_answered_by_keyboard_alone_and_each_answer_arrives_onc
 
     keys.approve()
     keys.press("u")
-    keys.is_on("withdrawn")
-    keys.press("Tab", "Enter")  # decide anew
-    keys.is_on("Your answer")
+    keys.is_on("withdrawn")  # and the answers are there again
     keys.reject()
     answered[pk] = Verdict.REJECT
 

@@ -52,8 +52,9 @@ def test_what_no_carrier_gives_is_said_at_the_number(number: str, words: str) ->
 
 
 def test_a_package_that_has_left_cannot_be_chosen(order: Order) -> None:
-    assert shipping_problems(order, Shipping(package_ids=["package-1"])) == {}
-    assert "has left already: package-0" in shipping_problems(order, Shipping(package_ids=["package-0"]))["package_ids"]
+    assert shipping_problems(order, Shipping("DROP_OFF", package_ids=["package-1"])) == {}
+    left = shipping_problems(order, Shipping("DROP_OFF", package_ids=["package-0"]))
+    assert "has left already: package-0" in left["package_ids"]
 
 
 def test_one_number_is_not_put_on_two_packages(order: Order) -> None:
