@@ -57,6 +57,9 @@ class User(AbstractUser):
         help_text=_("Without a choice it is the one that the browser asks for."),
     )  # fmt: skip
 
+    # The API token that this person came with, where they came with one: nothing that it does not give is theirs then.
+    token: Any = None
+
     objects = UserManager()  # type: ignore[misc]
 
     USERNAME_FIELD = "email"

@@ -44,6 +44,7 @@ CACHES = {
 # --- the house ------------------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
+    "audit",
     "accounts",
     "shops",
     "orders",
@@ -83,6 +84,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "accounts.middleware.ReaderMiddleware",
+    "audit.origin.OriginMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

@@ -17,7 +17,17 @@ from marketplaces.base import Marketplace, Notice, Option
 from marketplaces.registry import marketplace
 from shops import pulling
 from shops.markets import capabilities, check_options
-from shops.models import Connection, Membership, Role, Shop, ShopQuerySet, SyncRun
+from shops.models import (
+    Connection,
+    Membership,
+    MoneyCap,
+    Permission,
+    Role,
+    Shop,
+    ShopGroup,
+    ShopQuerySet,
+    SyncRun,
+)
 from shops.sync_admin import VisibleShops as VisibleShops  # and the rows of pulls with it
 
 
@@ -146,8 +156,23 @@ class ShopForm(forms.ModelForm):  # type: ignore[type-arg]
         return name
 
 
+class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]
+    permissions = forms.MultipleChoiceField(
+        label=_("May do"),
+        choices=Permission.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("With nothing ticked it is what the role brings. Viewers read, whatever is ticked."),
+    )
+
+    def clean_permissions(self) -> list[str] | None:
+        return self.cleaned_data["permissions"] or None
+
+
 class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]
     model = Membership
+    form = MembershipForm
+    fields = ("user", "role", "permissions")
     extra = 0
     autocomplete_fields = ("user",)
 
@@ -253,13 +278,39 @@ def managed(request: HttpRequest) -> ShopQuerySet:
 
 @admin.register(Membership)
 class MembershipAdmin(ForSuperusers, Rows):
-    list_display = ("user", "shop", "role")
-    list_select_related = ("user", "shop")
-    list_filter = ("role",)
-    search_fields = ("user__email__istartswith", "shop__name__istartswith")
-    autocomplete_fields = ("user", "shop")
+    form = MembershipForm
+    fields = ("user", "shop", "group", "role", "permissions")
+    list_display = ("user", "shop", "group", "role", "may_do")
+    list_select_related = ("user", "shop", "group")
+    list_filter = ("role", "group")
+    search_fields = ("user__email__istartswith", "shop__name__istartswith", "group__name__istartswith")
+    autocomplete_fields = ("user", "shop", "group")
+
+    @admin.display(description=_("may do"))
+    def may_do(self, membership: Membership) -> Any:
+        if membership.permissions is None:
+            return _("what the role brings")
+        return ", ".join(str(Permission(name).label) for name in membership.permissions)
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "shop":
             kwargs["queryset"] = Shop.objects.defer("cipher")
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+
+@admin.register(ShopGroup)
+class ShopGroupAdmin(ForSuperusers, Rows):
+    shop_path = ""
+    list_display = ("name",)
+    search_fields = ("name__istartswith",)
+    autocomplete_fields = ("shops",)
+    ordering = ("name",)
+
+
+@admin.register(MoneyCap)
+class MoneyCapAdmin(ForSuperusers, Rows):
+    shop_path = ""
+    list_display = ("role", "currency", "amount")
+    list_filter = ("role",)
+    search_fields = ("currency__exact",)
+    ordering = ("role", "currency")

@@ -34,7 +34,7 @@ from cancellations.models import (
 from config.admin import BoundedPaginator
 from orders.models import LineItem, Order
 from shops import drift
-from shops.models import Connection, Membership, Role, Shop, SyncCursor, SyncRun
+from shops.models import Connection, Membership, MoneyCap, Role, Shop, ShopGroup, SyncCursor, SyncRun
 from tests.config.test_api import SECRETS, cancellation  # noqa: F401 - the same row with everything on it
 from tests.factories import (
     CancellationFactory,
@@ -77,6 +77,9 @@ def everything(cancellation: CancellationRequest) -> CancellationRequest:  # noq
         batch=Batch.objects.create(verdict="approve", made_by=UserFactory()), cancellation=cancellation
     )
     SavedView.objects.create(owner=UserFactory(), name="Mugs", query="q=mug")
+    group = ShopGroup.objects.create(name="Mugs and more")
+    Membership.objects.create(user=UserFactory(), group=group, role=Role.AGENT, permissions=["approve"])
+    MoneyCap.objects.create(role=Role.AGENT, currency="USD", amount=100)
     return cancellation
 
 
