@@ -1,12 +1,12 @@
 from django.urls import path
 
-from shops import views
+from shops.views import shops
 
 app_name = "shops"
 urlpatterns = [
-    path("", views.shop_list, name="list"),
-    path("<int:pk>/", views.shop, name="shop"),
-    path("<int:pk>/rules/", views.rules, name="rules"),
-    path("<int:pk>/sync/", views.sync, name="sync"),
-    path("<int:pk>/runs/", views.runs, name="runs"),
+    path("", shops.shop_list, name="list"),
+    path("<int:pk>/", shops.shop, name="shop"),
+    path("<int:pk>/rules/", shops.rules, name="rules"),
+    path("<int:pk>/sync/", shops.sync, name="sync"),
+    path("<int:pk>/runs/", shops.runs, name="runs"),
 ]

@@ -1,0 +1,1 @@
+"""The screens of shops, a file for each thing that staff do."""
