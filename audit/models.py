@@ -1,6 +1,7 @@
 """Who did what to what, when and from where. Rows are added and never altered: the database itself refuses it."""
 
 from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -16,6 +17,7 @@ class Entry(models.Model):
         PAGE = "page", _("page")
         API = "api", _("API")
         ADMIN = "admin", _("admin")
+        PUSH = "push", _("push from a marketplace")
         COMMAND = "command", _("command")
         WORKER = "worker", _("worker")
 
@@ -32,8 +34,8 @@ class Entry(models.Model):
     shop_id = models.BigIntegerField(_("shop"), null=True, blank=True)
     order_id = models.BigIntegerField(_("order"), null=True, blank=True)
     cancellation_id = models.BigIntegerField(_("cancellation request"), null=True, blank=True)
-    before = models.JSONField(_("before"), default=dict, blank=True)
-    after = models.JSONField(_("after"), default=dict, blank=True)
+    before = models.JSONField(_("before"), default=dict, blank=True, encoder=DjangoJSONEncoder)
+    after = models.JSONField(_("after"), default=dict, blank=True, encoder=DjangoJSONEncoder)
     via = models.CharField(_("through"), max_length=10, choices=Via)
     address = models.GenericIPAddressField(_("from address"), null=True, blank=True)
     user_agent = models.CharField(_("with"), max_length=300, blank=True)
@@ -49,6 +51,7 @@ class Entry(models.Model):
             models.Index(fields=["shop_id", "-at"], name="audit_of_a_shop"),
             models.Index(fields=["order_id", "-at"], name="audit_of_an_order"),
             models.Index(fields=["cancellation_id", "-at"], name="audit_of_a_request"),
+            models.Index(fields=["action", "-at"], name="audit_of_an_action"),
         ]
 
     def __str__(self) -> str:

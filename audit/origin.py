@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from audit.models import Entry
 
 LONGEST_USER_AGENT = 300
+WAYS_IN = {"/api/": Entry.Via.API, "/admin/": Entry.Via.ADMIN, "/webhooks/": Entry.Via.PUSH}
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,7 @@ def current() -> Origin:
 
 
 def way_in(path: str) -> str:
-    if path.startswith("/api/"):
-        return Entry.Via.API
-    return Entry.Via.ADMIN if path.startswith("/admin/") else Entry.Via.PAGE
+    return next((via for start, via in WAYS_IN.items() if path.startswith(start)), Entry.Via.PAGE)
 
 
 def address_of(request: HttpRequest) -> str | None:

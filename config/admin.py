@@ -17,6 +17,9 @@ from django.utils.decorators import method_decorator
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
+from audit import changes, log
+from audit.changes import thing
+
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
     TabularInline = admin.TabularInline[Any, Any]
@@ -64,7 +67,38 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
         return int(rows.order_by()[: self.MOST].count())
 
 
-class Rows(ModelAdmin):
+class Audited(ModelAdmin):
+    """What is made, changed or deleted here stands in the audit log, in the transaction of the change."""
+
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        """Django asks for its own message once everything is saved: the moment to write down what that changed."""
+        row = getattr(form, "instance", None) or form.user  # the form that sets a password has a user instead
+        if add:
+            log.write(f"{thing(type(row))}.added", about=row, after=changes.of_form(form)[1])
+        elif form.has_changed():
+            before, after = changes.of_form(form)
+            log.write(f"{thing(type(row))}.changed", about=row, before=before, after=after)
+        for formset in formsets or ():
+            self.tell_of_rows(formset)
+        return super().construct_change_message(request, form, formsets, add)
+
+    def tell_of_rows(self, formset: Any) -> None:
+        for row in formset.deleted_objects:
+            log.write(f"{thing(type(row))}.deleted", about=row, before=changes.columns_of(row))
+        for form in formset.forms:
+            added = form.instance in formset.new_objects
+            if added or form.instance in [row for row, _names in formset.changed_objects]:
+                before, after = changes.of_form(form)
+                verb = "added" if added else "changed"
+                log.write(f"{thing(type(form.instance))}.{verb}", about=form.instance, before=before, after=after)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        for row in queryset:
+            log.write(f"{thing(type(row))}.deleted", about=row, before=changes.columns_of(row))
+        return super().log_deletions(request, queryset)
+
+
+class Rows(Audited):
     """A list that stays fast over a million rows, of what this person may see.
 
     `shop_path` is the way to the shop, such as "order__shop"; a superuser sees all rows, other staff those of the
@@ -141,7 +175,7 @@ class ReadOnlyInline(TabularInline):
         return False
 
 
-class ForSuperusers(ModelAdmin):
+class ForSuperusers(Audited):
     """What opens doors: people, their roles, their tokens, sellers' authorizations."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:

@@ -1,0 +1,28 @@
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from audit.models import Entry
+from config.admin import ForSuperusers, ReadOnly
+
+
+@admin.register(Entry)
+class EntryAdmin(ForSuperusers, ReadOnly):
+    """As it is stored. In sentences it stands on the page of the audit log."""
+
+    shop_path = ""
+    list_display = ("at", "actor_name", "action", "about", "via", "address", "shop_id", "order_id", "cancellation_id")
+    list_filter = ("via",)
+    search_fields = ("action__startswith", "about_id__exact")
+    ordering = ("-at", "-pk")
+    date_hierarchy: ClassVar = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
