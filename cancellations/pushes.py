@@ -1,18 +1,36 @@
-"""Marketplaces push; a push only makes a pull happen sooner. Lost, doubled, late and forged ones change nothing."""
+"""Marketplaces push; a push makes a pull happen sooner. Lost, doubled, late and forged ones change nothing more.
 
+What comes is verified and stored, once, while the marketplace waits for its answer. A worker acts on what is stored,
+all that waits of one shop at a time and in any order, so that a thousand pushes make one pull.
+"""
+
+import secrets
 from collections.abc import Mapping
+from datetime import timedelta
 
 import structlog
+from celery import shared_task
+from django.core.cache import cache
 from django.db import transaction
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from cancellations.models import PushedNotification
 from marketplaces.errors import BadRecord
 from marketplaces.records import Notification
 from marketplaces.registry import marketplace
-from shops.models import Shop
+from shops import drift
+from shops.encryption import fernet
+from shops.models import Connection, Shop
 from shops.pulling import ask_for_pull
 
 logger = structlog.get_logger(__name__)
+NUDGE_SECONDS = 5
+KEPT_FOR = timedelta(days=30)
+Outcome = PushedNotification.Outcome
+# What a push is measured by that nobody can have signed: for a shop that is not ours, or that was disconnected.
+NOBODY = Connection(app_key="nobody", app_secret=secrets.token_hex(32))
 
 
 def receive(slug: str, body: bytes, headers: Mapping[str, str]) -> bool:
@@ -21,37 +39,105 @@ def receive(slug: str, body: bytes, headers: Mapping[str, str]) -> bool:
     Raises KeyError for a marketplace that is not there.
     """
     platform = marketplace(slug)
-    shop_id = platform.shop_id_of_notification(body)
-    if not shop_id.isprintable():  # null characters and half surrogates, which the database refuses to look for
-        return False
-    shop = Shop.objects.select_related("connection").filter(marketplace=slug, marketplace_id=shop_id).first()
-    if shop is None:
-        return False
+    shop = claimed_shop(slug, platform.shop_id_of_notification(body))
+    signer = shop.connection if shop else NOBODY
     try:
-        notification = platform.read_notification(body, headers, shop.connection.app_key, shop.connection.app_secret)
+        notification = platform.read_notification(body, headers, signer.app_key, signer.app_secret)
     except BadRecord as problem:
         # Genuine, so it is answered with thanks; what it was about, the next pull finds.
-        logger.warning("push.not_understood", shop=shop.pk, problem=str(problem))
+        logger.warning("push.not_understood", shop=shop and shop.pk, problem=str(problem))
         return True
-    if notification is None:
-        logger.warning("push.forged", shop=shop.pk)
+    if notification is None or shop is None:
         return False
     keep(shop, notification)
     return True
 
 
-@transaction.atomic
+def claimed_shop(slug: str, shop_id: str) -> Shop | None:
+    """The shop that an unverified push says it is for, with what is needed to verify it and nothing else.
+
+    One without a secret, as after disconnecting, is nobody's: anybody could sign with none. To find nothing takes as
+    long as to find a shop, whose secret is decrypted.
+    """
+    if shop_id.isprintable():  # null characters and half surrogates the database refuses to look for
+        found = Shop.objects.filter(marketplace=slug, marketplace_id=shop_id).select_related("connection")
+        shop = found.only("connection__app_key", "connection__app_secret").first()
+        if shop and shop.connection.app_secret:
+            return shop
+    fernet().encrypt(NOBODY.app_secret.encode())
+    return None
+
+
 def keep(shop: Shop, notification: Notification) -> None:
-    """Store a push once; the first time, have the shop pulled."""
-    _, is_new = PushedNotification.objects.get_or_create(
-        shop=shop,
-        notification_id=notification.notification_id,
-        defaults={
-            "topic": notification.topic,
-            "order_id": notification.order_id,
-            "cancellation_id": notification.cancellation_id,
-            "sent_at": notification.sent_at,
-        },
+    """Store a push once, by one statement that waits for no other push, and have a worker look at it."""
+    PushedNotification.objects.bulk_create(
+        [
+            PushedNotification(
+                shop=shop,
+                notification_id=notification.notification_id,
+                topic=notification.topic,
+                is_known=notification.is_known,
+                order_id=notification.order_id,
+                cancellation_id=notification.cancellation_id,
+                ends_at=notification.ends_at,
+                sent_at=notification.sent_at,
+            )
+        ],
+        ignore_conflicts=True,
     )
-    if is_new:
-        ask_for_pull(shop)
+    nudge(shop.pk)
+
+
+def nudge(shop_id: int) -> None:
+    """One message for all that comes while it is on its way. Where it is lost, the sweep finds what waits."""
+    try:
+        if cache.add(waking(shop_id), True, NUDGE_SECONDS):
+            process_pushes.apply_async((shop_id,), retry=False)
+    except (OperationalError, RedisError, OSError) as error:
+        logger.warning("broker.unreachable", shop=shop_id, error=str(error))
+
+
+def waking(shop_id: int) -> str:
+    return f"pushes-being-looked-at:{shop_id}"
+
+
+@shared_task
+def process_pushes(shop_id: int) -> None:
+    # First, so that what comes while this runs sends a message of its own.
+    cache.delete(waking(shop_id))
+    for shop in Shop.objects.filter(pk=shop_id):
+        process(shop)
+
+
+@shared_task
+def sweep_pushes() -> None:
+    for shop in Shop.objects.filter(pk__in=PushedNotification.objects.waiting().values("shop")):
+        process(shop)
+
+
+@shared_task
+def forget_old_pushes() -> None:
+    PushedNotification.objects.filter(processed_at__lt=timezone.now() - KEPT_FOR).delete()
+
+
+def process(shop: Shop) -> None:
+    """Act on everything that waits for this shop, once for each kind of thing to do."""
+    with transaction.atomic():
+        waiting = PushedNotification.objects.waiting().filter(shop=shop)
+        pushes = list(waiting.select_for_update(skip_locked=True).order_by("sent_at", "pk"))
+        if not pushes:
+            return
+        drift.note(shop.pk, {f"push: {one.topic}" for one in pushes if not one.is_known})
+        now = timezone.now()
+        for one in pushes:
+            one.outcome, one.processed_at = OUTCOMES.get(one.topic, Outcome.PULLED), now
+        PushedNotification.objects.bulk_update(pushes, ["outcome", "processed_at"], batch_size=500)
+        if any(one.outcome == Outcome.PULLED for one in pushes):
+            ask_for_pull(shop)
+
+
+OUTCOMES = {
+    "deauthorized": Outcome.DEAUTHORIZED,
+    "expiring": Outcome.EXPIRING,
+    "other": Outcome.NOTHING,
+}

@@ -60,6 +60,16 @@ class Tokens:
     shops: Sequence[ShopRecord] = ()  # those that the sign-in itself named
 
 
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What a seller came back with from the marketplace's own page."""
+
+    state: str = ""  # empty where the seller began over there, and not with us
+    code: str = field(default="", repr=False)  # empty where the seller did not allow it
+    region: str = ""  # of the seller, where the marketplace says so
+    app_key: str = ""
+
+
 class Progress(StrEnum):
     """How far an order is on its way to the buyer, whatever words the marketplace has for it."""
 
@@ -330,11 +340,13 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A verified push. It only makes a pull happen sooner, so it names what to read again and nothing else."""
+    """A verified push. It names what to read again; only of an authorization does it say more."""
 
     notification_id: str
     shop_id: str
-    topic: str  # "order", "cancellation", "deauthorized", "expiring", or the marketplace's own number
+    topic: str  # "order", "package", "cancellation", "deauthorized", "expiring", "other", or the marketplace's number
     sent_at: datetime
     order_id: str = ""
     cancellation_id: str = ""
+    ends_at: datetime | None = None  # when the authorization ends, where it is expiring
+    is_known: bool = True  # False: nobody has told us what this topic is about

@@ -187,8 +187,16 @@ def finish_run(run: SyncRun, state: SyncRun.State, **fields: str) -> None:
 
 
 def ask_for_pull(shop: Shop, *, full: bool = False) -> None:
-    """Have this shop pulled as soon as a worker looks, which is within seconds."""
-    Shop.objects.filter(pk=shop.pk).update(next_pull_at=timezone.now(), **({"wants_full_pull": True} if full else {}))
+    """Have this shop pulled as soon as a worker looks, which is within seconds.
+
+    A shop that is due already is not written to, so that a thousand who ask wait for no lock and make one pull.
+    """
+    now = timezone.now()
+    asked = Shop.objects.filter(pk=shop.pk)
+    if full:
+        asked.update(next_pull_at=now, wants_full_pull=True)
+    else:
+        asked.filter(next_pull_at__gt=now).update(next_pull_at=now)
 
 
 def claim_due_shops(now: datetime) -> list[Shop]:

@@ -18,8 +18,20 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 
+class PushedNotificationQuerySet(models.QuerySet["PushedNotification"]):
+    def waiting(self) -> Self:
+        """Those that no worker has acted on yet."""
+        return self.filter(processed_at=None)
+
+
 class PushedNotification(models.Model):
-    """A verified push, stored once. It has only ever made a pull happen sooner."""
+    """A verified push, stored once when it comes; a worker then does what it asks for."""
+
+    class Outcome(models.TextChoices):
+        PULLED = "pulled", _("had the shop pulled")
+        DEAUTHORIZED = "deauthorized", _("told that the authorization was withdrawn")
+        EXPIRING = "expiring", _("told when the authorization ends")
+        NOTHING = "nothing", _("about nothing that is read here")
 
     shop = models.ForeignKey(
         Shop, verbose_name=_("shop"), on_delete=models.CASCADE, related_name="notifications", db_index=False
@@ -28,14 +40,24 @@ class PushedNotification(models.Model):
     topic = models.CharField(_("topic"))
     order_id = models.CharField(_("order id"), blank=True)
     cancellation_id = models.CharField(_("request id at the marketplace"), blank=True)
+    is_known = models.BooleanField(_("known topic"), default=True, db_default=True)
+    ends_at = models.DateTimeField(_("says that the authorization ends"), null=True, blank=True)
     sent_at = models.DateTimeField(_("sent"))
     received_at = models.DateTimeField(_("received"), default=timezone.now)
+    processed_at = models.DateTimeField(_("acted on"), null=True, blank=True)
+    outcome = models.CharField(_("what it did"), max_length=12, choices=Outcome, blank=True, db_default="")
+
+    objects = PushedNotificationQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("push")
         verbose_name_plural = _("pushes")
         ordering = ["-pk"]
         constraints = [models.UniqueConstraint(fields=["shop", "notification_id"], name="one_row_per_notification")]
+        indexes = [
+            models.Index(fields=["shop", "-received_at"], name="pushes_of_a_shop"),
+            models.Index(fields=["shop"], name="pushes_waiting", condition=Q(processed_at__isnull=True)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.topic} {self.notification_id}"

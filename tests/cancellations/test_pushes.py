@@ -3,16 +3,24 @@
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import requests
+from django.core.cache import cache
+from django.db import connection, connections
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from kombu.exceptions import OperationalError
+from redis.exceptions import ConnectionError as RedisConnectionError
 
-from cancellations import pushes, sync
+from cancellations import pushes, sync, webhook
 from cancellations.models import CancellationRequest, Event, PushedNotification
-from marketplaces.tiktok_shop.signing import webhook_signature
+from marketplaces.tiktok_shop import webhooks
+from marketplaces.tiktok_shop.signing import is_webhook_signature, webhook_signature
 from shops.models import Connection, Shop
 from shops.pulling import claim_due_shops
 from tests.factories import ConnectionFactory, ShopFactory
@@ -20,6 +28,11 @@ from tests.world import World
 
 ADDRESS = "/webhooks/tiktok_shop/"
 IN_AN_HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def nobody_has_forged_yet() -> None:
+    cache.clear()
 
 
 @pytest.fixture
@@ -51,53 +64,121 @@ def signed(shop: Shop, body: bytes) -> dict[str, str]:
     return {"Authorization": webhook_signature(shop.connection.app_key, shop.connection.app_secret, body)}
 
 
+def arrives(shop: Shop, body: bytes | None = None) -> bool:
+    """It comes, signed as it should be, and a worker looks at what is stored."""
+    body = push(shop) if body is None else body
+    is_genuine = pushes.receive("tiktok_shop", body, signed(shop, body))
+    pushes.process_pushes(shop.pk)
+    return is_genuine
+
+
 def is_due(shop: Shop) -> bool:
     return Shop.objects.due_for_pull(timezone.now()).filter(pk=shop.pk).exists()
 
 
 class TestGenuineOnes:
-    def test_it_is_stored_and_the_shop_is_pulled_at_the_next_look(self, shop: Shop) -> None:
-        other = ShopFactory(connection=shop.connection, next_pull_at=timezone.now() + IN_AN_HOUR)
-        assert pushes.receive("tiktok_shop", push(shop), signed(shop, push(shop)))
+    def test_it_is_stored_and_nothing_else_is_done_while_the_marketplace_waits(self, shop: Shop) -> None:
+        with CaptureQueriesContext(connection) as queries:
+            assert pushes.receive("tiktok_shop", push(shop), signed(shop, push(shop)))
+        assert [query["sql"].split()[0] for query in queries] == ["SELECT", "INSERT"]
         stored = PushedNotification.objects.get()
         assert (stored.shop, stored.topic, stored.notification_id) == (shop, "cancellation", "7327112393057371910")
         assert (stored.order_id, stored.cancellation_id) == ("577087614418520388", "4035318504086604100")
         assert stored.sent_at.timestamp() == 1_700_000_001
+        assert (stored.processed_at, stored.outcome) == (None, "")
+        assert not is_due(shop)
+
+    def test_a_worker_has_the_shop_pulled_at_the_next_look(self, shop: Shop) -> None:
+        other = ShopFactory(connection=shop.connection, next_pull_at=timezone.now() + IN_AN_HOUR)
+        assert arrives(shop)
+        stored = PushedNotification.objects.get()
+        assert stored.processed_at
+        assert stored.outcome == PushedNotification.Outcome.PULLED
         assert is_due(shop) and not is_due(other)
 
+    def test_what_no_message_told_of_the_sweep_finds(self, shop: Shop) -> None:
+        pushes.receive("tiktok_shop", push(shop), signed(shop, push(shop)))
+        pushes.sweep_pushes()
+        assert not PushedNotification.objects.waiting().exists()
+        assert is_due(shop)
+
     def test_it_changes_nothing_else_whatever_it_says(self, shop: Shop) -> None:
-        assert pushes.receive("tiktok_shop", push(shop), signed(shop, push(shop)))
+        assert arrives(shop)
         assert not CancellationRequest.objects.exists()
         assert not Event.objects.exists()
 
     def test_the_same_one_again_is_thanked_for_and_asks_for_nothing(self, shop: Shop) -> None:
-        pushes.receive("tiktok_shop", push(shop), signed(shop, push(shop)))
+        arrives(shop)
         assert claim_due_shops(timezone.now()) == [shop]
-        assert pushes.receive("tiktok_shop", push(shop), signed(shop, push(shop)))
+        assert arrives(shop)
         assert PushedNotification.objects.count() == 1
         assert not is_due(shop)
 
     def test_another_one_asks_again(self, shop: Shop) -> None:
         for number in ("1", "2"):
-            body = push(shop, tts_notification_id=number)
-            assert pushes.receive("tiktok_shop", body, signed(shop, body))
+            assert arrives(shop, push(shop, tts_notification_id=number))
             assert claim_due_shops(timezone.now()) == [shop]
         assert PushedNotification.objects.count() == 2
+
+    def test_a_thousand_make_one_message_one_look_and_one_pull(
+        self, shop: Shop, monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: Any
+    ) -> None:
+        messages: list[int] = []
+        monkeypatch.setattr(pushes.process_pushes, "apply_async", lambda args, **options: messages.append(args[0]))
+        for number in range(1000):
+            body = push(shop, tts_notification_id=str(number))
+            assert pushes.receive("tiktok_shop", body, signed(shop, body))
+        assert messages == [shop.pk]
+        with django_assert_max_num_queries(10):
+            pushes.process_pushes(shop.pk)
+        assert not PushedNotification.objects.waiting().exists()
+        assert claim_due_shops(timezone.now()) == [shop]
+        assert claim_due_shops(timezone.now()) == []
+
+    def test_more_of_them_do_not_put_off_a_pull_that_is_due(self, shop: Shop) -> None:
+        arrives(shop, push(shop, tts_notification_id="1"))
+        due_since = Shop.objects.get(pk=shop.pk).next_pull_at
+        arrives(shop, push(shop, tts_notification_id="2"))
+        assert Shop.objects.get(pk=shop.pk).next_pull_at == due_since
+
+    def test_in_whatever_order_they_come_the_end_is_the_same(self, shop: Shop) -> None:
+        for number in ("3", "1", "2"):
+            pushes.receive(
+                "tiktok_shop",
+                body := push(shop, tts_notification_id=number, timestamp=1_700_000_000 + int(number)),
+                signed(shop, body),
+            )
+        pushes.process_pushes(shop.pk)
+        assert set(PushedNotification.objects.values_list("outcome", flat=True)) == {"pulled"}
+        assert claim_due_shops(timezone.now()) == [shop]
+
+    def test_without_a_broker_it_is_stored_all_the_same(self, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+        def nobody_there(*_: Any, **__: Any) -> None:
+            raise OperationalError
+
+        monkeypatch.setattr(pushes.process_pushes, "apply_async", nobody_there)
+        assert pushes.receive("tiktok_shop", push(shop), signed(shop, push(shop)))
+        assert PushedNotification.objects.waiting().exists()
 
     @pytest.mark.parametrize("header", ["authorization", "AUTHORIZATION", "Authorization"])
     def test_the_header_may_be_spelled_any_way(self, shop: Shop, header: str) -> None:
         (signature,) = signed(shop, push(shop)).values()
         assert pushes.receive("tiktok_shop", push(shop), {header: signature})
 
-    def test_a_topic_that_we_have_no_word_for_is_kept_by_its_number(self, shop: Shop) -> None:
-        body = push(shop, type=99, data={})
-        assert pushes.receive("tiktok_shop", body, signed(shop, body))
+    def test_a_topic_that_we_have_no_word_for_is_kept_by_its_number_and_listed_as_new(self, shop: Shop) -> None:
+        assert arrives(shop, push(shop, type=99, data={}))
         assert PushedNotification.objects.get().topic == "99"
         assert is_due(shop)
+        assert list(shop.drift.values_list("word", flat=True)) == ["push: 99"]
+
+    def test_a_topic_that_is_about_nothing_we_read_asks_for_nothing(self, shop: Shop) -> None:
+        assert arrives(shop, push(shop, type=14, data={}))
+        assert PushedNotification.objects.get().outcome == PushedNotification.Outcome.NOTHING
+        assert not is_due(shop)
+        assert not shop.drift.exists()
 
     def test_one_that_came_very_late_still_asks_for_a_pull(self, shop: Shop) -> None:
-        body = push(shop, timestamp=1)
-        assert pushes.receive("tiktok_shop", body, signed(shop, body))
+        assert arrives(shop, push(shop, timestamp=1))
         assert is_due(shop)
 
     @pytest.mark.parametrize(
@@ -108,26 +189,31 @@ class TestGenuineOnes:
     def test_a_signed_one_that_is_not_understood_is_thanked_for_and_left(
         self, shop: Shop, changes: dict[str, object]
     ) -> None:
-        body = push(shop, **changes)
-        assert pushes.receive("tiktok_shop", body, signed(shop, body))
+        assert arrives(shop, push(shop, **changes))
         assert not PushedNotification.objects.exists()
 
     @pytest.mark.parametrize("planted", ["\0", "a\0b", "\ud800"])
     def test_text_that_no_database_keeps_does_not_stop_it(self, shop: Shop, planted: str) -> None:
-        body = push(shop, tts_notification_id=planted, data={"order_id": planted, "cancel_id": planted})
-        assert pushes.receive("tiktok_shop", body, signed(shop, body))
+        assert arrives(shop, push(shop, tts_notification_id=planted, data={"order_id": planted, "cancel_id": planted}))
         assert PushedNotification.objects.get().order_id == planted.replace("\0", "\ufffd").replace("\ud800", "?")
         assert is_due(shop)
 
     def test_an_id_that_fits_into_no_index_is_not_understood(self, shop: Shop) -> None:
-        body = push(shop, tts_notification_id="".join(chr(0x4E00 + number) for number in range(5000)))
-        assert pushes.receive("tiktok_shop", body, signed(shop, body))
+        assert arrives(shop, push(shop, tts_notification_id="".join(chr(0x4E00 + number) for number in range(5000))))
         assert not PushedNotification.objects.exists()
 
     def test_it_does_not_touch_a_shop_that_has_to_be_connected_again(self, shop: Shop) -> None:
         Connection.objects.update(state=Connection.State.RECONNECT)
-        assert pushes.receive("tiktok_shop", push(shop), signed(shop, push(shop)))
+        assert arrives(shop)
         assert not is_due(shop)
+
+    def test_those_of_long_ago_are_forgotten_once_they_were_acted_on(self, shop: Shop) -> None:
+        arrives(shop)
+        pushes.forget_old_pushes()
+        assert PushedNotification.objects.exists()
+        PushedNotification.objects.update(processed_at=timezone.now() - pushes.KEPT_FOR - IN_AN_HOUR)
+        pushes.forget_old_pushes()
+        assert not PushedNotification.objects.exists()
 
 
 class TestOthers:
@@ -169,6 +255,31 @@ class TestOthers:
     def test_what_is_no_push_at_all_is_refused_and_breaks_nothing(self, shop: Shop, body: bytes) -> None:
         self.refused(shop, body, signed(shop, body))
 
+    def test_a_shop_that_was_disconnected_has_no_secret_that_anybody_could_sign_with(self, shop: Shop) -> None:
+        Connection.objects.update(app_secret="")
+        signature = webhook_signature(shop.connection.app_key, "", push(shop))
+        self.refused(shop, push(shop), {"Authorization": signature})
+
+    @pytest.mark.parametrize("planted", ["nobody", ""])
+    def test_for_a_shop_that_is_not_ours_nothing_signs(self, shop: Shop, planted: str) -> None:
+        body = push(shop, shop_id="7000000000000000001")
+        self.refused(shop, body, {"Authorization": webhook_signature("nobody", planted, body)})
+
+    def test_a_shop_that_is_not_ours_is_measured_like_one_of_ours(
+        self, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        measured: list[bytes] = []
+
+        def measure(signature: str, app_key: str, app_secret: str, body: bytes) -> bool:
+            measured.append(body)
+            return is_webhook_signature(signature, app_key, app_secret, body)
+
+        monkeypatch.setattr(webhooks, "is_webhook_signature", measure)
+        bodies = [push(shop), push(shop, shop_id="1"), b"{"]
+        for body in bodies:
+            assert not pushes.receive("tiktok_shop", body, {"Authorization": "0" * 64})
+        assert measured == bodies
+
     def test_a_marketplace_that_is_not_there_is_a_key_error(self, shop: Shop) -> None:
         with pytest.raises(KeyError):
             pushes.receive("flea_market", push(shop), signed(shop, push(shop)))
@@ -181,7 +292,7 @@ class TestTheAddress:
     def test_a_genuine_push_is_answered_with_200_and_nothing(self, shop: Shop) -> None:
         answer = self.post(push(shop), signed(shop, push(shop)))
         assert (answer.status_code, answer.content) == (200, b"")
-        assert is_due(shop)
+        assert PushedNotification.objects.waiting().exists()
 
     def test_so_is_the_same_one_again(self, shop: Shop) -> None:
         for _ in range(2):
@@ -204,11 +315,25 @@ class TestTheAddress:
     def test_looking_at_it_is_not_what_it_is_for(self, shop: Shop) -> None:
         assert Client().get(ADDRESS).status_code == 405
 
-    def test_what_is_far_too_large_is_not_read(self, shop: Shop, settings: Any) -> None:
-        settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
-        body = push(shop, extra="x" * 1000)
-        assert self.post(body, signed(shop, body)).status_code in (400, 413)
-        assert not is_due(shop)
+    @pytest.mark.parametrize("length", [None, "soon", "-1", "9" * 30])
+    def test_what_is_far_too_large_is_not_read(self, shop: Shop, length: str | None) -> None:
+        body = push(shop, extra="x" * webhook.MAX_BYTES)
+        headers = {"Content-Length": length} if length else {}
+        assert self.post(body, signed(shop, body) | headers).status_code == 413
+        assert not PushedNotification.objects.exists()
+
+    def test_whoever_goes_on_forging_is_told_to_stop(self, shop: Shop) -> None:
+        told = [self.post(push(shop), {"Authorization": "0" * 64}).status_code for _ in range(webhook.MAX_FORGED + 5)]
+        assert told == [401] * webhook.MAX_FORGED + [429] * 5
+        assert self.post(push(shop), signed(shop, push(shop))).status_code == 200
+
+    def test_without_a_cache_it_is_refused_all_the_same(self, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+        def nobody_there(*_: Any) -> None:
+            raise RedisConnectionError
+
+        monkeypatch.setattr(cache, "add", nobody_there)
+        assert self.post(push(shop), {"Authorization": "0" * 64}).status_code == 401
+        assert self.post(push(shop), signed(shop, push(shop))).status_code == 200
 
 
 def until(what: Callable[[], bool], seconds: float = 10) -> None:
@@ -234,6 +359,7 @@ def test_what_the_simulator_pushes_arrives_and_the_request_is_here_with_the_next
     assert [try_["status"] for one in deliveries(world) for try_ in one["tries"]] == [200] * len(deliveries(world))
     stored = PushedNotification.objects.get(cancellation_id=told["cancel_id"])
     assert (stored.shop, stored.topic, stored.order_id) == (shop, "cancellation", told["order_id"])
+    pushes.sweep_pushes()
     (claimed,) = claim_due_shops(timezone.now())
     assert claimed == shop
     sync.pull(claimed)
@@ -260,3 +386,38 @@ def test_what_the_simulator_pushes_for_a_shop_that_we_do_not_have_is_refused(wor
     until(lambda: deliveries(world) != [] and all(one["tries"] for one in deliveries(world)))
     assert {one["tries"][0]["status"] for one in deliveries(world)} == {401}
     assert not PushedNotification.objects.exists()
+
+
+def post(address: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes, float]:
+    """Over the wire; with how many seconds the answer took."""
+    began = time.monotonic()
+    answer = requests.post(address, data=body, headers=headers, timeout=30)
+    return answer.status_code, answer.content, time.monotonic() - began
+
+
+def test_between_a_thousand_forged_ones_every_genuine_one_is_taken(
+    transactional_db: None, live_server: Any, record_property: Callable[[str, object], None]
+) -> None:
+    shop = ShopFactory(next_pull_at=timezone.now() + IN_AN_HOUR)
+    other = ShopFactory(
+        connection=ConnectionFactory(app_secret="another-secret"), next_pull_at=timezone.now() + IN_AN_HOUR
+    )
+    address = f"{live_server.url}{ADDRESS}"
+
+    def send(number: int) -> tuple[bool, tuple[int, bytes, float]]:
+        body = push(shop, tts_notification_id=str(number))
+        if number % 11 == 0:
+            return True, post(address, body, signed(shop, body))
+        forgeries = [{}, {"Authorization": "0" * 64}, signed(other, body), signed(shop, body + b" ")]
+        return False, post(address, body, forgeries[number % 4])
+
+    with ThreadPoolExecutor(8) as senders:
+        told = list(senders.map(send, range(1100)))
+    connections.close_all()
+    genuine = [answer for is_genuine, answer in told if is_genuine]
+    assert {answer[:2] for answer in genuine} == {(200, b"")}
+    assert {answer[:2] for is_genuine, answer in told if not is_genuine} == {(401, b""), (429, b"")}
+    assert PushedNotification.objects.count() == len(genuine) == 100
+    record_property("slowest genuine answer, seconds", max(seconds for _, _, seconds in genuine))
+    pushes.sweep_pushes()
+    assert claim_due_shops(timezone.now()) == [shop]

@@ -68,15 +68,37 @@ def test_a_push_signed_with_another_apps_secret_is_not_read() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "topic"),
-    [(1, "order"), (6, "deauthorized"), (7, "expiring"), (11, "cancellation"), (12, "12"), (64, "64")],
-)
+    [
+        (1, "order"), (4, "package"), (5, "other"), (6, "deauthorized"), (7, "expiring"), (11, "cancellation"),
+        (12, "return"), (14, "other"), (64, "return"),
+    ],
+)  # fmt: skip
 def test_every_kind_has_a_topic(kind: int, topic: str) -> None:
-    assert webhooks.parse(body(type=kind)).topic == topic
+    found = webhooks.parse(body(type=kind, data={}))
+    assert (found.topic, found.is_known) == (topic, True)
+
+
+@pytest.mark.parametrize("kind", [0, -1, 99, 10**300])
+def test_a_kind_that_nobody_has_told_us_of_is_known_by_its_number(kind: int) -> None:
+    found = webhooks.parse(body(type=kind))
+    assert (found.topic, found.is_known) == (str(kind)[:200], False)
+
+
+@pytest.mark.parametrize("written", ["1703599301", 1703599301])
+def test_of_an_authorization_that_ends_it_is_read_when(written: object) -> None:
+    found = webhooks.parse(body(type=7, data={"message": "…", "expiration_time": written}))
+    assert found.ends_at == datetime(2023, 12, 26, 14, 1, 41, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("written", ["soon", "1" * 20, -5, 1.5, []])
+def test_one_that_says_no_time_is_not_understood(written: object) -> None:
+    with pytest.raises(BadRecord):
+        webhooks.parse(body(type=7, data={"expiration_time": written}))
 
 
 def test_a_push_without_ids_in_its_data_is_read() -> None:
-    found = webhooks.parse(body(type=7, data={"message": "…", "expiration_time": "1703599301"}))
-    assert (found.order_id, found.cancellation_id) == ("", "")
+    found = webhooks.parse(body(type=7, data={"message": "…"}))
+    assert (found.order_id, found.cancellation_id, found.ends_at) == ("", "", None)
 
 
 def test_a_push_without_an_id_gets_the_same_one_each_time() -> None:
