@@ -7,6 +7,7 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.routers import SimpleRouter
 
 from cancellations.api.announcements import AnnouncementViewSet
+from cancellations.api.audit import AuditViewSet
 from cancellations.api.decisions import DecisionViewSet
 from cancellations.api.requests import CancellationViewSet, OrderCancelOptionsView
 from config.api.problems import NowhereView
@@ -20,6 +21,7 @@ router.register("orders", OrderViewSet, "order")
 router.register("cancellations", CancellationViewSet, "cancellation")
 router.register("decisions", DecisionViewSet, "decision")
 router.register("announcements", AnnouncementViewSet, "announcement")
+router.register("audit", AuditViewSet, "audit")
 
 # Swagger UI writes styles into its elements; it is the one page that may.
 swagger = csp_update({"style-src": [SELF, UNSAFE_INLINE]})(

@@ -2,11 +2,12 @@
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from django.db.models import prefetch_related_objects
 from django.utils import timezone
 
-from cancellations import history, rules
+from cancellations import history, rules, trail
 from cancellations.forms.notes import CloseForm, SetAsideForm
 from cancellations.models import CancellationRequest, Decision, TimeLeft, Verdict
 from cancellations.views.asking import may
@@ -22,7 +23,12 @@ def whole_page(request: "Request", cancellation: CancellationRequest) -> dict[st
     prefetch_related_objects([cancellation], "order__lines", "order__packages")
     context = facts(request, cancellation) | team(request, cancellation)
     happened = history.of_cancellation(cancellation, context["now"])
-    return context | {"history": happened, "to_quote": history.to_quote(cancellation)}
+    reads_trail = trail.reads_trail_of(request.user, cancellation.shop)
+    return context | {
+        "history": happened,
+        "to_quote": history.to_quote(cancellation),
+        "trail": urlencode({"request_id": cancellation.marketplace_id}) if reads_trail else "",
+    }
 
 
 def facts(request: "Request", cancellation: CancellationRequest) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A request's page, and the end of one that needs no answer."""
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.db.models import Prefetch
@@ -11,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
-from cancellations import history, recording
+from cancellations import history, recording, trail
 from cancellations.decisions import NotAllowed
 from cancellations.forms.notes import CloseForm
 from cancellations.models import CancellationRequest
@@ -44,7 +45,13 @@ def order_history(request: "Request", pk: int) -> HttpResponse:
     orders = Order.objects.visible_to(request.user).select_related("shop")
     about = Prefetch("cancellations", CancellationRequest.objects.with_queue_columns())
     found = get_object_or_404(orders.prefetch_related(about), pk=pk)
-    context = {"order": found, "shop": found.shop, "history": history.of_order(found, timezone.now())}
+    reads_trail = trail.reads_trail_of(request.user, found.shop)
+    context = {
+        "order": found,
+        "shop": found.shop,
+        "history": history.of_order(found, timezone.now()),
+        "trail": urlencode({"order": found.marketplace_id}) if reads_trail else "",
+    }
     template = "cancellations/_history.html" if wants_fragment(request) else "cancellations/order_history.html"
     return render(request, template, context)
 

@@ -91,6 +91,7 @@ def addresses(cancellation: CancellationRequest) -> dict[str, tuple[str, ...]]:
         "/api/v1/announcements/": ("get",),
         announced: ("get",),
         f"{announced}handle/": ("post",),
+        "/api/v1/audit/": ("get",),
     }
 
 

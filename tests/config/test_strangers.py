@@ -34,7 +34,7 @@ pytestmark = pytest.mark.django_db
 # Each shows what its reader may see.
 PERSONAL = {
     "cancellations:queue", "cancellations:announcements", "cancellations:batches", "cancellations:views",
-    "cancellations:record", "orders:list", "shops:list", "accounts:profile",
+    "cancellations:record", "cancellations:audit", "orders:list", "shops:list", "accounts:profile",
 }  # fmt: skip
 READ = {
     "cancellations:cancellation", "cancellations:decision", "cancellations:evidence", "cancellations:items_offer",
@@ -120,8 +120,9 @@ def names_of(resolver: URLResolver, app: str = "") -> set[str]:
 
 def test_every_address_of_the_screens_is_in_this_matrix() -> None:
     assert names_of(get_resolver()) == PERSONAL | READ | WRITE | OWN | {
-        "cancellations:webhook"
-    }  # which is tried with pushes
+        "cancellations:webhook",  # which is tried with pushes
+        "cancellations:export_audit",  # tried in tests/audit, and with the rest of what takes permissions
+    }
 
 
 @pytest.mark.parametrize("name", sorted(READ | WRITE | OWN))

@@ -1,0 +1,170 @@
+"""What the audit log's entries say, in words for people."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+from django.core.exceptions import FieldDoesNotExist
+from django.db import models
+from django.urls import reverse
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format, localize
+from django.utils.text import capfirst
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from audit.changes import CHANGED
+from audit.models import Entry
+from cancellations.models import CancellationRequest, Verdict
+from orders.models import Order
+from shops.models import Shop
+
+ACTIONS: Mapping[str, Any] = {
+    "audit.exported": _("Audit log exported"),
+    "announcement.handled": _("Announcement looked into"),
+    "batch.started": _("Batch started"),
+    "batch.taken_back": _("Batch taken back"),
+    "buyer.forgotten": _("Buyer's data erased on request"),
+    "cancellation.assigned": _("Request assigned"),
+    "cancellation.claimed": _("Request opened to answer it"),
+    "cancellation.closed": _("Recorded request closed"),
+    "cancellation.recorded": _("Request recorded"),
+    "cancellation.taken_over": _("Request taken over"),
+    "comment_template.added": _("Comment template added"),
+    "comment_template.changed": _("Comment template changed"),
+    "comment_template.deleted": _("Comment template deleted"),
+    "decision.asked_again": _("Marketplace asked again about a decision"),
+    "decision.countersigned": _("Decision countersigned"),
+    "decision.recorded": _("Decision recorded"),
+    "decision.set_aside": _("Decision set aside"),
+    "decision.withdrawn": _("Decision taken back"),
+    "evidence.removed": _("Evidence removed"),
+    "evidence.uploaded": _("Evidence uploaded"),
+    "membership.added": _("Membership added"),
+    "membership.changed": _("Membership changed"),
+    "membership.deleted": _("Membership deleted"),
+    "note.added": _("Note written"),
+    "saved_view.deleted": _("Shared view deleted"),
+    "saved_view.shared": _("View shared"),
+    "secrets.rotated": _("Secrets encrypted anew"),
+    "shop.changed": _("Shop changed"),
+    "sync.asked_for": _("Pull asked for"),
+    "user.added": _("Person added"),
+    "user.changed": _("Person changed"),
+}
+VERBS = {"added": _("%(thing)s: added"), "changed": _("%(thing)s: changed"), "deleted": _("%(thing)s: deleted")}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One field, with what it was and what it is; `is_secret` where nothing more is told than that it changed."""
+
+    name: str
+    before: str
+    after: str
+    is_secret: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """An entry as a page shows it."""
+
+    entry: Entry
+    sentence: str
+    changes: Sequence[Change]
+    shop: Shop | None
+    order: Order | None
+    cancellation: CancellationRequest | None
+
+    @property
+    def address(self) -> str:
+        """Of the page of what it was done to, where there is one."""
+        found = self.cancellation or self.order
+        if found:
+            return found.get_absolute_url()
+        return reverse("shops:shop", args=[self.shop.pk]) if self.shop else ""
+
+    @property
+    def about(self) -> str:
+        return self.entry.about or str(self.cancellation or self.order or "")
+
+
+def lines(entries: Sequence[Entry], user: Any) -> list[Line]:
+    """Three queries, however many entries; what this person does not see is not linked."""
+    shops = of_these(Shop.objects.visible_to(user).defer("cipher"), entries, "shop_id")
+    orders = of_these(Order.objects.visible_to(user), entries, "order_id")
+    requests = of_these(CancellationRequest.objects.visible_to(user), entries, "cancellation_id")
+    return [
+        Line(
+            entry,
+            sentence(entry.action, entry.about_type),
+            list(changes(entry)),
+            shops.get(entry.shop_id),
+            orders.get(entry.order_id),
+            requests.get(entry.cancellation_id),
+        )
+        for entry in entries
+    ]
+
+
+def of_these(rows: Any, entries: Iterable[Entry], name: str) -> dict[Any, Any]:
+    """Entries keep numbers of what may be gone."""
+    return {row.pk: row for row in rows.filter(pk__in={getattr(entry, name) for entry in entries} - {None})}
+
+
+def sentence(action: str, about_type: str) -> str:
+    """What was done. Of the admin's changes each kind of row is called what it is called there."""
+    if action in ACTIONS:
+        return str(ACTIONS[action])
+    verb = action.rpartition(".")[2]
+    model = model_of(about_type)
+    if verb in VERBS and model:
+        return str(VERBS[verb]) % {"thing": capfirst(str(model._meta.verbose_name))}
+    return action.replace(".", " ").replace("_", " ")
+
+
+def model_of(label: str) -> type[models.Model] | None:
+    try:
+        return apps.get_model(label)
+    except (LookupError, ValueError):
+        return None
+
+
+def changes(entry: Entry) -> Iterable[Change]:
+    model = model_of(entry.about_type)
+    for name in list(dict.fromkeys([*entry.before, *entry.after])):
+        field = field_of(model, name)
+        before, after = entry.before.get(name), entry.after.get(name)
+        label = str(getattr(field, "verbose_name", name)).replace("_", " ")
+        if after == CHANGED and before is None:
+            yield Change(label, "", "", is_secret=True)
+        else:
+            yield Change(label, shown(before, field, name), shown(after, field, name))
+
+
+def field_of(model: type[models.Model] | None, name: str) -> Any:
+    try:
+        return model._meta.get_field(name) if model else None
+    except FieldDoesNotExist:
+        return None
+
+
+def shown(value: Any, field: Any, name: str) -> str:
+    if value is None or value == "" or value == []:
+        return ""
+    if isinstance(value, bool):
+        return _now("yes") if value else _now("no")
+    if isinstance(value, list):
+        return ", ".join(shown(one, getattr(field, "base_field", field), name) for one in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {shown(one, None, key)}" for key, one in value.items())
+    if name == "verdict" and value in Verdict.values:
+        return str(Verdict(value).label)
+    choices = dict(getattr(field, "flatchoices", ()) or ())
+    if value in choices:
+        return str(choices[value])
+    if isinstance(field, models.DateTimeField) and (moment := parse_datetime(str(value))):
+        return date_format(localtime(moment), "SHORT_DATETIME_FORMAT")
+    return str(localize(value))
