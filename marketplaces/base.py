@@ -13,6 +13,7 @@ from marketplaces.records import (
     Announcement,
     CancellationRecord,
     CancellationTarget,
+    Consent,
     Credentials,
     HandoverOptions,
     LineEligibility,
@@ -152,6 +153,16 @@ class Option:
     choices: Mapping[str, str] = field(default_factory=dict)  # value: what it means; empty for free text
 
 
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Sellers who are asked with an app of ours of their own."""
+
+    name: str
+    text: str  # who they are, as people say it
+    consent_url: str  # where they are asked, without its query
+    regions: frozenset[str] = frozenset()  # of theirs alone; empty: all that are no other audience's
+
+
 class Adapter(Protocol):
     """One shop's marketplace, or one connection's where no shop is known yet."""
 
@@ -203,10 +214,19 @@ class Marketplace(Protocol):
     signs_in_with_password: bool  # else a seller consents on the marketplace's own page, which gives a code
     renew_before: timedelta  # an access token is renewed so long before it ends
     options: Sequence[Option]
-    texts: Sequence[str]  # every sentence of ours in capabilities and options, for those who translate them
+    audiences: Sequence[Audience]  # empty where sellers have a password
+    required_scopes: Sequence[str]  # rights without which Countermand can't do its work, by the marketplace's names
+    apps_url: str  # where our apps are registered; empty where there are none
+    texts: Sequence[str]  # every sentence of ours in all of these, for those who translate them
 
     def adapter(self, credentials: Credentials) -> Adapter: ...
     def capabilities(self, region: str, today: date) -> Capabilities: ...
+    def consent_url(self, page: str, service_id: str, state: str) -> str:
+        """Where to send the seller; `page` is an audience's, or another one that plays it. `state` comes back."""
+
+    def read_consent(self, query: Mapping[str, str]) -> Consent:
+        """What the seller came back with."""
+
     def read_notification(
         self, body: bytes, headers: Mapping[str, str], app_key: str, app_secret: str
     ) -> Notification | None:
@@ -217,6 +237,6 @@ class Marketplace(Protocol):
 
 
 __all__ = [
-    "Adapter", "CancelReason", "Capabilities", "ListedReason", "Marketplace", "Money", "Notice", "Option",
+    "Adapter", "Audience", "CancelReason", "Capabilities", "ListedReason", "Marketplace", "Money", "Notice", "Option",
     "ResponseTime", "Source",
 ]  # fmt: skip

@@ -1,5 +1,7 @@
 """How a call to a marketplace can fail. The type says what may be done next; callers never compare codes."""
 
+from enum import Enum
+
 
 class MarketplaceError(Exception):
     """A call failed.
@@ -30,12 +32,24 @@ class OutcomeUnknown(MarketplaceError):
     """A change was sent and no usable answer came back: it may have happened. Ask before sending again."""
 
 
+class Rejects(Enum):
+    """What of our credentials is not accepted, where the marketplace's code tells."""
+
+    KEY = "the app's key or secret, or the user's name or password"
+    CODE = "the code of a consent: it has ended, was used or never was"
+    REGION = "the region: these sellers need another app"
+    SCOPE = "a right that the seller did not give"
+
+
 class CredentialsRejected(MarketplaceError):
     """The marketplace does not accept our key, token or scope. `expired` is True where a renewed token may help."""
 
-    def __init__(self, message: str, *, code: str = "", request_id: str = "", expired: bool = False) -> None:
+    def __init__(
+        self, message: str, *, code: str = "", request_id: str = "", expired: bool = False, what: Rejects | None = None
+    ) -> None:
         super().__init__(message, code=code, request_id=request_id)
         self.expired = expired
+        self.what = what
 
 
 class Refused(MarketplaceError):

@@ -15,6 +15,7 @@ from accounts.models import validate_time_zone
 from config.admin import ForSuperusers, KeepsSecrets, ReadOnlyInline, Rows, SecretField, is_stored
 from marketplaces.base import Marketplace, Notice, Option
 from marketplaces.registry import marketplace
+from shops import connect_admin as connect_admin  # its pages are registered with these
 from shops import pulling
 from shops.markets import capabilities, check_options
 from shops.models import (
@@ -87,6 +88,12 @@ def values_of(option: Option) -> Any:
     return format_html_join("", "<br><code>{}</code> – {} {}", rows)
 
 
+AUTHORIZATION = (
+    "authorized_at", "access_token_expires_at", "refresh_token_expires_at", "announced_end", "renewed_at",
+    "renewal_failed_at", "renewal_problem", "scopes",
+)  # fmt: skip
+
+
 class ShopsInline(ReadOnlyInline):
     model = Shop
     fields = ("name", "region", "is_active")
@@ -123,13 +130,12 @@ class ConnectionAdmin(KeepsSecrets, ForSuperusers, Rows):
     ordering = ("seller_name", "pk")
     fieldsets: ClassVar[Any] = (
         (None, {"fields": ("seller_name", "marketplace", "state", "problem", "created_at")}),
-        (_("Where it speaks to"), {"fields": ("app_key", "api_url", "auth_url")}),
+        (_("Where it speaks to"), {"fields": ("app", "app_key", "api_url", "auth_url")}),
         (_("In what it differs"), {"fields": ("options",)}),
-        (_("Authorization"), {"fields": (*kept, "access_token_expires_at", "refresh_token_expires_at", "scopes")}),
+        (_("Authorization"), {"fields": (*kept, *AUTHORIZATION)}),
     )
     readonly_fields: ClassVar[Any] = (
-        "seller_name", "marketplace", "state", "problem", "created_at", "access_token_expires_at",
-        "refresh_token_expires_at", "scopes", *kept,
+        "seller_name", "marketplace", "app", "state", "problem", "created_at", *AUTHORIZATION, *kept,
     )  # fmt: skip
     inlines = (ShopsInline,)
 
@@ -143,7 +149,8 @@ class ConnectionAdmin(KeepsSecrets, ForSuperusers, Rows):
         """With something changed it is worth another try; the next call says whether it is right now."""
         super().save_model(request, obj, form, change)
         if form.has_changed():
-            Connection.objects.filter(pk=obj.pk).update(state=Connection.State.CONNECTED, problem="")
+            mended = Connection.objects.filter(pk=obj.pk).exclude(state=Connection.State.DISCONNECTED)
+            mended.update(state=Connection.State.CONNECTED, problem="")
 
 
 class ShopForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -1,6 +1,7 @@
 """Keeping a connection's tokens alive, and speaking for a shop with them."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import TypeVar
 
@@ -31,6 +32,8 @@ def call_for(shop: Shop, call: Callable[[Adapter], Answer]) -> Answer:
     that are rejected for good mark the connection.
     """
     outside_transactions()
+    if shop.connection.state == Connection.State.DISCONNECTED:
+        raise CredentialsRejected("This shop is disconnected.")
     used_token = shop.connection.access_token
     try:
         return call(adapter_for(shop))
@@ -76,21 +79,29 @@ def renew(connection: Connection, used_token: str = "") -> bool:
     try:
         tokens = marketplace(current.marketplace).adapter(current.credentials()).refresh_tokens(current.refresh_token)
     except CredentialsRejected as rejected:
-        release(current)
-        logger.warning("tokens.not_renewed", connection=current.pk, code=rejected.code, error=rejected.message)
+        release(current, rejected)
         if used_token:  # it has died, and this is why there is no other
             mark_for_reconnection(current, rejected, used_token)
         return False
-    except MarketplaceError:
-        release(current)
+    except MarketplaceError as error:
+        release(current, error)
         raise
-    store_tokens(current, tokens)
+    with transaction.atomic():
+        # Whoever disconnected it meanwhile does not want it back.
+        locked = Connection.objects.select_for_update().filter(pk=current.pk)
+        if not locked.exclude(state=Connection.State.DISCONNECTED).exists():
+            return False
+        store_tokens(current, tokens)
     logger.info("tokens.renewed", connection=current.pk)
     return True
 
 
-def release(connection: Connection) -> None:
-    Connection.objects.filter(pk=connection.pk).update(renewing_until=None)
+def release(connection: Connection, why: MarketplaceError | None = None) -> None:
+    """Let another worker renew; `why` it did not work is shown until it does."""
+    told = {"renewal_failed_at": timezone.now(), "renewal_problem": str(why)[:500]} if why else {}
+    Connection.objects.filter(pk=connection.pk).update(renewing_until=None, **told)
+    if why:
+        logger.warning("tokens.not_renewed", connection=connection.pk, code=why.code, error=why.message)
 
 
 def store_tokens(connection: Connection, tokens: Tokens) -> None:
@@ -100,10 +111,11 @@ def store_tokens(connection: Connection, tokens: Tokens) -> None:
     connection.refresh_token_expires_at = tokens.refresh_token_expires_at
     connection.scopes = list(tokens.scopes) or connection.scopes
     connection.state, connection.problem, connection.renewing_until = Connection.State.CONNECTED, "", None
+    connection.renewed_at, connection.renewal_failed_at, connection.renewal_problem = timezone.now(), None, ""
     # Not what an administrator may have changed since this row was read.
     changed = [
         "access_token", "access_token_expires_at", "refresh_token", "refresh_token_expires_at", "scopes", "state",
-        "problem", "renewing_until",
+        "problem", "renewing_until", "renewed_at", "renewal_failed_at", "renewal_problem",
     ]  # fmt: skip
     connection.save(update_fields=changed if connection.pk else None)
 
@@ -112,7 +124,7 @@ def mark_for_reconnection(connection: Connection, why: CredentialsRejected, used
     """Have a person authorize again, unless somebody just did: a no to `used_token` says nothing about another one."""
     with transaction.atomic():
         current = Connection.objects.select_for_update().get(pk=connection.pk)
-        if current.access_token != used_token or current.state == Connection.State.RECONNECT:
+        if current.access_token != used_token or current.state != Connection.State.CONNECTED:
             return
         current.state, current.problem = Connection.State.RECONNECT, str(why)[:500]
         current.save(update_fields=["state", "problem"])
@@ -126,8 +138,6 @@ def renew_due_tokens() -> int:
     for connection in Connection.objects.filter(state=Connection.State.CONNECTED):
         if not connection.needs_renewal(now):
             continue
-        try:
+        with suppress(MarketplaceError):  # noted on the connection; the next round tries again
             renewed += renew(connection)
-        except MarketplaceError as error:
-            logger.warning("tokens.not_renewed", connection=connection.pk, code=error.code, error=error.message)
     return renewed

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from marketplaces.base import Capabilities, Option
+from marketplaces.base import Audience, Capabilities, Option
 from marketplaces.crux_timp import details, orders, rulebook
 from marketplaces.crux_timp.allocation import NOT_FOUND, allocations, changes, left_out
 from marketplaces.crux_timp.client import Answer, CruxTimpClient
@@ -19,6 +19,7 @@ from marketplaces.records import (
     Announcement,
     CancellationRecord,
     CancellationTarget,
+    Consent,
     Credentials,
     HandoverOptions,
     LineEligibility,
@@ -222,6 +223,9 @@ class CruxTimp:
     signs_in_with_password = True
     renew_before = timedelta(minutes=15)  # of the two hours that a token lasts
     options: Sequence[Option] = OPTIONS
+    audiences: Sequence[Audience] = ()
+    required_scopes: Sequence[str] = ("view_order", "cancel_order", "allocate_order", "add_order_tracking")
+    apps_url = ""
     texts: Sequence[str] = (*rulebook.TEXTS, *OPTION_TEXTS)
 
     def adapter(self, credentials: Credentials) -> CruxTimpAdapter:
@@ -229,6 +233,12 @@ class CruxTimp:
 
     def capabilities(self, region: str, today: date) -> Capabilities:
         return rulebook.capabilities(region, today)
+
+    def consent_url(self, page: str, service_id: str, state: str) -> str:
+        raise Unsupported("Crux Connect asks nobody for consent: its users sign in with a name and a password.")
+
+    def read_consent(self, query: Mapping[str, str]) -> Consent:
+        return Consent()
 
     def read_notification(
         self, body: bytes, headers: Mapping[str, str], app_key: str, app_secret: str

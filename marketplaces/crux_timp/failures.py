@@ -5,7 +5,14 @@ is short and harmless, and never decides anything.
 """
 
 from marketplaces.crux_timp.endpoints import SIGN_IN, Endpoint
-from marketplaces.errors import CredentialsRejected, MarketplaceError, Refused, TemporaryFailure, Unsupported
+from marketplaces.errors import (
+    CredentialsRejected,
+    MarketplaceError,
+    Refused,
+    Rejects,
+    TemporaryFailure,
+    Unsupported,
+)
 from marketplaces.http import Effect, unclear
 
 _NO_SIGN_IN = {400, 401, 403, 409, 422}
@@ -29,7 +36,8 @@ def error_for(
         return f"{sentence} ({words})" if words else sentence
 
     if endpoint is SIGN_IN and status in _NO_SIGN_IN:
-        return CredentialsRejected(said("Crux Connect does not accept the user name and password."), code=code)
+        refusal = said("Crux Connect does not accept the user name and password.")
+        return CredentialsRejected(refusal, code=code, what=Rejects.KEY)
     if status == 401:
         return CredentialsRejected(said("The token has ended."), code=code, expired=True)
     if status == 409:  # about who asks, not about the order

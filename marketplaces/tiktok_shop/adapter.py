@@ -6,13 +6,14 @@ from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from typing import TypeVar
 
-from marketplaces.base import Capabilities, Option
+from marketplaces.base import Audience, Capabilities, Option
 from marketplaces.errors import BadRecord, CredentialsRejected, Refused, TemporaryFailure, Unsupported
 from marketplaces.http import SHARED, Http
 from marketplaces.records import (
     Announcement,
     CancellationRecord,
     CancellationTarget,
+    Consent,
     Credentials,
     HandoverOptions,
     LineEligibility,
@@ -29,7 +30,7 @@ from marketplaces.records import (
     Tokens,
     UploadedImage,
 )
-from marketplaces.tiktok_shop import details, mapper, rulebook, webhooks
+from marketplaces.tiktok_shop import consent, details, mapper, rulebook, webhooks
 from marketplaces.tiktok_shop.client import MAX_ORDER_IDS, MAX_SEARCH_IDS, Answer, TikTokShopClient
 from marketplaces.tiktok_shop.shipping import ship
 
@@ -210,7 +211,10 @@ class TikTokShop:
     signs_in_with_password = False
     renew_before = timedelta(days=1)  # of the seven that an access token lasts
     options: Sequence[Option] = ()
-    texts: Sequence[str] = rulebook.TEXTS
+    audiences: Sequence[Audience] = consent.AUDIENCES
+    required_scopes: Sequence[str] = consent.REQUIRED_SCOPES
+    apps_url = consent.APPS_URL
+    texts: Sequence[str] = (*rulebook.TEXTS, *(audience.text for audience in consent.AUDIENCES))
 
     def adapter(self, credentials: Credentials) -> TikTokAdapter:
         return TikTokAdapter(credentials)
@@ -218,6 +222,12 @@ class TikTokShop:
     def capabilities(self, region: str, today: date) -> Capabilities:
         """From rulebook.toml; a region that is not in it gets what is safe everywhere."""
         return rulebook.capabilities(region, today)
+
+    def consent_url(self, page: str, service_id: str, state: str) -> str:
+        return consent.url(page, service_id, state)
+
+    def read_consent(self, query: Mapping[str, str]) -> Consent:
+        return consent.read(query)
 
     def read_notification(
         self, body: bytes, headers: Mapping[str, str], app_key: str, app_secret: str

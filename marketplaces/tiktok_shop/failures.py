@@ -6,7 +6,7 @@ page. A code that is not here is a definite no when it came with a 2xx or 4xx an
 
 from enum import Enum
 
-from marketplaces.errors import CredentialsRejected, MarketplaceError, Refused, TemporaryFailure
+from marketplaces.errors import CredentialsRejected, MarketplaceError, Refused, Rejects, TemporaryFailure
 from marketplaces.http import Effect, unclear
 
 
@@ -92,6 +92,14 @@ CODES: dict[int, Says] = {
     21042076: Says.UNSURE,
 }
 
+REJECTED: dict[int, Rejects] = {
+    105004: Rejects.REGION,
+    105005: Rejects.SCOPE,
+    106001: Rejects.KEY,
+    36004004: Rejects.CODE,
+    36004005: Rejects.CODE,
+}
+
 BAD_REQUEST = 36009004  # one code for a dozen mistakes; only the message tells which
 
 
@@ -114,7 +122,8 @@ def error_for(
     if says is Says.UNSURE or (says is None and http_status >= 500):
         return unclear(effect, message, code=text, request_id=request_id)
     if says in (Says.EXPIRED, Says.NOT_ALLOWED):
-        return CredentialsRejected(message, code=text, request_id=request_id, expired=says is Says.EXPIRED)
+        what = REJECTED.get(code)
+        return CredentialsRejected(message, code=text, request_id=request_id, expired=says is Says.EXPIRED, what=what)
     return Refused(message, code=text, request_id=request_id, already_processed=says is Says.DECIDED)
 
 
@@ -127,5 +136,5 @@ def _bad_request(message: str, request_id: str) -> MarketplaceError:
     if "access_token" in words or "access-token" in words:
         return CredentialsRejected(message, code=code, request_id=request_id, expired=True)
     if "credentials" in words or "app_key" in words:
-        return CredentialsRejected(message, code=code, request_id=request_id)
+        return CredentialsRejected(message, code=code, request_id=request_id, what=Rejects.KEY)
     return Refused(message, code=code, request_id=request_id)

@@ -1,4 +1,4 @@
-"""A seller's authorization for our app."""
+"""Our apps, and the authorizations that sellers gave them."""
 
 from datetime import datetime
 
@@ -10,6 +10,41 @@ from marketplaces.registry import marketplace
 from shops.encryption import EncryptedTextField
 
 
+class App(models.Model):
+    """Our app at a marketplace, for the sellers that it may ask; where sellers have a password, only an address."""
+
+    marketplace = models.SlugField(_("marketplace"))
+    audience = models.SlugField(_("for which sellers"), blank=True)
+    app_key = models.CharField(_("app key"), max_length=100, blank=True)
+    app_secret = EncryptedTextField(_("app secret"), blank=True)
+    service_id = models.CharField(
+        _("service id"), max_length=100, blank=True, help_text=_("In the authorization link; it is not the app key.")
+    )
+    consent_url = models.URLField(
+        _("address of the consent page"),
+        blank=True,
+        help_text=_("Leave empty for the marketplace's own; set it for the sandbox."),
+    )
+    api_url = models.URLField(_("API address"), blank=True, help_text=_("As above, where calls go."))
+    auth_url = models.URLField(_("token address"), blank=True, help_text=_("As above, where tokens are renewed."))
+    created_at = models.DateTimeField(_("made"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("app")
+        verbose_name_plural = _("apps")
+        constraints = [
+            models.UniqueConstraint(fields=["marketplace", "audience"], name="one_app_per_marketplace_and_audience")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.marketplace} {self.audience}".strip()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a seller can be asked with it."""
+        return bool(self.app_key and self.app_secret and self.service_id)
+
+
 class Connection(models.Model):
     """One seller's authorization for our app at a marketplace. Its secrets never leave this row but to be sent."""
 
@@ -19,6 +54,9 @@ class Connection(models.Model):
         DISCONNECTED = "disconnected", _("disconnected")
 
     marketplace = models.SlugField(_("marketplace"))
+    app = models.ForeignKey(
+        App, verbose_name=_("app"), on_delete=models.SET_NULL, null=True, blank=True, related_name="connections"
+    )
     seller_name = models.CharField(_("seller"), max_length=200)
     app_key = models.CharField(_("app key"), max_length=100)
     app_secret = EncryptedTextField(_("app secret"))
@@ -26,6 +64,18 @@ class Connection(models.Model):
     access_token_expires_at = models.DateTimeField(_("access token ends"), null=True, blank=True)
     refresh_token = EncryptedTextField(_("refresh token"), blank=True)
     refresh_token_expires_at = models.DateTimeField(_("authorization ends"), null=True, blank=True)
+    authorized_at = models.DateTimeField(
+        _("authorized"), null=True, blank=True, help_text=_("When the seller last consented or signed in.")
+    )
+    announced_end = models.DateTimeField(
+        _("end of the authorization as announced"), null=True, blank=True,
+        help_text=_("By the marketplace, where that is sooner than what it said with the tokens."),
+    )  # fmt: skip
+    renewed_at = models.DateTimeField(_("tokens renewed"), null=True, blank=True)
+    renewal_failed_at = models.DateTimeField(_("renewal failed"), null=True, blank=True)
+    renewal_problem = models.CharField(
+        _("why the renewal failed"), max_length=500, blank=True, default="", db_default=""
+    )
     scopes = models.JSONField(_("scopes"), default=list, blank=True)
     options = models.JSONField(
         _("options"),
@@ -67,6 +117,11 @@ class Connection(models.Model):
             auth_url=self.auth_url,
             options=self.options,
         )
+
+    @property
+    def authorization_ends_at(self) -> datetime | None:
+        """When the seller has to consent again; None where it does not end by itself."""
+        return min(filter(None, [self.refresh_token_expires_at, self.announced_end]), default=None)
 
     def needs_renewal(self, now: datetime) -> bool:
         """Whether the access token ends so soon that its marketplace wants it renewed now."""

@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from marketplaces.base import CancelReason, Capabilities, Notice, Option
+from marketplaces.base import Audience, CancelReason, Capabilities, Notice, Option
 from marketplaces.errors import CredentialsRejected, OutcomeUnknown, Refused, TemporaryFailure, Unsupported
 from marketplaces.records import (
     Announcement,
     CancellationRecord,
     CancellationState,
     CancellationTarget,
+    Consent,
     Credentials,
     HandoverOptions,
     LineEligibility,
@@ -166,6 +167,9 @@ class FakeMarketplace:
     signs_in_with_password = True
     renew_before = timedelta(hours=1)
     options: Sequence[Option] = OPTIONS
+    audiences: Sequence[Audience] = ()
+    required_scopes: Sequence[str] = ()
+    apps_url = ""
     texts: Sequence[str] = ("Shipping answers nothing.", "How the seller is greeted.", *STATUSES.values())
 
     def __init__(self, market: Market) -> None:
@@ -186,6 +190,12 @@ class FakeMarketplace:
             silence="rejects", time_zone="America/New_York", approve_has_key=False, status_labels=STATUSES,
             order_statuses=tuple(STATUSES),
         )  # fmt: skip
+
+    def consent_url(self, page: str, service_id: str, state: str) -> str:
+        raise Unsupported("Linen Lane asks nobody.")
+
+    def read_consent(self, query: Mapping[str, str]) -> Consent:
+        return Consent()
 
     def read_notification(
         self, body: bytes, headers: Mapping[str, str], app_key: str, app_secret: str

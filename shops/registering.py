@@ -1,0 +1,107 @@
+"""Our apps at marketplaces: entering one, and replacing its secret wherever it is used."""
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from audit.log import write
+from marketplaces.base import Audience, Marketplace
+from marketplaces.registry import MARKETPLACES, marketplace
+from shops.models import App, Connection, Permission, Shop
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+
+def may_connect(user: "User") -> bool:
+    """Whoever may connect in one shop may connect another seller; the first one is an administrator's."""
+    return user.is_superuser or Shop.objects.where_may(user, Permission.CONNECT).exists()
+
+
+def must_connect(user: "User") -> None:
+    if not may_connect(user):
+        raise PermissionDenied(_("Only managers may connect sellers."))
+
+
+def may_change(user: "User", app: App | None) -> bool:
+    """Whoever may connect, unless shops that this person has no say in speak through the app already."""
+    if app is None or not app.app_key or user.is_superuser:
+        return may_connect(user)
+    theirs = Shop.objects.where_may(user, Permission.CONNECT)
+    speaking = Shop.objects.filter(
+        connection__marketplace=app.marketplace, connection__app_key=app.app_key, is_active=True
+    ).exclude(connection__state=Connection.State.DISCONNECTED)
+    return may_connect(user) and not speaking.exclude(pk__in=theirs).exists()
+
+
+def register_app(user: "User", slug: str, audience: str, *, app_key: str, app_secret: str, service_id: str) -> App:
+    """Enter our app for these sellers, or replace what is entered; an empty secret keeps the one that is stored.
+
+    Connections that speak with the same key get the new secret. Raises PermissionDenied, ValidationError by field.
+    """
+    audience_of(slug, audience)
+    with transaction.atomic():
+        app, _made = App.objects.select_for_update().get_or_create(marketplace=slug, audience=audience)
+        if not may_change(user, app):
+            raise PermissionDenied(_("Shops of others use this app as well: an administrator can change it."))
+        if not (app_secret or app.app_secret) or (app_key != app.app_key and not app_secret):
+            raise ValidationError({"app_secret": _("Enter the secret that belongs to this key.")})
+        before = {"app_key": app.app_key, "service_id": app.service_id}
+        app.app_key, app.service_id = app_key, service_id
+        if app_secret:
+            app.app_secret = app_secret
+        app.save()
+        reached = replace_secret(app) if app_secret else 0
+        after = {
+            "app_key": app_key,
+            "service_id": service_id,
+            "is_secret_new": bool(app_secret),
+            "connections": reached,
+        }
+        write("app.registered", about=app, actor=user, before=before, after=after)
+    return app
+
+
+def replace_secret(app: App) -> int:
+    """Give an app's secret to the connections that speak with its key; returns how many there are."""
+    speaking = Connection.objects.filter(marketplace=app.marketplace, app_key=app.app_key)
+    return speaking.exclude(state=Connection.State.DISCONNECTED).update(app_secret=app.app_secret)
+
+
+def audience_of(slug: str, name: str) -> Audience:
+    """Raises ValidationError for sellers that this marketplace does not tell apart."""
+    platform = MARKETPLACES.get(slug)
+    found = next((one for one in platform.audiences if one.name == name), None) if platform else None
+    if found is None:
+        raise ValidationError(_("There are no such sellers."))
+    return found
+
+
+def consent_page(app: App) -> str:
+    return app.consent_url or audience_of(app.marketplace, app.audience).consent_url
+
+
+def consent_origins() -> list[str]:
+    """Where forms that ask a seller may lead to, as a Content-Security-Policy names it."""
+    pages = [consent_page(app) for app in App.objects.exclude(service_id="").defer("app_secret")]
+    return sorted({f"{parts.scheme}://{parts.netloc}" for parts in map(urlsplit, pages)})
+
+
+def audience_for(platform: Marketplace, region: str) -> Audience | None:
+    """Those that sellers of this region belong to."""
+    others = [one for one in platform.audiences if not one.regions]
+    return next((one for one in platform.audiences if region in one.regions), others[0] if others else None)
+
+
+def app_of(connection: Connection) -> App | None:
+    """The app that this seller consents to when the authorization is renewed."""
+    if connection.app_id:
+        return connection.app
+    return App.objects.filter(marketplace=connection.marketplace, app_key=connection.app_key).first()
+
+
+def platform_of(slug: str) -> Marketplace | None:
+    return marketplace(slug) if slug in MARKETPLACES else None
