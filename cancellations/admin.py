@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from cancellations import decisions
-from cancellations.decisions import NotAllowed
+from cancellations.checks import NotAllowed
 from cancellations.models import (
     Announcement,
     Attempt,
@@ -169,9 +169,12 @@ class EvidenceAdmin(ReadOnly):
 
 @admin.register(PushedNotification)
 class PushedNotificationAdmin(ReadOnly):
-    list_display = ("notification_id", "shop", "topic", "order_id", "cancellation_id", "sent_at", "received_at")
+    list_display = (
+        "notification_id", "shop", "topic", "order_id", "cancellation_id", "sent_at", "received_at", "outcome",
+        "processed_at",
+    )  # fmt: skip
     list_select_related = ("shop",)
-    list_filter = (VisibleShops,)
+    list_filter = (VisibleShops, "outcome")
     ordering = ("-pk",)
 
 

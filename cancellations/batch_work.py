@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
 
 from cancellations import decisions
-from cancellations.decisions import Details, NotAllowed
+from cancellations.checks import Details, NotAllowed
 from cancellations.models import Batch, BatchItem, Decision, Verdict
 
 logger = structlog.get_logger(__name__)

@@ -18,8 +18,9 @@ from django.utils import timezone
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
+from audit import log
 from cancellations import batch_work, decisions, rules
-from cancellations.decisions import Details, NotAllowed, TooLate
+from cancellations.checks import Details, NotAllowed, TooLate
 from cancellations.models import (
     Batch,
     BatchItem,
@@ -31,7 +32,8 @@ from cancellations.models import (
 )
 from marketplaces.base import Notice
 from marketplaces.records import Money
-from shops.models import Role, Shop
+from shops.models import Permission, Shop
+from shops.roles import why_not_allowed
 from shops.templatetags.markets import progress as how_far
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ def propose(rows: CancellationQuerySet, verdict: Verdict, user: "User", *, retry
             _("At most %(most)d requests can be answered at once, and these are %(count)d. Narrow the filter.")
             % {"most": MOST, "count": rows.visible_to(user).count()}
         )
-    agent_in = shops_to_answer_in(user)
+    agent_in = shops_to_answer_in(user, verdict)
     with transaction.atomic():
         again = {"reason": retry_of.reason, "comment": retry_of.comment} if retry_of else {}
         batch = Batch.objects.create(
@@ -73,14 +75,14 @@ def proposed(batch: Batch, row: CancellationRequest, agent_in: Set[int]) -> Batc
     return BatchItem(batch=batch, cancellation=row, state=state, why=why)
 
 
-def shops_to_answer_in(user: "User") -> Set[int]:
-    return set(Shop.objects.where_role(user, Role.AGENT).values_list("pk", flat=True))
+def shops_to_answer_in(user: "User", verdict: Verdict) -> Set[int]:
+    return set(Shop.objects.where_may(user, Permission(verdict)).values_list("pk", flat=True))
 
 
 def why_not(row: CancellationRequest, verdict: Verdict, agent_in: Set[int]) -> str:
     """Why this person can't give this request this verdict now; empty where they can."""
     if row.shop_id not in agent_in:
-        return _("Your role in this shop does not allow this.")
+        return why_not_allowed(Permission(verdict))
     market = rules.capabilities(row.shop, timezone.now())
     return rules.offer(row, verdict, market, rules.not_now(row)).why_not
 
@@ -102,6 +104,9 @@ def start(batch: Batch, details: Details | None = None) -> bool:
                 started_at=now, due_at=now,
                 reason=details.reason, reason_text=details.reason_text, comment=details.comment,
             )  # fmt: skip
+            count = batch.items.waiting().count()
+            sent = {"verdict": batch.verdict, "reason": details.reason, "requests": count}
+            log.write("batch.started", about=batch, actor=batch.made_by, after=sent)
             transaction.on_commit(lambda: batch_work.nudge(batch.pk))
     batch.refresh_from_db()
     return not locked.is_started
@@ -115,9 +120,12 @@ def take_back(batch: Batch, user: "User") -> str:
     if not batch.is_started:
         raise NotAllowed(_("Nothing of this was started."))
     # First what no worker has decided about, so that nothing new is decided while the rest is taken back.
-    taken = batch.items.waiting().update(state=BatchItem.State.TAKEN_BACK)
+    with transaction.atomic():
+        log.write("batch.taken_back", about=batch, actor=user)
+        taken = batch.items.waiting().update(state=BatchItem.State.TAKEN_BACK)
     late = forbidden = 0
-    recorded = Decision.objects.filter(batch_item__batch=batch, state=Decision.State.RECORDED)
+    unsent = (Decision.State.UNSIGNED, Decision.State.RECORDED)
+    recorded = Decision.objects.filter(batch_item__batch=batch, state__in=unsent)
     for decision in recorded.select_related("shop").order_by("send_after"):
         try:
             decisions.withdraw(decision, user)
@@ -205,7 +213,7 @@ def standing(batch: Batch, user: "User") -> list[tuple[BatchItem, rules.Offer]]:
     """What can be done about each item now. What was left out when they were counted stays left out."""
     rows = CancellationRequest.objects.with_standing().select_related("claim__user")
     items = batch.items.visible_to(user).prefetch_related(Prefetch("cancellation", rows))
-    agent_in = shops_to_answer_in(user)
+    agent_in = shops_to_answer_in(user, Verdict(batch.verdict))
     return [(item, offer_of(item, Verdict(batch.verdict), agent_in)) for item in items]
 
 
@@ -262,13 +270,13 @@ class Progress:
 
     @property
     def trouble(self) -> int:
-        """Those that somebody wanted and that did not happen."""
-        return self.of(Result.FAILED) + self.of(Result.NEEDS_YOU)
+        """Those that somebody wanted and that did not happen, or not yet without somebody."""
+        return self.of(Result.FAILED) + self.of(Result.NEEDS_YOU) + self.of(Result.SECOND_PERSON)
 
     @property
     def ends(self) -> list[tuple[str, int]]:
         """How it ended for how many, in words."""
-        ends = (Result.DONE, Result.FAILED, Result.NEEDS_YOU, Result.TAKEN_BACK)
+        ends = (Result.DONE, Result.FAILED, Result.NEEDS_YOU, Result.SECOND_PERSON, Result.TAKEN_BACK)
         return [(str(end.label), self.of(end)) for end in ends if self.of(end)]
 
     def of(self, result: Result) -> int:

@@ -246,13 +246,14 @@ def of_event(event: Event) -> Entry:
     elif event.name == "cancellation.moved" and event.cancellation and event.cancellation.is_recorded:
         text = _("Settled: %(state)s") % {"state": state_of(detail.get("to", ""))}  # no marketplace shows it
     if event.name == "decision.recorded" and decision:
-        extra = " · ".join(part for part in (decision.reason_text or decision.reason, decision.comment) if part)
+        second = _("a second person has to countersign") if detail.get("waits_for_second_person") else ""
+        extra = " · ".join(part for part in (decision.reason_text or decision.reason, decision.comment, second) if part)
     elif event.name == "cancellation.recorded":
         heard = _("Heard through %(channel)s") % {"channel": channel_of(detail.get("heard_through", ""))}
         extra = " · ".join(part for part in (heard, detail.get("note", "")) if part)
     elif event.name == "cancellation.assigned":
         extra = detail.get("person") or _("to nobody")
-    elif event.name in ("decision.set_aside", "cancellation.closed"):
+    elif event.name in ("decision.set_aside", "decision.declined", "cancellation.closed"):
         extra = read(detail.get("note", ""))
     elif event.name == "cancellation.moved":
         extra = detail.get("status", "")
@@ -279,6 +280,9 @@ def words_for(name: str, verdict: str, state: str) -> tuple[str, str]:
         "cancellation.assigned": (_("Assigned"), ""),
         "cancellation.taken_over": (_("Taken over"), "muted"),
         "decision.recorded": (_("Decided: %(verdict)s") % {"verdict": verdict}, ""),
+        "decision.countersigned": (_("Countersigned: %(verdict)s") % {"verdict": verdict}, ""),
+        "decision.declined": (_("Not countersigned: %(verdict)s") % {"verdict": verdict}, "muted"),
+        "decision.overtaken": (_("Settled before it was countersigned: %(verdict)s") % {"verdict": verdict}, "muted"),
         "decision.withdrawn": (_("Taken back: %(verdict)s") % {"verdict": verdict}, "muted"),
         "decision.accepted": (_("The marketplace accepted: %(verdict)s") % {"verdict": verdict}, ""),
         "decision.confirmed": (_("Confirmed: %(verdict)s") % {"verdict": verdict}, "good"),

@@ -12,7 +12,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from cancellations.decisions import AlreadyDecided, NotAllowed
+from audit import log
+from cancellations.checks import AlreadyDecided, NotAllowed
 from cancellations.models import Announcement, CancellationLine, CancellationRequest, Event
 from orders.models import LineItem, Order
 from shops.markets import capabilities
@@ -154,9 +155,13 @@ def must_be_closable(cancellation: CancellationRequest) -> None:
 def handle(announcement: Announcement, user: "User", cancellation: CancellationRequest | None = None) -> None:
     """Note that somebody looked into an announcement, and which request came of it. Twice is as good as once."""
     must_be_agent(user, announcement.shop)
-    Announcement.objects.filter(pk=announcement.pk, handled_at=None).update(
-        handled_at=timezone.now(), handled_by=user, cancellation=cancellation
-    )
+    with transaction.atomic():
+        is_first = Announcement.objects.filter(pk=announcement.pk, handled_at=None).update(
+            handled_at=timezone.now(), handled_by=user, cancellation=cancellation
+        )
+        if is_first:
+            about = {"cancellation_id": cancellation.pk} if cancellation else {}
+            log.write("announcement.handled", about=announcement, actor=user, **about)
     announcement.refresh_from_db()
 
 
@@ -165,3 +170,4 @@ def tell(cancellation: CancellationRequest, name: str, user: "User", note: str) 
         shop_id=cancellation.shop_id, order_id=cancellation.order_id, cancellation=cancellation, actor=user, name=name,
         detail={"note": note, "heard_through": cancellation.heard_through},
     )  # fmt: skip
+    log.write(name, about=cancellation, actor=user, after={"heard_through": cancellation.heard_through})

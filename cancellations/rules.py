@@ -26,6 +26,7 @@ class Offer:
     notice: Notice | None = None
     refund: Money | None = None  # what the buyer gets back by it; None where the marketplace does not tell
     standing: Notice | None = None  # what it does to the shop's standing, where a page says so
+    second_person: bool = False  # whoever asks would need somebody to countersign
     exists: bool = True  # else this market never has this verdict, and screens leave it out
 
     @property
@@ -83,11 +84,11 @@ def rejecting(market: Capabilities) -> str:
     }
 
 
-def not_now(cancellation: CancellationRequest) -> str:
-    """Why nothing at all can be decided about this request."""
+def not_now(cancellation: CancellationRequest, but: Decision | None = None) -> str:
+    """Why nothing at all can be decided about this request; `but` is a decision that is in nobody's way."""
     if not cancellation.needs_answer:
         return _("This request is settled: %(state)s.") % {"state": cancellation.get_state_display()}
-    if live := cancellation.live_decision:
+    if (live := cancellation.live_decision) and live != but:
         return already_decided(live)
     if live := live_item_cancellation(cancellation):
         return already_decided(live)
@@ -157,12 +158,12 @@ def cannot_ship(order: Order | None, market: Capabilities) -> str:
     return ""
 
 
-def items_offer(order: Order, now: datetime) -> Offer:
-    """Whether staff may cancel lines of this order, or all of it, on their own initiative."""
+def items_offer(order: Order, now: datetime, but: Decision | None = None) -> Offer:
+    """Whether staff may cancel lines of this order, or all of it, on their own initiative; `but` as in `not_now`."""
     market = capabilities(order.shop, now)
     return Offer(
         Verdict.CANCEL_ITEMS,
-        cannot_cancel_items(order, market),
+        cannot_cancel_items(order, market, but),
         _("The chosen items are cancelled and the buyer is refunded for them.")
         if market.previews_refunds
         else _("The chosen items are cancelled."),
@@ -171,13 +172,14 @@ def items_offer(order: Order, now: datetime) -> Offer:
     )
 
 
-def cannot_cancel_items(order: Order, market: Capabilities) -> str:
+def cannot_cancel_items(order: Order, market: Capabilities, but: Decision | None = None) -> str:
     if not market.can_cancel_order or order.status not in market.cancellable_order_statuses:
         status = market.status_labels.get(order.status, order.status)
         return _("The order is “%(status)s”, which a seller cannot cancel in this market.") % {"status": status}
     if order.cancellations.waiting().exists():
         return _("Somebody has asked to cancel this order: answer that request.")
-    if live := Decision.objects.live().filter(order=order).select_related("made_by").first():
+    live = Decision.objects.live().filter(order=order).select_related("made_by").first()
+    if live and live != but:
         return already_decided(live)
     return link_is_down(order.shop)
 

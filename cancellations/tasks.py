@@ -5,7 +5,7 @@ from celery import shared_task
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from cancellations import delivery, drafts, sync
+from cancellations import countersigning, delivery, drafts, sync
 from cancellations.models import Decision
 from shops import pulling
 from shops.models import Shop
@@ -32,6 +32,7 @@ def deliver(decision_id: int) -> None:
 @shared_task
 def sweep_decisions() -> None:
     delivery.resume_reconnected()
+    countersigning.end_overtaken()
     for pk in Decision.objects.due(timezone.now()).order_by("due_at").values_list("pk", flat=True)[:SWEPT_AT_ONCE]:
         deliver.apply_async((pk,), expires=SWEPT_FOR_SECONDS)
 

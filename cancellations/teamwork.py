@@ -13,9 +13,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from audit import log
 from cancellations.models import CancellationRequest, Claim, Event, Note
-from shops.models import Membership, Role, Shop
-from shops.roles import must_be_agent
+from shops.models import Role, Shop
+from shops.roles import members_of, must_be_agent
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -30,14 +31,16 @@ def claim(cancellation: CancellationRequest, user: "User") -> Claim:
     must_be_agent(user, cancellation.shop)
     now = timezone.now()
     until = now + CLAIMED_FOR
-    made, is_new = Claim.objects.get_or_create(
-        cancellation=cancellation, defaults={"user": user, "since": now, "until": until}
-    )
-    if not is_new:
-        Claim.objects.filter(pk=made.pk, user=user, until__gt=now).update(until=until)
-        Claim.objects.filter(pk=made.pk, until__lte=now).update(user=user, since=now, until=until)
-        made = Claim.objects.select_related("user").get(pk=made.pk)
-    return made
+    with transaction.atomic():
+        made, is_new = Claim.objects.get_or_create(
+            cancellation=cancellation, defaults={"user": user, "since": now, "until": until}
+        )
+        if not is_new:
+            Claim.objects.filter(pk=made.pk, user=user, until__gt=now).update(until=until)
+            is_new = bool(Claim.objects.filter(pk=made.pk, until__lte=now).update(user=user, since=now, until=until))
+        if is_new:  # and not once a minute while the page is open
+            log.write("cancellation.claimed", about=cancellation, actor=user)
+    return made if is_new and made.user_id == user.pk else Claim.objects.select_related("user").get(pk=made.pk)
 
 
 def take_over(cancellation: CancellationRequest, user: "User") -> Claim:
@@ -45,10 +48,13 @@ def take_over(cancellation: CancellationRequest, user: "User") -> Claim:
     must_be_agent(user, cancellation.shop)
     now = timezone.now()
     with transaction.atomic():
+        before = Claim.objects.filter(cancellation=cancellation).select_related("user").first()
         Claim.objects.update_or_create(
             cancellation=cancellation, defaults={"user": user, "since": now, "until": now + CLAIMED_FOR}
         )
         tell(cancellation, "cancellation.taken_over", user, {})
+        whose = {"from": str(before.user)} if before else {}
+        log.write("cancellation.taken_over", about=cancellation, actor=user, before=whose)
     return Claim.objects.select_related("user").get(cancellation=cancellation)
 
 
@@ -65,7 +71,7 @@ def may_be_assigned(shop: Shop) -> "QuerySet[User]":
 
 def who_decides_in(shops: "QuerySet[Shop]") -> "QuerySet[User]":
     """The people who can decide in one of these shops, by name."""
-    members = Membership.objects.filter(shop__in=shops, role__in=Role.at_least(Role.AGENT)).values("user")
+    members = members_of(shops).with_role(Role.AGENT).values("user")
     return User.objects.filter(Q(pk__in=members) | Q(is_superuser=True), is_active=True).order_by(
         "first_name", "last_name", "email"
     )
@@ -79,9 +85,14 @@ def assign(cancellation: CancellationRequest, to: "User | None", user: "User") -
     with transaction.atomic():
         locked = CancellationRequest.objects.select_for_update(of=("self",)).get(pk=cancellation.pk)
         if locked.assigned_to_id != (to.pk if to else None):
-            locked.assigned_to = to
+            before, locked.assigned_to = locked.assigned_to, to
             locked.save(update_fields=["assigned_to"])
             tell(cancellation, "cancellation.assigned", user, {"person": str(to) if to else ""})
+            who = [str(person) if person else "" for person in (before, to)]
+            log.write(
+                "cancellation.assigned", about=cancellation, actor=user,
+                before={"assigned_to": who[0]}, after={"assigned_to": who[1]},
+            )  # fmt: skip
     cancellation.refresh_from_db(fields=["assigned_to"])
 
 
@@ -93,7 +104,10 @@ def add_note(cancellation: CancellationRequest, user: "User", text: str) -> Note
         raise ValidationError({"text": _("Write something.")})
     if len(text) > LONGEST_NOTE:
         raise ValidationError({"text": _("At most %(limit)d characters.") % {"limit": LONGEST_NOTE}})
-    return Note.objects.create(cancellation=cancellation, author=user, text=text)
+    with transaction.atomic():
+        note = Note.objects.create(cancellation=cancellation, author=user, text=text)
+        log.write("note.added", about=cancellation, actor=user)  # what it says stays with the request
+    return note
 
 
 def tell(cancellation: CancellationRequest, name: str, user: "User", detail: dict[str, str]) -> None:

@@ -8,7 +8,8 @@ from django.utils import timezone
 from accounts.models import User
 from cancellations import sync
 from cancellations.calls import target_of
-from cancellations.decisions import Details, cancel_items, decide
+from cancellations.checks import Details
+from cancellations.decisions import cancel_items, decide
 from cancellations.models import CancellationRequest, Decision, Verdict
 from cancellations.recording import Heard, record
 from cancellations.shipping import Shipping

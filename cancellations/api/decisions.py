@@ -14,6 +14,8 @@ from cancellations.serializers.going_out import DecisionDetailSerializer, Decisi
 from config.api.documented import problems
 from config.api.pages import FiltersLists
 from shops.filters import shops_of
+from shops.models import Permission
+from shops.roles import must_be_allowed
 
 
 class DecisionFilter(django_filters.FilterSet):  # type: ignore[misc]
@@ -48,7 +50,7 @@ class DecisionViewSet(
         return DecisionSerializer if self.action == "list" else DecisionDetailSerializer
 
     def get_queryset(self) -> QuerySet[Decision]:
-        rows = Decision.objects.visible_to(self.request.user).select_related("made_by")
+        rows = Decision.objects.visible_to(self.request.user).select_related("made_by", "countersigned_by")
         if self.action == "list":
             return rows
         return rows.select_related("shop").prefetch_related("attempts", "lines__line_item", "evidence")
@@ -114,6 +116,38 @@ class DecisionViewSet(
         decision = self.get_object()
         with as_problems(request, about=decision):
             decisions.withdraw(decision, request.user)  # type: ignore[arg-type]
+        return self.retrieve(request)
+
+    @extend_schema(
+        summary="Be the second person for a decision that waits for one",
+        description=(
+            "A decision in the state `unsigned` gives back more money than its maker's role gives back alone. Somebody "
+            "else who may give the same verdict in this shop countersigns it, and it is sent."
+        ),
+        request=None,
+        responses={**CHANGED, **problems("forbidden", "not-found", "not-allowed")},
+    )
+    @action(detail=True, methods=["post"])
+    def countersign(self, request: Request, pk: str) -> Response:
+        decision = self.get_object()
+        with as_problems(request):
+            decisions.countersign(decision, request.user)  # type: ignore[arg-type]
+        return self.retrieve(request)
+
+    @extend_schema(
+        summary="Say no to a decision that waits for a second person",
+        description="Nothing is sent, and what it was about can be decided anew.",
+        request=NoteRequest,
+        responses={**CHANGED, **problems("malformed", "invalid", "forbidden", "not-found", "not-allowed")},
+    )
+    @action(detail=True, methods=["post"])
+    def decline(self, request: Request, pk: str) -> Response:
+        decision = self.get_object()
+        must_be_allowed(request.user, decision.shop, Permission(decision.verdict))  # type: ignore[arg-type]
+        told = NoteRequest(data=request.data)
+        told.is_valid(raise_exception=True)
+        with as_problems(request):
+            decisions.decline(decision, request.user, told.validated_data["note"])  # type: ignore[arg-type]
         return self.retrieve(request)
 
     @extend_schema(

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from rest_framework.request import Request
 from rest_framework.reverse import reverse
 
-from cancellations.decisions import AlreadyDecided, NotAllowed, TooLate
+from cancellations.checks import AlreadyDecided, NotAllowed, TooLate
 from cancellations.models import Decision
 from cancellations.recording import AlreadyRecorded
 from config.api.documented import NoticeSerializer

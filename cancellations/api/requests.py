@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from cancellations import decisions, live, recording, rules
+from cancellations import checks, live, recording, rules
 from cancellations.api.refusals import as_problems
 from cancellations.filters import CancellationFilter
 from cancellations.models import CancellationRequest, CommentTemplate
@@ -131,7 +131,7 @@ class CancellationViewSet(FiltersLists, viewsets.ReadOnlyModelViewSet[Cancellati
         asked.is_valid(raise_exception=True)
         cancellation = self.get_object()
         market = markets.capabilities(cancellation.shop, timezone.now())
-        none = decisions.not_taken(market, {"reason"}).get("reason", "")
+        none = checks.not_taken(market, {"reason"}).get("reason", "")
         reasons = [] if none else live.reject_reasons(cancellation, asked.validated_data["locale"])
         told = {"takes_reason": not none, "explanation": none, "reasons": reasons}
         return Response(RejectReasonsSerializer(told).data)
@@ -206,7 +206,7 @@ class OrderCancelOptionsView(GenericAPIView[Order]):
             "offer": offer,
             "can_cancel_lines": market.can_cancel_lines,
             "takes_reason": market.takes_cancel_reason,
-            "explanation": decisions.no_cancel_reason(market),
+            "explanation": checks.no_cancel_reason(market),
             "reasons": rules.cancel_reasons(order, now, partial=False),
             "ineligible": ineligible(order) if offer.allowed else None,
         }

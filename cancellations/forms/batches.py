@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from cancellations import live, rules
-from cancellations.decisions import Details
+from cancellations.checks import Details
 from cancellations.filters import QueueFilter
 from cancellations.models import Batch, CancellationQuerySet, CancellationRequest, Verdict
 from marketplaces.base import Capabilities

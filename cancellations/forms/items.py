@@ -12,7 +12,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from cancellations import decisions, rules
+from cancellations import checks, decisions, rules
 from marketplaces.base import CancelReason, Capabilities
 from orders.models import LineItem, Order
 
@@ -131,7 +131,7 @@ class CancelItemsForm(forms.Form):
         for line in off:
             self.add_error("items", not_eligible(line, self.ineligible[line.marketplace_id]))
         if not off:
-            decisions.check_items(self.order, chosen, self.why())
+            checks.check_items(self.order, chosen, self.why())
         return self.cleaned_data
 
     def check_number(self, line: LineItem, *, is_ticked: bool) -> None:

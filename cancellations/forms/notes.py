@@ -14,6 +14,16 @@ class SetAsideForm(forms.Form):
     )
 
 
+class DeclineForm(forms.Form):
+    note = forms.CharField(
+        label=gettext_lazy("Why you do not countersign"),
+        max_length=2000,
+        widget=forms.Textarea(attrs={"class": "form-control", "rows": 2}),
+        help_text=gettext_lazy("For who decided this. Nothing is sent, and the request can be decided anew."),
+        error_messages={"required": gettext_lazy("Say why, for who decided this.")},
+    )
+
+
 class CloseForm(forms.Form):
     note = forms.CharField(
         label=gettext_lazy("Why it needs no answer"),

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.templatetags.times import clock, is_readers_zone_at
 from cancellations import decisions, live
-from cancellations.decisions import Details
+from cancellations.checks import Details
 from cancellations.forms.verdicts import VerdictForm
 from cancellations.shipping import EXAMPLE, LONGEST, SHORTEST, Shipping, needs_tracking
 from marketplaces.errors import MarketplaceError

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from cancellations import live
-from cancellations.decisions import Details
+from cancellations.checks import Details
 from cancellations.evidence import MAX_UPLOAD, READ, Picture, read_picture
 from cancellations.models import CancellationRequest, CommentTemplate, Evidence
 from marketplaces.base import Capabilities, Notice

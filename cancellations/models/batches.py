@@ -28,6 +28,7 @@ class Result(models.TextChoices):
     DONE = "done", _("done")
     FAILED = "failed", _("failed")
     NEEDS_YOU = "needs_you", _("needs you")
+    SECOND_PERSON = "second_person", _("waits for a second person")
     TAKEN_BACK = "taken_back", _("taken back")
     LEFT_OUT = "left_out", _("left out")
 
@@ -164,6 +165,7 @@ def result_of_item() -> Case:
         When(decision__state=decided.CONFIRMED, then=Value(Result.DONE)),
         When(decision__state=decided.REFUSED, then=Value(Result.FAILED)),
         When(decision__state=decided.STALLED, then=Value(Result.NEEDS_YOU)),
+        When(decision__state=decided.UNSIGNED, then=Value(Result.SECOND_PERSON)),
         When(decision__state__in=(decided.WITHDRAWN, decided.SET_ASIDE), then=Value(Result.TAKEN_BACK)),
         default=Value(Result.UNDER_WAY),
         output_field=models.CharField(),

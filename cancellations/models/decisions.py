@@ -12,8 +12,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from cancellations.models.words import WordsField
-from orders.models import LineItem, Order
-from shops.models import Shop
+from marketplaces.records import Money
+from orders.models import LineItem, Order, amount
+from shops.models import Permission, Shop
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -34,6 +35,18 @@ class DecisionQuerySet(models.QuerySet["Decision"]):
     def live(self) -> Self:
         return self.filter(state__in=Decision.LIVE)
 
+    def unsigned(self) -> Self:
+        """Those that wait for a second person."""
+        return self.filter(state=Decision.State.UNSIGNED)
+
+    def to_countersign(self, user: "User") -> Self:
+        """Those that wait for a second person, who this one may be."""
+        may = {verdict: Shop.objects.where_may(user, Permission(verdict)) for verdict in Verdict}
+        mine = Q()
+        for verdict, shops in may.items():
+            mine |= Q(verdict=verdict, shop__in=shops)
+        return self.unsigned().filter(mine).exclude(made_by=user)
+
     def due(self, now: datetime) -> Self:
         """Decisions that need a worker: to be sent, to be asked about, or to be read back."""
         return self.filter(state__in=Decision.MOVING, due_at__lte=now)
@@ -44,10 +57,12 @@ class Decision(models.Model):
 
     recorded → sending → accepted → confirmed, or refused, or stalled, or withdrawn before it was sent. `due_at` is
     when a worker is next needed; claiming a decision moves it ahead by the lease, so a dead worker's claim runs out by
-    itself. A stalled decision waits for a person, who asks again or sets it aside.
+    itself. A stalled decision waits for a person, who asks again or sets it aside. What gives back more than its maker
+    may give back alone begins unsigned, and is recorded when a second person has countersigned it.
     """
 
     class State(models.TextChoices):
+        UNSIGNED = "unsigned", _("waits for a second person")
         RECORDED = "recorded", _("recorded")
         SENDING = "sending", _("sending")
         ACCEPTED = "accepted", _("accepted")
@@ -65,7 +80,7 @@ class Decision(models.Model):
         BROKEN = "broken", _("an error of ours keeps it from going on")
 
     MOVING: ClassVar = (State.RECORDED, State.SENDING, State.ACCEPTED)
-    LIVE: ClassVar = (*MOVING, State.STALLED)
+    LIVE: ClassVar = (State.UNSIGNED, *MOVING, State.STALLED)
 
     shop = models.ForeignKey(
         Shop, verbose_name=_("shop"), on_delete=models.PROTECT, related_name="decisions", db_index=False
@@ -101,6 +116,13 @@ class Decision(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="decisions", verbose_name=_("by")
     )
     made_at = models.DateTimeField(_("made"), default=timezone.now)
+    gives_back = amount(_("gives back"), null=True)
+    currency = models.CharField(_("currency"), max_length=3, blank=True, db_default="")
+    countersigned_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+",
+        verbose_name=_("countersigned by"), db_index=False,
+    )  # fmt: skip
+    countersigned_at = models.DateTimeField(_("countersigned"), null=True, blank=True)
     send_after = models.DateTimeField(_("not sent before"), help_text=_("Until then it can be taken back."))
 
     # Where it is on its way
@@ -128,12 +150,14 @@ class Decision(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["cancellation"],
-                condition=Q(state__in=("recorded", "sending", "accepted", "stalled")),
+                condition=Q(state__in=("unsigned", "recorded", "sending", "accepted", "stalled")),
                 name="one_live_decision_per_cancellation",
             ),
             models.UniqueConstraint(
                 fields=["order"],
-                condition=Q(state__in=("recorded", "sending", "accepted", "stalled"), verdict="cancel_items"),
+                condition=Q(
+                    state__in=("unsigned", "recorded", "sending", "accepted", "stalled"), verdict="cancel_items"
+                ),
                 name="one_live_item_cancellation_per_order",
             ),
             models.CheckConstraint(
@@ -144,6 +168,10 @@ class Decision(models.Model):
             models.CheckConstraint(
                 condition=Q(state="stalled") ^ Q(stalled_because=""), name="stalled_decisions_say_why"
             ),
+            models.CheckConstraint(
+                condition=Q(countersigned_by__isnull=True) | ~Q(countersigned_by=F("made_by")),
+                name="nobody_countersigns_their_own_decision",
+            ),
         ]
         indexes = [
             models.Index(
@@ -151,6 +179,7 @@ class Decision(models.Model):
             ),
             models.Index(F("shop"), F("id").desc(), name="decisions_of_a_shop"),
             models.Index(fields=["state"], name="decisions_stalled", condition=Q(state="stalled")),
+            models.Index(fields=["state"], name="decisions_unsigned", condition=Q(state="unsigned")),
         ]
 
     def __str__(self) -> str:
@@ -182,11 +211,16 @@ class Decision(models.Model):
         return self.state in self.MOVING
 
     def can_be_withdrawn(self, now: datetime) -> bool:
-        """Recorded and never sent; the claim itself is the last word."""
-        return self.state == self.State.RECORDED and not self.is_outcome_unknown
+        """Never sent; the claim itself is the last word."""
+        return self.state in (self.State.UNSIGNED, self.State.RECORDED) and not self.is_outcome_unknown
+
+    @property
+    def money(self) -> Money | None:
+        """What the buyer gets back by it, as it was known when it was made."""
+        return Money(self.gives_back, self.currency) if self.gives_back is not None else None
 
     def undo_seconds(self, now: datetime) -> int:
-        """Whole seconds left of the undo window."""
+        """Whole seconds left of the undo window; 0 too where there is no hurry, before somebody countersigns."""
         return max(0, round((self.send_after - now).total_seconds()))
 
 

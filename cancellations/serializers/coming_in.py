@@ -9,14 +9,8 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from cancellations import live
-from cancellations.decisions import (
-    Details,
-    cancel_items,
-    decide,
-    must_be_offered,
-    must_offer_items,
-    not_taken,
-)
+from cancellations.checks import Details, must_be_offered, must_offer_items, not_taken
+from cancellations.decisions import cancel_items, decide
 from cancellations.evidence import Picture, read_picture
 from cancellations.models import CancellationRequest, Decision, Verdict
 from cancellations.shipping import Shipping, needs_tracking, wrong_packages
@@ -27,7 +21,8 @@ from config.api.problems import paths
 from marketplaces.base import Capabilities
 from marketplaces.errors import MarketplaceError
 from orders.models import Order
-from shops.roles import must_be_agent
+from shops.models import Permission
+from shops.roles import must_be_allowed
 
 logger = structlog.get_logger(__name__)
 VERDICTS = (
@@ -116,7 +111,7 @@ class DecisionRequest(Strict):
             problems[about] = [_("Say what this is about.")]
         if problems:
             raise serializers.ValidationError(problems)
-        must_be_agent(self.context["request"].user, told[about].shop)
+        must_be_allowed(self.context["request"].user, told[about].shop, Permission(told["verdict"]))
         return told
 
     def record(self) -> Decision:

@@ -6,7 +6,6 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from cancellations import rules
 from cancellations.models import (
     Announcement,
     Attempt,
@@ -17,6 +16,7 @@ from cancellations.models import (
     Evidence,
     Verdict,
 )
+from cancellations.offers import offers_to
 from config.api.bodies import Rows
 from config.api.documented import US_REJECT, MarketplaceWords, NoticeSerializer
 from config.api.fields import MoneyField, UtcTime
@@ -32,6 +32,9 @@ class OfferSerializer(serializers.Serializer[Any]):
     effect = serializers.CharField(help_text="What will happen, in one sentence.")
     notice = NoticeSerializer(allow_null=True, help_text="The rule to know before choosing this. " + US_REJECT)
     refund = MoneyField(help_text="What the buyer gets back by it; null where the marketplace does not tell.")
+    second_person = serializers.BooleanField(
+        help_text="Only approving tells: your role does not give back so much alone, so somebody has to countersign."
+    )
     standing = NoticeSerializer(
         allow_null=True, help_text="What it does to the shop's standing, such as whose fault it counts as, if known."
     )
@@ -51,6 +54,13 @@ class DecisionBrief(Rows):
 class DecisionSerializer(Rows):
     url = serializers.HyperlinkedIdentityField(view_name="api:decision-detail")
     made_by = PersonSerializer(allow_null=True)
+    gives_back = MoneyField(
+        source="money", help_text="What the buyer gets back by it, as known when it was made; null where it is not."
+    )
+    countersigned_by = PersonSerializer(
+        allow_null=True,
+        help_text="The second person, where the amount needed one: state `unsigned` until then.",
+    )
     shipping = serializers.DictField(source="shipment", help_text="As it was sent with `ship_to_reject`; else empty.")
     marketplace = serializers.SerializerMethodField(help_text="What the marketplace said last.")
     can_be_withdrawn = serializers.SerializerMethodField(help_text="Not sent yet, so it can be taken back.")
@@ -59,7 +69,8 @@ class DecisionSerializer(Rows):
         model = Decision
         fields = [
             "id", "url", "shop", "cancellation", "order", "verdict", "state", "stalled_because", "reason",
-            "reason_text", "comment", "shipping", "made_by", "made_at", "send_after", "can_be_withdrawn", "sent_at",
+            "reason_text", "comment", "shipping", "made_by", "made_at", "gives_back", "countersigned_by",
+            "countersigned_at", "send_after", "can_be_withdrawn", "sent_at",
             "accepted_at", "settled_at", "marketplace", "note",
         ]  # fmt: skip
 
@@ -177,7 +188,8 @@ class CancellationDetailSerializer(CancellationSerializer):
 
     @extend_schema_field(OfferSerializer(many=True))
     def get_offers(self, cancellation: CancellationRequest) -> Any:
-        return OfferSerializer(list(rules.offers(cancellation, timezone.now()).values()), many=True).data
+        offers = offers_to(self.context["request"].user, cancellation, timezone.now())
+        return OfferSerializer(list(offers.values()), many=True).data
 
 
 class CancelReasonSerializer(serializers.Serializer[Any]):

@@ -14,7 +14,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from cancellations import batches
 from cancellations.batches import Progress, Sheet
-from cancellations.decisions import NotAllowed
+from cancellations.checks import NotAllowed
 from cancellations.filters import QueueFilter
 from cancellations.forms.batches import FORMS, SelectionForm, TogetherForm
 from cancellations.models import Batch, CancellationRequest, Decision, Result, Verdict

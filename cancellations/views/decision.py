@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -10,13 +11,13 @@ from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from cancellations import decisions, history
-from cancellations.decisions import NotAllowed, TooLate
-from cancellations.forms.notes import SetAsideForm
+from cancellations.checks import NotAllowed, TooLate
+from cancellations.forms.notes import DeclineForm, SetAsideForm
 from cancellations.models import Decision
 from cancellations.views.asking import INVALID, visible_cancellation, visible_decision, wants_fragment
 from cancellations.views.facts import about, facts
-from shops.models import Role
-from shops.roles import must_have_role
+from shops.models import Permission, Role
+from shops.roles import must_be_allowed, must_have_role
 
 if TYPE_CHECKING:
     from cancellations.views.asking import Request
@@ -67,6 +68,30 @@ def undo(request: "Request", pk: int) -> HttpResponse:
 
 
 @require_POST
+def countersign(request: "Request", pk: int) -> HttpResponse:
+    found = visible_decision(request, pk)
+    try:
+        decisions.countersign(found, request.user)
+    except NotAllowed as refusal:
+        return decided(request, found, str(refusal))
+    return decided(request, found)
+
+
+@require_POST
+def decline(request: "Request", pk: int) -> HttpResponse:
+    found = visible_decision(request, pk)
+    must_be_allowed(request.user, found.shop, Permission(found.verdict))
+    form = DeclineForm(request.POST)
+    try:
+        if form.is_valid():
+            decisions.decline(found, request.user, form.cleaned_data["note"])
+            return decided(request, found)
+    except NotAllowed as refusal:
+        return decided(request, found, str(refusal))
+    return with_form(request, found, decline_form=form)
+
+
+@require_POST
 def ask_again(request: "Request", pk: int) -> HttpResponse:
     found = visible_decision(request, pk)
     try:
@@ -87,7 +112,12 @@ def set_aside(request: "Request", pk: int) -> HttpResponse:
     except NotAllowed as refusal:
         return decided(request, found, str(refusal))
     must_have_role(request.user, found.shop, Role.MANAGER)
-    context = about(request, found) | {"set_aside_form": form}
+    return with_form(request, found, set_aside_form=form)
+
+
+def with_form(request: "Request", found: Decision, **form: forms.Form) -> HttpResponse:
+    """The decision with a form that says what is wrong with it."""
+    context = about(request, found) | form
     if wants_fragment(request):
         return render(request, "cancellations/_decision.html", context, status=INVALID)
     context["history"] = history.of_decision(found, timezone.now())

@@ -3,17 +3,20 @@
 from typing import IO, TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from cancellations import decisions, drafts
-from cancellations.decisions import NotAllowed
+from audit import log
+from cancellations import checks, drafts
+from cancellations.checks import NotAllowed
 from cancellations.evidence import read_picture, thumbnail_of
 from cancellations.models import Evidence, Verdict
 from cancellations.views.asking import INVALID, visible_cancellation
-from shops.roles import must_be_agent
+from shops.models import Permission
+from shops.roles import must_be_allowed
 
 if TYPE_CHECKING:
     from cancellations.views.asking import Request
@@ -26,12 +29,12 @@ KEPT_BY_BROWSERS = "private, max-age=86400, immutable"
 def add(request: "Request", pk: int) -> HttpResponse:
     """Check one image and keep it as a draft: 201 with its line of the list, or words about what is wrong with it."""
     found = visible_cancellation(request, pk)
-    must_be_agent(request.user, found.shop)
+    must_be_allowed(request.user, found.shop, Permission.REJECT)
     try:
-        market = decisions.must_be_offered(found, Verdict.REJECT)
+        market = checks.must_be_offered(found, Verdict.REJECT)
     except NotAllowed as refusal:
         return in_words(str(refusal), 409)
-    if no := decisions.not_taken(market, ["images"]):
+    if no := checks.not_taken(market, ["images"]):
         return in_words(no["images"])
     upload = request.FILES.get("image")
     if upload is None:
@@ -51,8 +54,12 @@ def in_words(text: str, status: int = INVALID) -> HttpResponse:
 @require_POST
 def remove(request: "Request", pk: int) -> HttpResponse:
     """Delete a draft of one's own."""
-    own = Evidence.objects.visible_to(request.user).filter(decision=None)
-    drafts.forget([get_object_or_404(own, pk=pk)])
+    own = Evidence.objects.visible_to(request.user).filter(decision=None).select_related("cancellation")
+    draft = get_object_or_404(own, pk=pk)
+    with transaction.atomic():
+        drafts.forget([draft])
+        told = {"name": draft.original_name, "sha256": draft.sha256}
+        log.write("evidence.removed", about=draft.cancellation, before=told)
     return HttpResponse(status=204)
 
 

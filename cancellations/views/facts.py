@@ -7,9 +7,11 @@ from urllib.parse import urlencode
 from django.db.models import prefetch_related_objects
 from django.utils import timezone
 
-from cancellations import history, rules, trail
-from cancellations.forms.notes import CloseForm, SetAsideForm
+from cancellations import countersigning, history, rules, trail
+from cancellations.forms.notes import CloseForm, DeclineForm, SetAsideForm
 from cancellations.models import CancellationRequest, Decision, TimeLeft, Verdict
+from cancellations.offers import offers_to
+from cancellations.rules import Offer
 from cancellations.views.asking import may
 from cancellations.views.teamwork import team
 from shops.models import Role
@@ -44,16 +46,16 @@ def facts(request: "Request", cancellation: CancellationRequest) -> dict[str, An
         "market": rules.capabilities(cancellation.shop, now),
         "now": now,
         "time_left": TimeLeft.until(cancellation.deadline, now),
-        "offers": offers_shown(cancellation, now),
+        "offers": offers_shown(request, cancellation, now),
         "can_decide": can_decide,
         "close_form": CloseForm() if can_decide and can_be_closed(cancellation) else None,
         **({"decision": decision, **about(request, decision)} if decision else {}),
     }
 
 
-def offers_shown(cancellation: CancellationRequest, now: datetime) -> dict[Verdict, rules.Offer]:
-    """What can be done now comes first; what this market never has is left out."""
-    offers = [one for one in rules.offers(cancellation, now).items() if one[1].exists]
+def offers_shown(request: "Request", cancellation: CancellationRequest, now: datetime) -> dict[Verdict, Offer]:
+    """What this person can do now comes first; what this market never has is left out."""
+    offers = [one for one in offers_to(request.user, cancellation, now).items() if one[1].exists]
     return dict(sorted(offers, key=lambda one: not one[1].allowed))
 
 
@@ -75,6 +77,16 @@ def about(request: "Request", decision: Decision) -> dict[str, Any]:
         "can_ask": decision.state == Decision.State.STALLED and may(request, decision.shop, Role.AGENT),
         "can_set_aside": decision.state == Decision.State.STALLED and may(request, decision.shop, Role.MANAGER),
         "set_aside_form": SetAsideForm(),
+        **(second_person(request, decision) if decision.state == Decision.State.UNSIGNED else {}),
+    }
+
+
+def second_person(request: "Request", decision: Decision) -> dict[str, Any]:
+    """Who can countersign what waits for it; so many names that one of them is in the room."""
+    return {
+        "can_countersign": countersigning.may_countersign(decision, request.user),
+        "who_may": list(countersigning.who_may_countersign(decision)[:6]),
+        "decline_form": DeclineForm(),
     }
 
 

@@ -12,14 +12,14 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django.views.decorators.vary import vary_on_headers
 
 from cancellations import decisions, live, rules
-from cancellations.decisions import AlreadyDecided, NotAllowed
+from cancellations.checks import AlreadyDecided, NotAllowed
 from cancellations.forms.items import CancelItemsForm
 from cancellations.forms.problems import add_problems
-from cancellations.views.asking import INVALID, may, visible_order
+from cancellations.views.asking import INVALID, visible_order
 from marketplaces.errors import MarketplaceError
 from orders.models import Order
-from shops.models import Role
-from shops.roles import must_be_agent
+from shops.models import Permission
+from shops.roles import may, must_be_allowed
 
 if TYPE_CHECKING:
     from cancellations.views.asking import Request
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @vary_on_headers("HX-Request")
 def cancel_items(request: "Request", pk: int) -> HttpResponse:
     order = visible_order(request, pk)
-    must_be_agent(request.user, order.shop)
+    must_be_allowed(request.user, order.shop, Permission.CANCEL_ITEMS)
     context = facts(request, order)
     form = context["form"]
     if "preview" in request.POST:
@@ -76,7 +76,7 @@ def send_in(request: "Request", order: Order, form: CancelItemsForm) -> HttpResp
 def afterwards(request: "Request", pk: int) -> HttpResponse:
     """What the buyer would get back for the items and the reason in the form, and what stays of the order."""
     order = visible_order(request, pk)
-    must_be_agent(request.user, order.shop)
+    must_be_allowed(request.user, order.shop, Permission.CANCEL_ITEMS)
     context = facts(request, order)
     context |= afterwards_of(order, context["form"])
     return render(request, "cancellations/_afterwards.html", context)
@@ -107,5 +107,5 @@ def items_offer(request: "Request", pk: int) -> HttpResponse:
     """Whether items of this order can be cancelled, for the order's page."""
     order = visible_order(request, pk)
     context = {"order": order, "offer": rules.items_offer(order, timezone.now())}
-    context["can_decide"] = may(request, order.shop, Role.AGENT)
+    context["can_decide"] = may(request.user, order.shop, Permission.CANCEL_ITEMS)
     return render(request, "cancellations/_items_offer.html", context)

@@ -180,9 +180,11 @@ def decides_in(request: "Request") -> set[int]:
 
 
 def stalled(request: "Request") -> list[Decision]:
-    """Decisions that only a person can move on, whatever has become of their requests."""
+    """Decisions that only a person can move on, whatever has become of their requests; those that wait for a second
+    person only where this is one."""
+    mine = Decision.objects.to_countersign(request.user).values("pk")
     return list(
         Decision.objects.visible_to(request.user)
-        .filter(state=Decision.State.STALLED)
+        .filter(Q(state=Decision.State.STALLED) | Q(pk__in=mine))
         .select_related("shop", "order", "cancellation", "made_by")[:21]
     )

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from django.views.decorators.vary import vary_on_headers
 
 from cancellations import recording, rules
-from cancellations.decisions import NotAllowed
+from cancellations.checks import NotAllowed
 from cancellations.forms.problems import add_problems
 from cancellations.forms.recording import FindOrderForm, RecordForm
 from cancellations.models import Announcement, CancellationRequest

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from cancellations import history, recording, trail
-from cancellations.decisions import NotAllowed
+from cancellations.checks import NotAllowed
 from cancellations.forms.notes import CloseForm
 from cancellations.models import CancellationRequest
 from cancellations.views.asking import INVALID, visible_cancellation, wants_fragment

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 from django.views.decorators.vary import vary_on_headers
 
-from cancellations import decisions
-from cancellations.decisions import AlreadyDecided, NotAllowed
+from cancellations import checks, decisions
+from cancellations.checks import AlreadyDecided, NotAllowed
 from cancellations.forms.problems import add_problems
 from cancellations.forms.ship import ShipForm
 from cancellations.forms.verdicts import ApproveForm, RejectForm, VerdictForm
@@ -20,7 +20,8 @@ from cancellations.views.asking import INVALID, visible_cancellation, wants_frag
 from cancellations.views.decision import decided
 from cancellations.views.facts import facts, whole_page
 from marketplaces.errors import MarketplaceError
-from shops.roles import must_be_agent
+from shops.models import Permission
+from shops.roles import must_be_allowed
 
 if TYPE_CHECKING:
     from cancellations.views.asking import Request
@@ -37,9 +38,9 @@ FORMS: dict[Verdict, type[VerdictForm]] = {
 def decide(request: "Request", pk: int, verdict: Verdict) -> HttpResponse:
     """The form of a verdict, and what becomes of it."""
     found = visible_cancellation(request, pk)
-    must_be_agent(request.user, found.shop)
+    must_be_allowed(request.user, found.shop, Permission(verdict))
     try:
-        market = decisions.must_be_offered(found, verdict)
+        market = checks.must_be_offered(found, verdict)
         sent = (request.POST, request.FILES) if request.method == "POST" else ()
         form = FORMS[verdict](found, market, request.user, *sent)
         if isinstance(form, RejectForm) and not form.is_bound:

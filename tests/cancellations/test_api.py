@@ -491,7 +491,7 @@ def test_posting_a_decision_costs_a_fixed_number_of_queries(
         LineItemFactory(order=cancellation.order)
         DecisionFactory(cancellation=cancellation, state="refused")
     client = agent(cancellation)
-    with django_assert_max_num_queries(30):
+    with django_assert_max_num_queries(32):
         assert post(client, {"verdict": "approve", "cancellation": cancellation.pk}).status_code == 201
 
 

@@ -14,7 +14,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
 from cancellations import batch_work, batches, decisions, tasks, teamwork
-from cancellations.decisions import Details, NotAllowed
+from cancellations.checks import Details, NotAllowed
 from cancellations.models import Batch, BatchItem, CancellationRequest, Decision, Result, Verdict
 from marketplaces.records import Money
 from orders.models import Order
@@ -92,7 +92,7 @@ class TestProposing:
         why = {item.cancellation_id: item.why for item in proposed(agent, Verdict.REJECT).items.all()}
         assert why[fine.pk] == ""
         assert "ship to reject" in why[us.pk]
-        assert why[viewed.pk] == "Your role in this shop does not allow this."
+        assert why[viewed.pk] == "You would need the permission “reject” in this shop. An administrator can give it."
         assert "has decided already" in why[decided.pk]
         assert why[settled.pk] == "This request is settled: refunded."
         assert "cancel items" in why[items_cancelled.pk]
@@ -163,7 +163,7 @@ class TestProposing:
         assert {words for words, _count in sheet.left_out} == {
             "This request is settled: closed.",
             "Grace has decided already: approve (recorded).",
-            "Your role in this shop does not allow this.",
+            "You would need the permission “approve” in this shop. An administrator can give it.",
         }
 
     def test_one_that_nobody_starts_is_forgotten_after_a_day(self, shop: Shop, agent: User) -> None:
@@ -245,7 +245,10 @@ class TestStarting:
         batch = started(agent)
         Membership.objects.filter(user=agent).update(role=Role.VIEWER)
         worked(batch)
-        assert batch.items.get().why == "Your role in this shop does not allow this."
+        assert (
+            batch.items.get().why
+            == "You would need the permission “approve” in this shop. An administrator can give it."
+        )
         assert not Decision.objects.exists()
 
     def test_a_comment_that_is_too_long_is_told_for_each(self, shop: Shop, agent: User) -> None:
@@ -259,7 +262,7 @@ class TestStarting:
         for _ in range(40):
             asked(shop)
         batch = started(agent)
-        with django_assert_max_num_queries(40 * 20 + 10):
+        with django_assert_max_num_queries(40 * 22 + 10):
             batch_work.work(batch.pk)
         assert Decision.objects.count() == 40
 

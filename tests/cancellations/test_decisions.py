@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from cancellations import decisions, tasks
-from cancellations.decisions import AlreadyDecided, Details, NotAllowed, TooLate
+from cancellations.checks import AlreadyDecided, Details, NotAllowed, TooLate
 from cancellations.models import CancellationRequest, Decision, Event, Verdict
 from cancellations.shipping import Shipping
 from orders.models import Order

@@ -9,7 +9,8 @@ from django.utils import timezone
 from PIL import Image
 
 from cancellations import delivery, drafts
-from cancellations.decisions import Details, decide
+from cancellations.checks import Details
+from cancellations.decisions import decide
 from cancellations.evidence import Picture
 from cancellations.models import Attempt, Decision, Verdict
 from cancellations.rules import capabilities

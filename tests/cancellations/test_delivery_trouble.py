@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from cancellations import calls, delivery, tasks
 from cancellations.calls import target_of
-from cancellations.decisions import TooLate, ask_again, withdraw
+from cancellations.checks import TooLate
+from cancellations.decisions import ask_again, withdraw
 from cancellations.models import Attempt, CancellationRequest, Decision, Verdict
 from marketplaces.errors import Refused, TemporaryFailure
 from marketplaces.records import Page

@@ -14,7 +14,8 @@ from PIL import Image
 
 from accounts.models import User
 from cancellations import drafts, tasks
-from cancellations.decisions import Details, decide
+from cancellations.checks import Details
+from cancellations.decisions import decide
 from cancellations.evidence import Picture, read_picture
 from cancellations.models import CancellationRequest, Decision, Evidence, Verdict
 from cancellations.rules import capabilities

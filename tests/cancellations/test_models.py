@@ -152,7 +152,7 @@ class TestWhoSees:
         assert Decision.objects.visible_to(root).count() == 2
 
 
-LIVE = {"recorded", "sending", "accepted", "stalled"}
+LIVE = {"unsigned", "recorded", "sending", "accepted", "stalled"}
 MOVING = {"recorded", "sending", "accepted"}
 
 
@@ -175,9 +175,9 @@ class TestDecisions:
         assert Decision.objects.due(NOW).get() == now
 
     @pytest.mark.parametrize("state", State.values)
-    def test_only_one_that_is_recorded_and_was_never_sent_can_be_taken_back(self, state: str) -> None:
+    def test_only_one_that_was_never_sent_can_be_taken_back(self, state: str) -> None:
         # Far ahead of any deadline, which ends the undo window as well.
-        assert decision(state).can_be_withdrawn(timezone.now()) == (state == "recorded")
+        assert decision(state).can_be_withdrawn(timezone.now()) == (state in {"unsigned", "recorded"})
         assert not decision(state, is_outcome_unknown=True).can_be_withdrawn(timezone.now())
 
     def test_the_undo_window_is_counted_in_whole_seconds_and_never_below_none(self) -> None:

@@ -9,7 +9,8 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from accounts.models import User
-from cancellations.decisions import AlreadyDecided, NotAllowed, decide
+from cancellations.checks import AlreadyDecided, NotAllowed
+from cancellations.decisions import decide
 from cancellations.models import Announcement, CancellationRequest, Event, Verdict
 from cancellations.recording import AlreadyRecorded, Heard, close, handle, record
 from orders.models import LineItem, Order

@@ -6,6 +6,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
+from accounts.models import Scope
+from accounts.tokens import make_token
 from cancellations.models import (
     Announcement,
     Batch,
@@ -35,6 +37,7 @@ pytestmark = pytest.mark.django_db
 PERSONAL = {
     "cancellations:queue", "cancellations:announcements", "cancellations:batches", "cancellations:views",
     "cancellations:record", "cancellations:audit", "orders:list", "shops:list", "accounts:profile",
+    "accounts:tokens", "accounts:new_token",
 }  # fmt: skip
 READ = {
     "cancellations:cancellation", "cancellations:decision", "cancellations:evidence", "cancellations:items_offer",
@@ -44,6 +47,7 @@ READ = {
 WRITE = {
     "cancellations:approve", "cancellations:reject", "cancellations:ship", "cancellations:undo",
     "cancellations:ask_again", "cancellations:set_aside", "cancellations:cancel_items", "cancellations:afterwards",
+    "cancellations:countersign", "cancellations:decline",
     "cancellations:record_request", "cancellations:close", "cancellations:handle", "shops:sync",
     "cancellations:claim", "cancellations:take_over", "cancellations:let_go", "cancellations:assign",
     "cancellations:note", "cancellations:add_evidence", "cancellations:templates", "cancellations:template",
@@ -53,8 +57,10 @@ WRITE = {
 OWN = {
     "cancellations:remove_evidence", "cancellations:batch", "cancellations:take_back_batch",
     "cancellations:try_batch_again", "cancellations:view", "cancellations:delete_view",
+    "accounts:end_token",
 }  # fmt: skip
 ONLY_POST = {
+    "cancellations:countersign", "cancellations:decline",
     "cancellations:undo", "cancellations:ask_again", "cancellations:set_aside", "cancellations:afterwards",
     "cancellations:close", "cancellations:handle", "shops:sync", "cancellations:claim", "cancellations:take_over",
     "cancellations:let_go", "cancellations:assign", "cancellations:note", "cancellations:add_evidence",
@@ -92,7 +98,7 @@ def addresses() -> dict[str, str]:
     pks = {
         **dict.fromkeys(["cancellation", "next", "approve", "reject", "ship", "close"], cancellation.pk),
         **dict.fromkeys(["claim", "take_over", "let_go", "assign", "note"], cancellation.pk),
-        **dict.fromkeys(["decision", "undo", "ask_again", "set_aside"], decision.pk),
+        **dict.fromkeys(["decision", "undo", "ask_again", "set_aside", "countersign", "decline"], decision.pk),
         **dict.fromkeys(["cancel_items", "afterwards", "items_offer", "order", "record_request"], order.pk),
         "order_history": order.pk,
         "templates": order.shop.pk,
@@ -104,6 +110,7 @@ def addresses() -> dict[str, str]:
         "handle": announcement.pk,
         **dict.fromkeys(["batch", "take_back_batch", "try_batch_again"], batch.pk),
         **dict.fromkeys(["view", "delete_view"], view.pk),
+        "end_token": make_token(uploader, Scope.READ, 1)[0].begins_with,
     }
     return {name: reverse(name, args=[pks[name.partition(":")[2]]]) for name in READ | WRITE | OWN}
 

@@ -189,7 +189,7 @@ class TestTheSheet:
         Membership.objects.filter(user=agent).update(role=Role.VIEWER)
         page = words_of(client.get(batch.get_absolute_url()))
         assert "None of these requests can be answered like this" in page
-        assert "<b>1 ×</b> Your role in this shop does not allow this." in page
+        assert f"<b>1 ×</b> You would need the permission “{verdict}” in this shop." in page
         assert 'id="start"' not in page
 
     def test_one_that_is_forgotten_while_it_is_started_leads_back_to_the_queue(

@@ -1,0 +1,79 @@
+"""What gives back more money than one person may give back alone, and what becomes of it while it waits."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from accounts.models import User
+from cancellations.models import CancellationRequest, Decision, Event
+from cancellations.models.words import Words
+from marketplaces.records import Money
+from orders.models import LineItem, Order
+from shops.models import MoneyCap, Permission, Shop
+from shops.roles import role_in, who_may
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def given_back_by_approval(cancellation: CancellationRequest) -> Money | None:
+    """The refund that the marketplace tells; else all that the order cost, which it cannot exceed."""
+    order = cancellation.order
+    return cancellation.refund() or (Money(order.total, order.currency) if order else None)
+
+
+def given_back_for_items(order: Order, lines: Sequence[LineItem], quantities: "Mapping[int, int]") -> Money:
+    """What the chosen items cost; with all that is open chosen, all that the order cost, shipping included."""
+    is_whole = all(
+        quantities.get(line.pk, 0) >= line.open_quantity for line in order.lines.all() if not line.is_cancelled
+    )
+    items = sum((line.price * quantities[line.pk] for line in lines), Decimal(0))
+    return Money(max(order.total, items) if is_whole else items, order.currency)
+
+
+def needs_second_person(user: "User", shop: Shop, money: Money | None) -> bool:
+    """Whether this is more than this person's role gives back alone.
+
+    A role with caps has none in a currency that none names, and no amount is known to be under a cap when it is not
+    known: both need a second person. A role without caps decides alone.
+    """
+    of_all = list(MoneyCap.objects.all())
+    role = role_in(user, shop) if of_all else None
+    caps = {cap.currency: cap.amount for cap in of_all if cap.role == role}
+    if not caps:
+        return False
+    return money is None or money.currency not in caps or money.amount > caps[money.currency]
+
+
+def may_countersign(decision: Decision, user: "User") -> bool:
+    """Whoever may decide the same in this shop, but for the one who did."""
+    allowed = Shop.objects.where_may(user, Permission(decision.verdict))
+    return decision.made_by_id != user.pk and allowed.filter(pk=decision.shop_id).exists()
+
+
+def who_may_countersign(decision: Decision) -> "QuerySet[User]":
+    """By name, the members of the shop; superusers may as well, and are named where nobody else may."""
+    members = who_may(Permission(decision.verdict), Shop.objects.filter(pk=decision.shop_id)).values("user")
+    others = User.objects.filter(is_active=True).exclude(decisions=decision)
+    people = others.filter(pk__in=members)
+    return (people if people.exists() else others.filter(is_superuser=True)).order_by(
+        "first_name", "last_name", "email"
+    )
+
+
+def end_overtaken() -> None:
+    """Take back what waits for a second person while what it is about has been settled: nobody has to sign it now."""
+    settled = Q(cancellation__needs_answer=False) | Q(verdict="cancel_items", order__is_cancelled=True)
+    for decision in Decision.objects.unsigned().filter(settled):
+        with transaction.atomic():
+            note = Words("This was settled before a second person had countersigned. Nothing was sent.")
+            ended = Decision.objects.unsigned().filter(pk=decision.pk)
+            if ended.update(state=Decision.State.WITHDRAWN, settled_at=timezone.now(), note=note):
+                Event.objects.create(
+                    shop_id=decision.shop_id, order_id=decision.order_id, cancellation_id=decision.cancellation_id,
+                    decision=decision, name="decision.overtaken", detail={"verdict": decision.verdict},
+                )  # fmt: skip

@@ -1,0 +1,237 @@
+"""What gives back more than one person may give back alone: who signs, what becomes of it meanwhile."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.utils import timezone
+
+from accounts.models import User
+from audit.models import Entry
+from cancellations import countersigning, decisions, tasks
+from cancellations.checks import AlreadyDecided, Details, NotAllowed, TooLate
+from cancellations.models import CancellationRequest, Decision, Event, Verdict
+from marketplaces.records import Money
+from orders.models import LineItem, Order
+from shops.models import MoneyCap, Permission, Role, Shop
+from tests.factories import CancellationFactory, LineItemFactory, OrderFactory, UserFactory, member
+
+pytestmark = pytest.mark.django_db
+State = Decision.State
+REASON = "seller_cancel_reason_out_of_stock_uk"
+
+
+@pytest.fixture(autouse=True)
+def nudges(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """What the worker was asked for, in place of a broker."""
+    asked: list[int] = []
+    monkeypatch.setattr(tasks, "nudge_delivery", lambda pk, wait: asked.append(pk))
+    return asked
+
+
+@pytest.fixture
+def asked() -> CancellationRequest:
+    """Somebody wants 120 pounds back, and agents give back up to a hundred alone."""
+    MoneyCap.objects.create(role=Role.AGENT, currency="GBP", amount=100)
+    request: CancellationRequest = CancellationFactory(
+        refund_total=Decimal(120), currency="GBP", order=OrderFactory(total=Decimal(130))
+    )
+    return request
+
+
+@pytest.fixture
+def decision(asked: CancellationRequest) -> Decision:
+    """The agent Ada has approved it."""
+    return decisions.decide(asked, Verdict.APPROVE, member(Role.AGENT, asked.shop, first_name="Ada"))
+
+
+def another(decision: Decision, role: Role = Role.AGENT, **user: Any) -> User:
+    return member(role, decision.shop, **user)
+
+
+def needs(user: User, shop: Shop, amount: str | None, currency: str = "GBP") -> bool:
+    money = Money(Decimal(amount), currency) if amount else None
+    return countersigning.needs_second_person(user, shop, money)
+
+
+class TestTheCap:
+    @pytest.mark.parametrize(("amount", "second"), [("99.99", False), ("100", False), ("100.01", True)])
+    def test_up_to_it_one_person_gives_back_alone(self, asked: CancellationRequest, amount: str, second: bool) -> None:
+        assert needs(member(Role.AGENT, asked.shop), asked.shop, amount) == second
+
+    def test_another_role_has_another_or_none(self, asked: CancellationRequest) -> None:
+        manager = member(Role.MANAGER, asked.shop)
+        assert not needs(manager, asked.shop, "100000")
+        MoneyCap.objects.create(role=Role.MANAGER, currency="GBP", amount=5000)
+        assert (needs(manager, asked.shop, "5000"), needs(manager, asked.shop, "5001")) == (False, True)
+
+    def test_a_currency_that_no_cap_names_is_over_all_of_them(self, asked: CancellationRequest) -> None:
+        assert needs(member(Role.AGENT, asked.shop), asked.shop, "1", "EUR")
+
+    def test_so_is_an_amount_that_nobody_knows(self, asked: CancellationRequest) -> None:
+        assert needs(member(Role.AGENT, asked.shop), asked.shop, None)
+
+    def test_without_any_cap_everybody_decides_alone(self) -> None:
+        asked = CancellationFactory()
+        assert not needs(member(Role.AGENT, asked.shop), asked.shop, None)
+
+    def test_a_superuser_has_the_managers(self, asked: CancellationRequest) -> None:
+        MoneyCap.objects.create(role=Role.MANAGER, currency="GBP", amount=5000)
+        assert needs(UserFactory(is_superuser=True), asked.shop, "5001")
+
+    def test_where_the_refund_is_not_told_the_whole_order_counts(self, asked: CancellationRequest) -> None:
+        asked.refund_total = None
+        money = countersigning.given_back_by_approval(asked)
+        assert money and money.amount == Decimal(130)
+
+    def test_items_count_what_they_cost_and_all_of_them_what_the_order_cost(self) -> None:
+        order = OrderFactory(total=Decimal(130))
+        lines = [LineItemFactory(order=order, price=Decimal(40)) for _ in range(3)]
+        one = countersigning.given_back_for_items(order, lines[:1], {lines[0].pk: 1})
+        every = countersigning.given_back_for_items(order, lines, {line.pk: 1 for line in lines})
+        assert (one.amount, every.amount) == (Decimal(40), Decimal(130))
+
+
+class TestDeciding:
+    def test_what_is_over_the_cap_waits_and_nothing_is_sent(
+        self, decision: Decision, nudges: list[int], django_capture_on_commit_callbacks: Any
+    ) -> None:
+        assert (decision.state, decision.gives_back, decision.currency) == (State.UNSIGNED, Decimal(120), "GBP")
+        assert nudges == []
+        assert not Decision.objects.due(timezone.now() + timedelta(days=1)).exists()
+
+    def test_nobody_else_can_decide_about_the_request_meanwhile(self, decision: Decision) -> None:
+        assert decision.cancellation
+        with pytest.raises(AlreadyDecided, match="waits for a second person"):
+            decisions.decide(decision.cancellation, Verdict.REJECT, another(decision))
+
+    def test_what_gives_no_money_back_needs_nobody(self, asked: CancellationRequest) -> None:
+        details = Details(reason="package_sent")
+        made = decisions.decide(asked, Verdict.REJECT, member(Role.AGENT, asked.shop), details)
+        assert (made.state, made.gives_back) == (State.RECORDED, None)
+
+    def test_items_wait_as_well(self, asked: CancellationRequest) -> None:
+        order: Order = OrderFactory(shop=asked.shop, total=Decimal(500))
+        line: LineItem = LineItemFactory(order=order, price=Decimal(200))
+        LineItemFactory(order=order, price=Decimal(300))
+        made = decisions.cancel_items(order, {line.pk: 1}, member(Role.AGENT, asked.shop), REASON)
+        assert (made.state, made.gives_back) == (State.UNSIGNED, Decimal(200))
+
+    def test_a_permission_that_is_missing_decides_nothing(self, asked: CancellationRequest) -> None:
+        agent = member(Role.AGENT, asked.shop)
+        agent.memberships.update(permissions=[Permission.REJECT])
+        with pytest.raises(PermissionDenied, match="“approve”"):
+            decisions.decide(asked, Verdict.APPROVE, agent)
+        assert not Decision.objects.exists()
+
+
+class TestCountersigning:
+    def test_a_second_person_has_it_sent(
+        self, decision: Decision, nudges: list[int], django_capture_on_commit_callbacks: Any
+    ) -> None:
+        grace = another(decision)
+        with django_capture_on_commit_callbacks(execute=True):
+            decisions.countersign(decision, grace)
+        assert (decision.state, decision.countersigned_by) == (State.RECORDED, grace)
+        assert decision.countersigned_at
+        assert decision.due_at == decision.send_after > decision.made_at
+        assert nudges == [decision.pk]
+        assert Event.objects.get(name="decision.countersigned").actor == grace
+        assert Entry.objects.get(action="decision.countersigned").actor == grace
+
+    def test_never_the_one_who_decided(self, decision: Decision) -> None:
+        assert decision.made_by
+        with pytest.raises(NotAllowed, match="somebody else has to countersign"):
+            decisions.countersign(decision, decision.made_by)
+        decision.refresh_from_db()
+        assert decision.state == State.UNSIGNED
+
+    @pytest.mark.parametrize("verb", ["countersign", "decline"])
+    def test_nor_anybody_who_may_not_decide_the_same(self, decision: Decision, verb: str) -> None:
+        agent = another(decision)
+        agent.memberships.update(permissions=[Permission.REJECT])
+        for nobody in (agent, another(decision, Role.VIEWER), UserFactory()):
+            with pytest.raises(PermissionDenied):
+                getattr(decisions, verb)(decision, nobody, *(["no"] if verb == "decline" else []))
+        decision.refresh_from_db()
+        assert decision.state == State.UNSIGNED
+
+    def test_not_twice(self, decision: Decision) -> None:
+        decisions.countersign(decision, another(decision))
+        with pytest.raises(NotAllowed, match="waits for no second person"):
+            decisions.countersign(decision, another(decision))
+
+    def test_not_what_has_become_impossible(self, decision: Decision) -> None:
+        CancellationRequest.objects.update(needs_answer=False, state="closed")
+        with pytest.raises(NotAllowed, match="settled"):
+            decisions.countersign(decision, another(decision))
+
+    def test_not_items_that_have_changed_since(self, asked: CancellationRequest) -> None:
+        order: Order = OrderFactory(shop=asked.shop, total=Decimal(500))
+        line: LineItem = LineItemFactory(order=order, price=Decimal(200))
+        LineItemFactory(order=order, price=Decimal(300))
+        made = decisions.cancel_items(order, {line.pk: 1}, member(Role.AGENT, asked.shop), REASON)
+        LineItem.objects.filter(pk=line.pk).update(is_cancelled=True, cancelled_quantity=1)
+        with pytest.raises(NotAllowed, match="has changed since"):
+            decisions.countersign(made, another(made))
+
+    def test_declining_sends_nothing_and_frees_the_request(self, decision: Decision) -> None:
+        assert decision.cancellation
+        grace = another(decision)
+        decisions.decline(decision, grace, "Ask for a photo first.")
+        assert (decision.state, str(decision.note)) == (State.WITHDRAWN, "Ask for a photo first.")
+        assert decisions.decide(decision.cancellation, Verdict.APPROVE, grace)
+
+    def test_declining_takes_a_reason(self, decision: Decision) -> None:
+        with pytest.raises(ValidationError, match="Say why"):
+            decisions.decline(decision, another(decision), "  ")
+
+    def test_whoever_decided_takes_it_back_instead(self, decision: Decision) -> None:
+        assert decision.made_by
+        with pytest.raises(NotAllowed, match="take it back"):
+            decisions.decline(decision, decision.made_by, "no")
+        decisions.withdraw(decision, decision.made_by)
+        assert decision.state == State.WITHDRAWN
+
+    def test_once_countersigned_it_can_be_undone_as_ever_and_then_no_more(self, decision: Decision) -> None:
+        assert decision.made_by
+        decisions.countersign(decision, another(decision))
+        Decision.objects.update(state=State.SENDING)
+        with pytest.raises(TooLate):
+            decisions.withdraw(decision, decision.made_by)
+
+
+class TestWhoMay:
+    def test_others_who_may_decide_the_same_are_named(self, decision: Decision) -> None:
+        grace, manager = another(decision, first_name="Grace"), another(decision, Role.MANAGER, first_name="Hedy")
+        another(decision, Role.VIEWER)
+        UserFactory(is_superuser=True)
+        assert list(countersigning.who_may_countersign(decision)) == [grace, manager]
+        assert list(Decision.objects.to_countersign(grace)) == [decision]
+
+    def test_where_there_is_nobody_superusers_are(self, decision: Decision) -> None:
+        root = UserFactory(is_superuser=True)
+        assert list(countersigning.who_may_countersign(decision)) == [root]
+        assert list(Decision.objects.to_countersign(root)) == [decision]
+
+    def test_nobody_has_their_own_to_countersign(self, decision: Decision) -> None:
+        assert decision.made_by
+        assert not Decision.objects.to_countersign(decision.made_by).exists()
+        assert not Decision.objects.to_countersign(another(decision, Role.VIEWER)).exists()
+
+
+class TestWhatIsOvertaken:
+    def test_a_request_that_was_settled_meanwhile_needs_no_signature(self, decision: Decision) -> None:
+        CancellationRequest.objects.update(needs_answer=False, state="closed")
+        tasks.sweep_decisions()
+        decision.refresh_from_db()
+        assert decision.state == State.WITHDRAWN
+        assert "settled before a second person" in str(decision.note)
+        assert Event.objects.filter(name="decision.overtaken", decision=decision).exists()
+
+    def test_one_that_still_waits_is_left_alone(self, decision: Decision) -> None:
+        tasks.sweep_decisions()
+        decision.refresh_from_db()
+        assert decision.state == State.UNSIGNED
