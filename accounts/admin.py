@@ -1,7 +1,6 @@
 from typing import Any, cast
 
 import allauth.account.admin
-import knox.admin  # noqa: F401 - registers its own page, which shows digests; ours takes its place
 from allauth.account.models import EmailAddress
 from django import forms
 from django.contrib import admin, messages
@@ -17,14 +16,14 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
-from knox.models import AuthToken
 
-from accounts.models import User
-from accounts.tokens import SHOWN, make_token
+import accounts.sign_in_admin  # noqa: F401 - registers second factors, sessions and OpenID Connect
+from accounts.forms import NewTokenForm
+from accounts.models import ApiToken, User
+from accounts.tokens import end_token, make_token
 from config.admin import ForSuperusers, ReadOnly
 
 admin.site.unregister(Group)  # what people may do is said by their memberships in shops
-admin.site.unregister(AuthToken)
 admin.site.unregister(EmailAddress)
 
 
@@ -66,9 +65,9 @@ class UserAdmin(ForSuperusers, DjangoUserAdmin):  # type: ignore[type-arg]
         return False
 
 
-class NewTokenForm(forms.Form):
+class TokenForAnyoneForm(NewTokenForm):
     user = forms.ModelChoiceField(User.objects.filter(is_active=True), label=_("For"))
-    days = forms.IntegerField(label=_("Ends after so many days"), min_value=1, max_value=3650, initial=365)
+    field_order = ("user",)
 
 
 @admin.register(EmailAddress)
@@ -76,24 +75,25 @@ class EmailAddressAdmin(ForSuperusers, allauth.account.admin.EmailAddressAdmin):
     """Who has an address here can sign in with it, so these are doors as well."""
 
 
-@admin.register(AuthToken)
+@admin.register(ApiToken)
 class ApiTokenAdmin(ForSuperusers):
     """Tokens are made and ended here. No page names a digest, and a token is seen once, by who made it."""
 
-    list_display = ("begins_with", "user", "created", "expiry", "end_link")
+    list_display = ("begin", "name", "user", "scope", "is_limited", "created", "last_used_at", "expiry", "end_link")
     list_display_links = None
     list_select_related = ("user",)
-    search_fields = ("user__email",)
+    list_filter = ("scope", "is_limited")
+    search_fields = ("user__email", "name")
     ordering = ("-created",)
     actions = None
 
     @admin.display(description=_("token"))
-    def begins_with(self, token: Any) -> str:
-        return f"{token.token_key[:SHOWN]}…"
+    def begin(self, token: ApiToken) -> str:
+        return f"{token.begins_with}…"
 
     @admin.display(description="")
-    def end_link(self, token: Any) -> str:
-        address = reverse("admin:knox_authtoken_end", args=[token.user_id, token.token_key[:SHOWN]])
+    def end_link(self, token: ApiToken) -> str:
+        address = reverse("admin:accounts_apitoken_end", args=[token.user_id, token.begins_with])
         return format_html('<a href="{}">{}</a>', address, _("End it"))
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -102,46 +102,45 @@ class ApiTokenAdmin(ForSuperusers):
     def get_urls(self) -> list[URLPattern]:
         own = self.admin_site.admin_view
         return [
-            path("", own(self.changelist_view), name="knox_authtoken_changelist"),
-            path("add/", own(self.make_view), name="knox_authtoken_add"),
-            path("<int:user>/<str:begin>/end/", own(self.end_view), name="knox_authtoken_end"),
+            path("", own(self.changelist_view), name="accounts_apitoken_changelist"),
+            path("add/", own(self.make_view), name="accounts_apitoken_add"),
+            path("<int:user>/<str:begin>/end/", own(self.end_view), name="accounts_apitoken_end"),
         ]
 
     def make_view(self, request: HttpRequest) -> HttpResponse:
         """The answer to the form holds the token; it is not stored, so there is no second look."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        form = NewTokenForm(request.POST or None)
+        form = TokenForAnyoneForm(cast(User, request.user), request.POST or None)
         if not form.is_valid():
-            return self.page(request, "admin/knox/authtoken/new.html", _("Make an API token"), form=form)
+            return self.page(request, "new.html", _("Make an API token"), form=form)
         user = form.cleaned_data["user"]
-        token, text = make_token(user, form.cleaned_data["days"])
+        token, text = make_token(user, **form.verb(), made_by=request.user)
         self.log(request, token, ADDITION)
-        return self.page(request, "admin/knox/authtoken/made.html", _("The token, once"), token=text, about=user)
+        return self.page(request, "made.html", _("The token, once"), token=text, about=user)
 
     def end_view(self, request: HttpRequest, user: int, begin: str) -> HttpResponse:
         if not self.has_delete_permission(request):
             raise PermissionDenied
-        tokens = AuthToken.objects.filter(user=user, token_key__startswith=begin).select_related("user")
+        tokens = ApiToken.objects.filter(user=user, token_key__startswith=begin).select_related("user")
         token = get_object_or_404(tokens.order_by("created")[:1])
         if request.method != "POST":
-            title = _("End an API token")
-            return self.page(request, "admin/knox/authtoken/end.html", title, begin=begin, about=token.user)
+            return self.page(request, "end.html", _("End an API token"), begin=begin, about=token.user)
         self.log(request, token, DELETION)
-        token.delete()
+        end_token(token)
         messages.success(request, _("The token is ended: whoever holds it is no longer let in."))
-        return HttpResponseRedirect(reverse("admin:knox_authtoken_changelist"))
+        return HttpResponseRedirect(reverse("admin:accounts_apitoken_changelist"))
 
     def page(self, request: HttpRequest, template: str, title: Any, **more: Any) -> TemplateResponse:
         context = {**self.admin_site.each_context(request), "opts": self.opts, "title": title, **more}
-        return TemplateResponse(request, template, context)
+        return TemplateResponse(request, f"admin/accounts/apitoken/{template}", context)
 
-    def log(self, request: HttpRequest, token: Any, flag: int) -> None:
+    def log(self, request: HttpRequest, token: ApiToken, flag: int) -> None:
         """Who made or ended whose token, without the digest that is the row's key."""
         LogEntry.objects.create(
             user=cast(User, request.user),
-            content_type=ContentType.objects.get_for_model(AuthToken),
-            object_repr=f"{token.token_key[:SHOWN]}… ({token.user.email})",
+            content_type=ContentType.objects.get_for_model(ApiToken),
+            object_repr=f"{token.begins_with}… ({token.user.email})",
             action_flag=flag,
         )
 

@@ -1,6 +1,7 @@
-"""Who uses the back office. Which shops they may see is `shops.Membership`."""
+"""Who uses the back office, and the API tokens they made. Which shops they may see is `shops.Membership`."""
 
 import zoneinfo
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -9,7 +10,9 @@ from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from knox.models import AbstractAuthToken, AuthTokenManager
 
 
 def validate_time_zone(name: str) -> None:
@@ -72,3 +75,55 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.get_full_name() or self.email
+
+
+class Scope(models.TextChoices):
+    """How far an API token goes. It never goes further than whoever it acts for."""
+
+    READ = "read", _("read: looks at everything, changes nothing")
+    DECIDE = "decide", _("decide: answers requests too")
+    ADMIN = "admin", _("admin: everything that you may do")
+
+
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    def alive(self) -> "ApiTokenQuerySet":
+        return self.filter(expiry__gt=timezone.now())
+
+
+class ApiToken(AbstractAuthToken):  # type: ignore[misc]
+    """Acts for its user over the API. Only a hash of it is stored; `tokens.make_token` is the way to have one."""
+
+    # So many letters tell people which token is meant, and nobody the rest.
+    SHOWN: ClassVar[int] = 8
+
+    name = models.CharField(_("what it is for"), max_length=80, blank=True, default="")
+    scope = models.CharField(_("may"), max_length=10, choices=Scope)
+    # Stored, and not told from the shops: a token whose last shop was deleted must not open all the others.
+    is_limited = models.BooleanField(_("for some shops only"), default=False)
+    shops = models.ManyToManyField("shops.Shop", verbose_name=_("shops"), related_name="+", blank=True)
+    expiry = models.DateTimeField(_("ends"))
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True)
+    last_used_from = models.GenericIPAddressField(_("last used from"), null=True, blank=True)
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("made by"), on_delete=models.SET_NULL, null=True, blank=True,
+        related_name="+",
+    )  # fmt: skip
+
+    objects = AuthTokenManager.from_queryset(ApiTokenQuerySet)()
+
+    class Meta:
+        verbose_name = _("API token")
+        verbose_name_plural = _("API tokens")
+        ordering = ["-created"]
+
+    def __str__(self) -> str:
+        return f"{self.begins_with}… {self.name}".strip()
+
+    @property
+    def begins_with(self) -> str:
+        return str(self.token_key)[: self.SHOWN]
+
+    @property
+    def is_over(self) -> bool:
+        ends: datetime = self.expiry
+        return ends <= timezone.now()

@@ -1,39 +1,68 @@
-"""API tokens: made by an administrator, shown once, kept as a hash."""
+"""API tokens: made by the person they act for or by an administrator, shown once, kept as a hash."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext as _
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from knox.auth import TokenAuthentication
-from knox.models import AuthToken
-from rest_framework.exceptions import AuthenticationFailed
 
-from accounts.models import User
+from accounts.models import ApiToken, Scope, User
+from audit import log
 
-# So many letters of a token tell people which one is meant, and nobody the rest.
-SHOWN = 8
+# The last use is written down no more often than this: busy integrations ask many times a second.
+NOTED_EVERY = timedelta(minutes=1)
 
 
-def make_token(user: User, days: int) -> tuple[AuthToken, str]:
-    """The row and the token itself, which cannot be had again."""
-    token, text = AuthToken.objects.create(user, expiry=timedelta(days=days))
-    return token, text
+@transaction.atomic
+def make_token(
+    user: User, scope: Scope, days: int, *, name: str = "", shops: Iterable[Any] | None = None, made_by: Any = None
+) -> tuple[ApiToken, str]:
+    """The row and the token itself, which cannot be had again.
+
+    `shops` None is every shop that the person sees, now and later. Raises ValidationError at "days" for a life that is
+    none, or longer than API_TOKEN_MAX_DAYS.
+    """
+    if not 1 <= days <= settings.API_TOKEN_MAX_DAYS:
+        words = _("A token lives for 1 to %(most)d days.") % {"most": settings.API_TOKEN_MAX_DAYS}
+        raise ValidationError({"days": words})
+    row, text = ApiToken.objects.create(
+        user, timedelta(days=days), name=name, scope=scope, is_limited=shops is not None, made_by=made_by
+    )
+    if shops is not None:
+        row.shops.set(shops)
+    log.write("token.made", about=user, after=told(row), actor=made_by)
+    return row, text
 
 
-class ApiTokens(TokenAuthentication):  # type: ignore[misc]
-    """`Authorization: Token …`. Only a hash of a token is stored; a header that is no text is a wrong token."""
-
-    def authenticate_credentials(self, token: bytes) -> Any:
-        if not token.isalnum():
-            raise AuthenticationFailed(_("Invalid token."))
-        return super().authenticate_credentials(token)
+@transaction.atomic
+def end_token(token: ApiToken) -> None:
+    """From the next request on, whoever holds it is not let in."""
+    log.write("token.ended", about=token.user, before=told(token))
+    token.delete()
 
 
-class ApiTokensScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = ApiTokens
-    name = "token"
+def note_use(token: ApiToken, address: str | None) -> None:
+    now = timezone.now()
+    if token.last_used_at and token.last_used_at > now - NOTED_EVERY:
+        return
+    not_noted = Q(last_used_at=None) | Q(last_used_at__lte=now - NOTED_EVERY)
+    ApiToken.objects.filter(not_noted, pk=token.pk).update(last_used_at=now, last_used_from=address)
 
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        description = "`Token` and a token that an administrator made, such as `Token 3f9c…`."
-        return {"type": "apiKey", "in": "header", "name": "Authorization", "description": description}
+
+def shops_for(user: User) -> Any:
+    """The shops that a person's token can be limited to: those they see. (Shops are known here by that relation.)"""
+    return ApiToken.shops.field.related_model.objects.visible_to(user).only("name", "region")
+
+
+def told(token: ApiToken) -> dict[str, Any]:
+    """What the audit log says of a token."""
+    shops = sorted(token.shops.values_list("pk", flat=True)) if token.is_limited else "all"
+    return {
+        "token": token.begins_with, "name": token.name, "scope": token.scope, "shops": shops,
+        "ends": token.expiry.isoformat(),
+    }  # fmt: skip

@@ -1,11 +1,11 @@
 """The one settings file. Everything that differs between machines comes from the environment (see .env.example)."""
 
-from datetime import timedelta
 from pathlib import Path
 
 import environ
 import structlog
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 
 from config import private_servers
 
@@ -59,6 +59,10 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
     "django_htmx",
     "django_filters",
     "heroicons",
@@ -85,6 +89,8 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "accounts.middleware.ReaderMiddleware",
     "audit.origin.OriginMiddleware",
+    "accounts.middleware.LastSeenMiddleware",
+    "accounts.middleware.SecondFactorMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -138,6 +144,12 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+# Asks haveibeenpwned.com with the first five letters of a hash; where nobody answers, the list above has to do.
+BREACHED_PASSWORD_CHECK = env.bool("BREACHED_PASSWORD_CHECK", default=True)
+if BREACHED_PASSWORD_CHECK:
+    AUTH_PASSWORD_VALIDATORS.append({"NAME": "accounts.passwords.NotBreached"})
+PWNED_PASSWORDS = {"API_TIMEOUT": 2.0}
+
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "cancellations:queue"
 ACCOUNT_ADAPTER = "accounts.adapter.ClosedSignUpAdapter"
@@ -145,9 +157,43 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
-ACCOUNT_RATE_LIMITS = {"login_failed": env("LOGIN_FAILED_RATE", default="10/m/ip,5/5m/key")}
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False  # this session goes on; all others end, since they hold the old hash
+ACCOUNT_RATE_LIMITS = {
+    "login_failed": env("LOGIN_FAILED_RATE", default="10/m/ip,5/5m/key"),  # wrong codes count as well
+    "reset_password": env("PASSWORD_RESET_RATE", default="20/h/ip,3/15m/key"),
+    "change_password": "5/m/user",
+    "reauthenticate": "10/m/user",
+}
 # Behind a proxy everybody comes from its address; then whoever fails ten times would keep everybody out.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("PROXIES", default=int(BEHIND_HTTPS))
+
+# Who has to have a second factor: nobody, staff (superusers and whoever enters the admin), or everybody.
+SECOND_FACTOR = env("SECOND_FACTOR", default="optional")
+if SECOND_FACTOR not in ("optional", "staff", "everybody"):
+    raise ImproperlyConfigured("SECOND_FACTOR is optional, staff or everybody.")
+MFA_ADAPTER = "accounts.second_factor.Adapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not BEHIND_HTTPS  # browsers know better, but for localhost
+MFA_TOTP_ISSUER = "Countermand"
+MFA_TOTP_TOLERANCE = 1  # clocks of telephones are some seconds off
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # addresses are an administrator's word
+
+# OpenID Connect: all four, or there is no such button.
+OIDC_ISSUER = env("OIDC_ISSUER", default="").rstrip("/")
+OIDC_NAME = env("OIDC_NAME", default="OpenID Connect")
+OIDC_CLIENT_ID = env("OIDC_CLIENT_ID", default="")
+OIDC_CLIENT_SECRET = env("OIDC_CLIENT_SECRET", default="")
+OIDC_ALLOWED_DOMAINS = [domain.lower() for domain in env.list("OIDC_ALLOWED_DOMAINS", default=[])]
+OIDC_CREATES_USERS = env.bool("OIDC_CREATES_USERS", default=False)
+SOCIALACCOUNT_ADAPTER = "accounts.oidc.Adapter"
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"provider_class": "accounts.oidc.Provider", "OAUTH_PKCE_ENABLED": True}}
+
+USERSESSIONS_ADAPTER = "accounts.sessions.Adapter"
+USERSESSIONS_TRACK_ACTIVITY = True  # by our LastSeenMiddleware, once a minute
+SESSION_COOKIE_AGE = env.int("SESSION_HOURS", default=24 * 14) * 3600
+# Whoever does nothing for so long signs in again; 0 is never.
+SESSION_IDLE_SECONDS = env.int("SESSION_IDLE_MINUTES", default=12 * 60) * 60
 EMAIL_BACKEND = env("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="countermand@localhost")
 
@@ -158,6 +204,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
+OIDC_ORIGINS = env.list("OIDC_ORIGINS", default=["/".join(OIDC_ISSUER.split("/")[:3])] if OIDC_ISSUER else [])
 # Product pictures come straight from the marketplaces' image hosts, so images alone may come from elsewhere.
 IMAGE_SOURCES = env.list("IMAGE_SOURCES", default=["https:"])
 CONTENT_SECURITY_POLICY = {
@@ -168,7 +215,8 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:", *IMAGE_SOURCES],
         "font-src": [SELF],
         "connect-src": [SELF],
-        "form-action": [SELF],
+        # Signing in with OpenID Connect begins with a form, whose answer leads there.
+        "form-action": [SELF, *OIDC_ORIGINS],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
     }
@@ -201,10 +249,10 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "accounts.tokens.ApiTokens",
+        "accounts.api.ApiTokens",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated", "accounts.api.WithinScope"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "config.api.pages.Pages",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -214,7 +262,10 @@ REST_FRAMEWORK = {
     "PAGE_SIZE": 50,
     "COERCE_DECIMAL_TO_STRING": True,
 }
-REST_KNOX = {"TOKEN_TTL": timedelta(days=365), "AUTH_HEADER_PREFIX": "Token"}
+KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105 - a model
+REST_KNOX = {"AUTH_HEADER_PREFIX": "Token"}
+# The longest that an API token may live.
+API_TOKEN_MAX_DAYS = env.int("API_TOKEN_MAX_DAYS", default=365)
 SPECTACULAR_SETTINGS = {
     "TITLE": "Countermand API",
     "VERSION": "1",

@@ -6,7 +6,7 @@ urlpatterns = [
     path("orders/", include("orders.urls")),
     path("shops/", include("shops.urls")),
     path("accounts/", include("accounts.urls")),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include("accounts.sign_in_urls")),
     path("admin/", admin.site.urls),
     path("api/", include("config.api_urls")),
 ]

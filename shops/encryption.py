@@ -1,23 +1,15 @@
 """Secrets at rest: a text column that holds Fernet tokens and gives back the plain text."""
 
-from functools import lru_cache
 from typing import Any
 
-from cryptography.fernet import Fernet, MultiFernet
 from django.apps import apps
-from django.conf import settings
 from django.core.exceptions import FieldError
 from django.db import models, transaction
 
+from accounts import second_factor
+from accounts.encryption import decrypted, encrypted, fernet
 
-@lru_cache(maxsize=4)
-def _fernet(keys: tuple[str, ...]) -> MultiFernet:
-    return MultiFernet([Fernet(key) for key in keys])
-
-
-def fernet() -> MultiFernet:
-    """The first of FIELD_ENCRYPTION_KEYS writes, all of them read."""
-    return _fernet(tuple(settings.FIELD_ENCRYPTION_KEYS))
+__all__ = ["EncryptedTextField", "fernet", "rotate_secrets"]
 
 
 class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
@@ -28,10 +20,10 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
 
     def get_prep_value(self, value: Any) -> Any:
         plain = super().get_prep_value(value)
-        return fernet().encrypt(plain.encode()).decode() if plain else plain
+        return encrypted(plain) if plain else plain
 
     def from_db_value(self, value: str | None, *_: Any) -> str | None:
-        return fernet().decrypt(value.encode()).decode() if value else value
+        return decrypted(value) if value else value
 
     def get_lookup(self, lookup_name: str) -> Any:
         if lookup_name != "isnull":
@@ -41,7 +33,8 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
 
 def rotate_secrets() -> int:
     """Write every encrypted column again with the first key, a row at a time; returns how many rows were written."""
-    return sum(_rotate(model, fields) for model in apps.get_models() if (fields := _encrypted(model)))
+    columns = sum(_rotate(model, fields) for model in apps.get_models() if (fields := _encrypted(model)))
+    return columns + second_factor.rotate_secrets()
 
 
 def _encrypted(model: type[models.Model]) -> list[str]:

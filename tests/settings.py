@@ -20,6 +20,7 @@ def _leave_nothing() -> None:
 
 if IS_FIRST_PROCESS:
     atexit.register(_leave_nothing)
+os.environ["BREACHED_PASSWORD_CHECK"] = "false"  # it would ask somebody on the internet
 # Each worker has a broker and a cache to itself; pytest-django does the same for the database.
 private_servers.choose("countermand", number=int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]))
 private_servers.ensure()

@@ -23,7 +23,7 @@ def test_the_way_in_is_dressed_like_the_rest(client: Client, name: str) -> None:
     assert "app.css" in client.get(reverse(name)).content.decode()
 
 
-@pytest.mark.parametrize("name", ["account_change_password", "account_logout", "account_email"])
+@pytest.mark.parametrize("name", ["account_change_password", "account_logout", "mfa_index", "usersessions_list"])
 def test_an_accounts_own_pages_are_dressed_like_the_rest(client: Client, name: str) -> None:
     client.force_login(UserFactory())
     assert "app.css" in client.get(reverse(name)).content.decode()

@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import reverse
 from knox.models import AuthToken
 
-from accounts.models import User
+from accounts.models import ApiToken, Scope, User
 from accounts.tokens import make_token
 from audit import log
 from cancellations.models import (
@@ -101,9 +101,9 @@ def pages() -> Iterator[str]:
         yield reverse(f"{name}_changelist")
         yield reverse(f"{name}_changelist") + "?q=a"
         yield reverse(f"{name}_add")
-        if model is AuthToken:
-            for user, key in AuthToken._default_manager.values_list("user", "token_key"):
-                yield reverse("admin:knox_authtoken_end", args=[user, key[:8]])
+        if model is ApiToken:
+            for user, key in ApiToken._default_manager.values_list("user", "token_key"):
+                yield reverse("admin:accounts_apitoken_end", args=[user, key[:8]])
             continue
         for pk in model._default_manager.values_list("pk", flat=True)[:3]:
             for kind in ("change", "history", "delete"):
@@ -128,7 +128,7 @@ def test_every_model_of_ours_is_registered() -> None:
 
 
 def test_every_page_opens_and_none_holds_a_secret(everything: CancellationRequest, root: Client) -> None:
-    row, token = make_token(UserFactory(), 1)
+    row, token = make_token(UserFactory(), Scope.ADMIN, 1)
     hashes = list(User.objects.values_list("password", flat=True))
     forbidden = [*SECRETS, token, row.digest, row.token_key, *hashes, *(one.rpartition("$")[2] for one in hashes)]
     with connection.cursor() as cursor:
@@ -264,7 +264,8 @@ def test_support_sees_rows_of_its_own_shops_alone(everything: CancellationReques
 
 
 @pytest.mark.parametrize(
-    "name", ["accounts_user", "knox_authtoken", "shops_membership", "shops_connection", "audit_entry", "admin_logentry"]
+    "name",
+    ["accounts_user", "accounts_apitoken", "shops_membership", "shops_connection", "audit_entry", "admin_logentry"],
 )
 def test_what_opens_doors_is_for_superusers(support: Client, name: str) -> None:
     for page in ("changelist", "add"):
@@ -356,12 +357,14 @@ def test_the_us_notice_stands_beside_the_switch_that_goes_against_it(root: Clien
 
 def test_a_token_is_shown_once_and_works(root: Client, client: Client) -> None:
     person = member(Role.VIEWER, ShopFactory())
-    made = root.post(reverse("admin:knox_authtoken_add"), {"user": person.pk, "days": 30})
+    made = root.post(
+        reverse("admin:accounts_apitoken_add"), {"user": person.pk, "days": 30, "name": "ERP", "scope": "read"}
+    )
     [token] = re.findall(r"<code>([0-9a-f]{64})</code>", made.content.decode())
     assert "no-store" in made.headers["Cache-Control"]
     assert client.get("/api/v1/shops/", headers={"Authorization": f"Token {token}"}).status_code == 200
-    row = AuthToken.objects.get()
-    listed = root.get(reverse("admin:knox_authtoken_changelist")).content.decode()
+    row = ApiToken.objects.get()
+    listed = root.get(reverse("admin:accounts_apitoken_changelist")).content.decode()
     assert token[:8] in listed
     for secret in (token, token[:15], row.digest):
         assert secret not in listed
@@ -371,10 +374,10 @@ def test_a_token_is_shown_once_and_works(root: Client, client: Client) -> None:
 
 
 def test_a_token_is_ended_after_a_question(root: Client, client: Client) -> None:
-    row, token = make_token(UserFactory(), 1)
-    address = reverse("admin:knox_authtoken_end", args=[row.user_id, row.token_key[:8]])
+    row, token = make_token(UserFactory(), Scope.ADMIN, 1)
+    address = reverse("admin:accounts_apitoken_end", args=[row.user_id, row.token_key[:8]])
     assert root.get(address).status_code == 200
-    assert AuthToken.objects.exists()
+    assert ApiToken.objects.exists()
     assert root.post(address).status_code == 302
     assert client.get("/api/v1/shops/", headers={"Authorization": f"Token {token}"}).status_code == 401
     assert root.post(address).status_code == 404
@@ -382,8 +385,14 @@ def test_a_token_is_ended_after_a_question(root: Client, client: Client) -> None
 
 @pytest.mark.parametrize("days", ["", "0", "-1", "many", "4000"])
 def test_a_token_has_an_end(root: Client, days: str) -> None:
-    assert root.post(reverse("admin:knox_authtoken_add"), {"user": UserFactory().pk, "days": days}).status_code == 200
-    assert not AuthToken.objects.exists()
+    assert (
+        root.post(
+            reverse("admin:accounts_apitoken_add"),
+            {"user": UserFactory().pk, "name": "ERP", "scope": "read", "days": days},
+        ).status_code
+        == 200
+    )
+    assert not ApiToken.objects.exists()
 
 
 # --- a million rows -------------------------------------------------------------------------------------------------
