@@ -23,8 +23,12 @@ def is_secret(name: str, field: forms.Field | None = None) -> bool:
 
 def columns_of(row: models.Model, names: Iterable[str] = ()) -> dict[str, Any]:
     """These columns of a row, or all of them. Secrets are left out, and not even read."""
-    fields = [row._meta.get_field(name) for name in names] or row._meta.concrete_fields
-    return {field.name: plain(getattr(row, field.name)) for field in fields if not is_secret(field.name)}
+    return {name: plain(getattr(row, name)) for name in names or open_columns(type(row))}
+
+
+def open_columns(model: type[models.Model]) -> list[str]:
+    fields = [field for field in model._meta.concrete_fields if not getattr(field, "is_secret", False)]
+    return [field.name for field in fields if not is_secret(field.name)]
 
 
 def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

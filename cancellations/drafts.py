@@ -10,6 +10,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from audit import log
 from cancellations.evidence import Picture
 from cancellations.models import CancellationRequest, Decision, Evidence
 from marketplaces.base import Capabilities
@@ -46,6 +47,8 @@ def keep(
         draft = new_evidence(picture)
         draft.cancellation, draft.uploaded_by = cancellation, user
         store(draft, picture)
+        told = {"name": draft.original_name, "sha256": draft.sha256}
+        log.write("evidence.uploaded", about=cancellation, actor=user, after=told)
     return draft, True
 
 

@@ -160,8 +160,8 @@ def handle(announcement: Announcement, user: "User", cancellation: CancellationR
             handled_at=timezone.now(), handled_by=user, cancellation=cancellation
         )
         if is_first:
-            about = {"cancellation_id": cancellation.pk} if cancellation else {}
-            log.write("announcement.handled", about=announcement, actor=user, **about)
+            came_of = cancellation.pk if cancellation else None
+            log.write("announcement.handled", about=announcement, actor=user, cancellation_id=came_of)
     announcement.refresh_from_db()
 
 

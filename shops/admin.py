@@ -267,7 +267,7 @@ class ShopAdmin(KeepsSecrets, Rows):
     def ask(self, request: HttpRequest, queryset: ShopQuerySet, *, full: bool) -> None:
         shops = [shop for shop in queryset if shop.pk in set(managed(request).values_list("pk", flat=True))]
         for shop in shops:
-            pulling.ask_for_pull(shop, full=full)
+            pulling.ask_for_pull(shop, full=full, by=request.user)
         told = ngettext("%(n)d shop is pulled within seconds.", "%(n)d shops are pulled within seconds.", len(shops))
         messages.success(request, told % {"n": len(shops)})
 

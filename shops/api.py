@@ -69,7 +69,7 @@ class ShopViewSet(FiltersLists, viewsets.ReadOnlyModelViewSet[Shop]):
         asked.is_valid(raise_exception=True)
         if not shop.is_active or shop.connection.state != Connection.State.CONNECTED:
             raise Problem("not-allowed", _("This shop is not synced now: it is inactive or has to be connected again."))
-        ask_for_pull(shop, full=asked.validated_data["full"])
+        ask_for_pull(shop, full=asked.validated_data["full"], by=request.user)
         runs = reverse("api:sync-run-list", [shop.pk], request=request)
         return Response({"full": asked.validated_data["full"], "sync_runs": runs}, status=202)
 

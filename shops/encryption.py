@@ -18,6 +18,8 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
     It cannot be filtered by: two equal secrets do not look alike.
     """
 
+    is_secret = True  # as `audit.changes` asks for it
+
     def get_prep_value(self, value: Any) -> Any:
         plain = super().get_prep_value(value)
         return encrypted(plain) if plain else plain

@@ -6,19 +6,25 @@ The cursor moves in the transaction that stores the page it belongs to, so a pul
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.conf import settings
 from django.db import DataError, IntegrityError, transaction
 from django.utils import timezone
 
+from audit import log
 from marketplaces.base import Adapter
 from marketplaces.errors import MarketplaceError, Refused
 from marketplaces.records import Page, SetAside
 from shops import drift
 from shops.models import Shop, SyncCursor, SyncKind, SyncRun
 from shops.tokens import call_for
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from accounts.models import User
 
 logger = structlog.get_logger(__name__)
 # What a marketplace's search has not shown yet when we asked, the next window shows.
@@ -186,11 +192,13 @@ def finish_run(run: SyncRun, state: SyncRun.State, **fields: str) -> None:
     run.save()
 
 
-def ask_for_pull(shop: Shop, *, full: bool = False) -> None:
-    """Have this shop pulled as soon as a worker looks, which is within seconds.
+def ask_for_pull(shop: Shop, *, full: bool = False, by: "User | AnonymousUser | None" = None) -> None:
+    """Have this shop pulled as soon as a worker looks, which is within seconds; `by` is who asked, if anybody did.
 
     A shop that is due already is not written to, so that a thousand who ask wait for no lock and make one pull.
     """
+    if by:
+        log.write("sync.asked_for", about=shop, actor=by, after={"full": full})
     now = timezone.now()
     asked = Shop.objects.filter(pk=shop.pk)
     if full:

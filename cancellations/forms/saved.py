@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from audit import log
 from cancellations.filters import QueueFilter
 from cancellations.models import SavedView
 
@@ -48,6 +49,9 @@ class SavedViewForm(forms.ModelForm):  # type: ignore[type-arg]
         try:
             with transaction.atomic():
                 self.save()
+                if "is_shared" in self.changed_data:  # what others see
+                    is_shared = self.instance.is_shared
+                    log.write("saved_view.shared", about=self.instance, after={"is_shared": is_shared})
         except IntegrityError:
             self.add_error("name", _("There is a view of this name already."))
         return self.is_valid()

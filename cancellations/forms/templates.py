@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from audit import changes, log
 from cancellations.models import CommentTemplate, Decision, Verdict
 from shops.markets import capabilities
 
@@ -59,9 +60,18 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
         try:
             self.instance.validate_constraints()  # those with the shop, which is no field of this form
             with transaction.atomic():
+                is_new = self.instance.pk is None
                 self.save()
+                self.tell(is_new=is_new)
         except ValidationError as problem:
             self.add_error(None, problem)
         except IntegrityError:  # a colleague was faster
             self.add_error("name", _("There is one of this name already, in this language."))
         return not self.errors
+
+    def tell(self, *, is_new: bool) -> None:
+        before, after = changes.of_form(self)
+        if is_new:
+            log.write("comment_template.added", about=self.instance, after=after)
+        elif after:
+            log.write("comment_template.changed", about=self.instance, before=before, after=after)

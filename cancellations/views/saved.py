@@ -3,11 +3,13 @@
 from typing import TYPE_CHECKING
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from audit import changes, log
 from cancellations.filters import QueueFilter
 from cancellations.forms.saved import NewViewForm, SavedViewForm
 from cancellations.models import CancellationRequest, SavedView
@@ -47,6 +49,9 @@ def view(request: "Request", pk: int) -> HttpResponse:
 @require_POST
 def delete(request: "Request", pk: int) -> HttpResponse:
     found = get_object_or_404(SavedView.objects.kept_by(request.user), pk=pk)
-    found.delete()
+    with transaction.atomic():
+        if found.is_shared:
+            log.write("saved_view.deleted", about=found, before=changes.columns_of(found, ["name", "query"]))
+        found.delete()
     messages.success(request, _("“%(name)s” is deleted. No request is.") % {"name": found})
     return redirect("cancellations:views")

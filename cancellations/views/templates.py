@@ -4,12 +4,14 @@ from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from audit import changes, log
 from cancellations.forms.templates import TemplateForm
 from cancellations.models import CommentTemplate
 from cancellations.views.asking import INVALID, may
@@ -70,6 +72,8 @@ def template(request: "Request", pk: int) -> HttpResponse:
 @require_POST
 def delete(request: "Request", pk: int) -> HttpResponse:
     found = to_be_changed(request, pk)
-    found.delete()
+    with transaction.atomic():
+        log.write("comment_template.deleted", about=found, before=changes.columns_of(found, ["name", "text"]))
+        found.delete()
     messages.success(request, _("“%(name)s” was deleted.") % {"name": found})
     return redirect("cancellations:templates", found.shop_id)

@@ -90,7 +90,7 @@ def sync(request: HttpRequest, pk: int) -> HttpResponse:
     found = visible_shop(request, pk)
     if not Shop.objects.where_role(request.user, Role.MANAGER).filter(pk=found.pk).exists():
         raise PermissionDenied(_("Only managers of a shop can have it read on demand."))
-    pulling.ask_for_pull(found, full="full" in request.POST)
+    pulling.ask_for_pull(found, full="full" in request.POST, by=request.user)
     found.refresh_from_db(fields=["next_pull_at", "wants_full_pull"])
     if request.htmx:  # type: ignore[attr-defined]
         return render(request, "shops/_runs.html", progress(request, found))

@@ -2,6 +2,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from audit import log
 from shops.encryption import rotate_secrets
 
 
@@ -12,4 +13,6 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.stdout.write(f"{rotate_secrets()} rows written again.")
+        rows = rotate_secrets()
+        log.write("secrets.rotated", after={"rows": rows})
+        self.stdout.write(f"{rows} rows written again.")
