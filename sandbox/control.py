@@ -17,7 +17,15 @@ from sandbox.wishes import Answerer, Json, as_json, page_wanted, read_wish, want
 if TYPE_CHECKING:
     from sandbox.server import Sandbox
 
-RESETTABLE = {"scenario": str, "seed": int, "orders": int, "rate_limit": int, "webhook_url": str, "start": int}
+RESETTABLE = {
+    "scenario": str,
+    "seed": int,
+    "orders": int,
+    "rate_limit": int,
+    "webhook_url": str,
+    "start": int,
+    "redirect_url": str,
+}
 
 
 class Control:
@@ -28,7 +36,9 @@ class Control:
         routes: list[tuple[str, str, Answerer]] = [
             ("GET", "credentials", self.credentials),
             ("POST", "auth_code", self.auth_code),
+            ("POST", "redirect", self.set_redirect),
             ("POST", "deauthorize", self.deauthorize),
+            ("POST", "expire", self.expire),
             ("GET", "ledger", self.ledger),
             ("GET", "calls", self.calls),
             ("DELETE", "calls", self.forget_calls),
@@ -81,6 +91,18 @@ class Control:
         scopes = tuple(wish.get("scopes") or SCOPES)
         tiktok.authorize(shop.id)
         return {"auth_code": tiktok.tokens.new_code(shop, tiktok.world.settle(), scopes), "shop_id": shop.id}
+
+    async def set_redirect(self, request: web.Request) -> Json:
+        wish = await read_wish(request, {"url"})
+        self.sandbox.options = replace(self.sandbox.options, redirect_url=str(wish.get("url") or ""))
+        return {"url": self.sandbox.options.redirect_url}
+
+    async def expire(self, request: web.Request) -> Json:
+        wish = await read_wish(request, {"shop_id", "region", "days"})
+        if type(wish.get("days")) is not int or not 0 <= wish["days"] <= 365:
+            raise ValueError("days is a whole number, up to 365")
+        shop = buyer.shop_meant(self.sandbox.tiktok.world, wish)
+        return {"shop_id": shop.id, "ends_at": self.sandbox.tiktok.expire(shop.id, wish["days"])}
 
     async def deauthorize(self, request: web.Request) -> Json:
         wish = await read_wish(request, {"shop_id", "region"})

@@ -25,6 +25,7 @@ class Options:
     record: Path | None = None
     rate_limit: int = 50
     webhook_url: str = ""
+    redirect_url: str = ""
     start: int | None = None
     switches: list[str] = field(default_factory=list)
 
@@ -53,6 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--webhook-url",
         default="",
         help="receives every topic of every shop that has no webhook of its own; {marketplace} becomes its name",
+    )
+    add(
+        "--redirect-url",
+        default="",
+        help="where sellers go from the consent page of TikTok Shop, which asks them for an app",
     )
     add("--start", type=int, default=None, metavar="UNIX", help="the moment the world is built around")
     add(

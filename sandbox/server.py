@@ -26,6 +26,7 @@ from sandbox.recording import SECRET_PARAMETERS, Recording, without_secrets
 from sandbox.scenarios import SCENARIOS
 from sandbox.schedule import Schedule
 from sandbox.switches import Switches
+from sandbox.tiktok_shop.consent import ConsentPage
 from sandbox.tiktok_shop.marketplace import TikTokShop
 from sandbox.tiktok_shop.switches import TikTokShopSwitches
 
@@ -182,6 +183,7 @@ def make_app(options: Options) -> web.Application:
     CruxControl(sandbox).add_routes(app)
     Control(sandbox).add_routes(app)
     Page(sandbox).add_routes(app)
+    ConsentPage(sandbox).add_routes(app)
     app.router.add_route("*", "/{path:.*}", sandbox.marketplace_call)
     return app
 

@@ -25,6 +25,7 @@ class Ids:
         "open": "701",
         "option": "709",
         "warehouse": "695",
+        "service": "737",
     }
 
     def __init__(self, seed: int) -> None:

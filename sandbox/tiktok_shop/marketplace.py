@@ -26,6 +26,7 @@ from sandbox.tiktok_shop import (
     token_calls,
 )
 from sandbox.tiktok_shop.call import Call, RawCall
+from sandbox.tiktok_shop.consent import Service
 from sandbox.tiktok_shop.contract import Contract
 from sandbox.tiktok_shop.encoding import dumps
 from sandbox.tiktok_shop.gateway import Gateway, decoded_query
@@ -82,6 +83,7 @@ class TikTokShop:
         self.credential_grants: dict[str, Grant] = {
             shop.id: self.tokens.grant(shop, clock.now()) for shop in self.world.shops.values()
         }
+        self.services = tuple(Service(self.world.ids.next("service"), audience) for audience in ("us", "world"))
         self.images = Images()
         self.idempotency = Idempotency()
         webhook_url = options.webhook_url.replace("{marketplace}", self.name)
@@ -95,6 +97,7 @@ class TikTokShop:
         return {
             "app_key": self.tokens.app_key,
             "app_secret": self.tokens.app_secret,
+            "services": {service.audience: service.id for service in self.services},
             "shops": [
                 {
                     "id": shop.id,
@@ -139,6 +142,22 @@ class TikTokShop:
                 self.ledger.write(now, "shop.deauthorized", shop_id=shop.id, actor="seller")
                 message = f"Shop_id {shop.id} is deauthorized from your APP by merchant."
                 self.world.publish(shop, "SELLER_DEAUTHORIZATION", {"message": message}, now)
+
+    def expire(self, shop_id: str, days: int) -> int:
+        """The seller's authorization ends in so many days, and notification 7 says so for each of the shops."""
+        seller_id = self.world.shops[shop_id].seller_id
+        now = self.world.clock.now()
+        ends_at = now + days * 86_400
+        self.tokens.end(seller_id, ends_at)
+        for shop in self.world.shops.values():
+            if shop.seller_id == seller_id:
+                message = (
+                    f"Authorization of shop_id {shop.id} is expiring in {days} days. Please direct the merchant to "
+                    "re-authorize."
+                )
+                data = {"message": message, "expiration_time": str(ends_at)}
+                self.world.publish(shop, "UPCOMING_AUTHORIZATION_EXPIRATION", data, now)
+        return ends_at
 
     def authorize(self, shop_id: str) -> None:
         """The seller gives the app its rights back; does nothing where they were never taken."""

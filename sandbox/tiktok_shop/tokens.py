@@ -49,6 +49,7 @@ class AuthCode:
     prefix: str
     scopes: tuple[str, ...]
     expires: int
+    is_for_others: bool = False  # of a seller for whom the app is not
 
 
 @dataclass(slots=True)
@@ -72,15 +73,17 @@ class Tokens:
     def grant(self, shop: Shop, now: int, scopes: tuple[str, ...] = SCOPES) -> Grant:
         return self._grant(shop.seller_id, shop.token_prefix, scopes, now)
 
-    def new_code(self, shop: Shop, now: int, scopes: tuple[str, ...] = SCOPES) -> str:
+    def new_code(self, shop: Shop, now: int, scopes: tuple[str, ...] = SCOPES, *, is_for_others: bool = False) -> str:
         text = f"{shop.token_prefix}_{self.ids.secret(f'code {len(self.codes)}', 22)}"
-        self.codes[text] = AuthCode(shop.seller_id, shop.token_prefix, scopes, now + AUTH_CODE_SECONDS)
+        self.codes[text] = AuthCode(shop.seller_id, shop.token_prefix, scopes, now + AUTH_CODE_SECONDS, is_for_others)
         return text
 
     def exchange(self, code: str, now: int) -> Grant:
         known = self.codes.get(code)
         if known is None or code in self.spent or known.expires <= now:
             raise Refusal(36004004)
+        if known.is_for_others:
+            raise Refusal(105004)
         self.spent.add(code)
         return self._grant(known.seller_id, known.prefix, known.scopes, now)
 
@@ -102,6 +105,12 @@ class Tokens:
         """The seller removes the app: every token of his is dead."""
         self.access = {text: each for text, each in self.access.items() if each.grant.seller_id != seller_id}
         self.refresh = {text: each for text, each in self.refresh.items() if each.seller_id != seller_id}
+
+    def end(self, seller_id: str, at: int) -> None:
+        """All that this seller has allowed until now ends then."""
+        for grant in self.refresh.values():
+            if grant.seller_id == seller_id:
+                grant.refresh_expires = at
 
     def opened(self, token: str, now: int) -> Grant:
         """The authorization behind an access token. Refuses unknown and expired ones."""
