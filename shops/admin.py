@@ -251,7 +251,8 @@ class ShopAdmin(KeepsSecrets, Rows):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         allowed = super().has_change_permission(request, obj)
-        return allowed and (obj is None or managed(request).filter(pk=obj.pk).exists())
+        rules = Shop.objects.where_may(request.user, Permission.RULES)
+        return allowed and (obj is None or rules.filter(pk=obj.pk).exists())
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -1,7 +1,7 @@
 from typing import ClassVar
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Prefetch, QuerySet
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -16,7 +16,7 @@ from config.api.documented import US_REJECT, problems
 from config.api.pages import FiltersLists
 from config.api.problems import Problem
 from shops.markets import capabilities
-from shops.models import Connection, Membership, Role, Shop, SyncRun
+from shops.models import Connection, Role, Shop, SyncRun
 from shops.pulling import ask_for_pull
 from shops.serializers import RulesSerializer, ShopSerializer, SyncAsked, SyncRequest, SyncRunSerializer
 
@@ -37,12 +37,11 @@ class ShopViewSet(FiltersLists, viewsets.ReadOnlyModelViewSet[Shop]):
     def get_queryset(self) -> QuerySet[Shop]:
         if not self.request.user.is_authenticated:
             return Shop.objects.none()
-        own = Membership.objects.filter(user=self.request.user)
         return (
             Shop.objects.visible_to(self.request.user)
             .select_related("connection")
             .defer("cipher", "connection__app_secret", "connection__access_token", "connection__refresh_token")
-            .prefetch_related(Prefetch("memberships", own))
+            .with_role_of(self.request.user)
         )
 
     @extend_schema(

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.api.bodies import Rows, Strict
@@ -17,7 +16,9 @@ class ShopSerializer(Rows):
         help_text="Anything but `connected`: nothing can be sent or read for this shop until it is authorized again.",
     )
     connection_problem = serializers.CharField(source="connection.problem")
-    role = serializers.SerializerMethodField(help_text="What you may do in this shop.")
+    role = serializers.ChoiceField(
+        choices=Role.choices, source="own_role", help_text="Your role in this shop, as far as your token goes."
+    )
     rules = serializers.HyperlinkedIdentityField(
         view_name="api:shop-rules", help_text="What this shop's market allows today, and which rules have ended."
     )
@@ -28,12 +29,6 @@ class ShopSerializer(Rows):
             "id", "marketplace", "marketplace_id", "name", "code", "region", "seller_type", "time_zone", "is_active",
             "allows_reject", "connection_state", "connection_problem", "next_pull_at", "role", "rules",
         ]  # fmt: skip
-
-    @extend_schema_field(serializers.ChoiceField(choices=Role.choices))
-    def get_role(self, shop: Shop) -> str:
-        if self.context["request"].user.is_superuser:
-            return Role.MANAGER
-        return next((membership.role for membership in shop.memberships.all()), Role.VIEWER)
 
 
 class SetAsideSerializer(serializers.Serializer[Any]):

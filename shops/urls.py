@@ -1,6 +1,6 @@
 from django.urls import path
 
-from shops.views import shops
+from shops.views import members, shops
 
 app_name = "shops"
 urlpatterns = [
@@ -9,4 +9,7 @@ urlpatterns = [
     path("<int:pk>/rules/", shops.rules, name="rules"),
     path("<int:pk>/sync/", shops.sync, name="sync"),
     path("<int:pk>/runs/", shops.runs, name="runs"),
+    path("<int:pk>/members/", members.members, name="members"),
+    path("members/<int:pk>/", members.member, name="member"),
+    path("members/<int:pk>/remove/", members.remove, name="remove_member"),
 ]

@@ -112,6 +112,14 @@ class Membership(models.Model):
     def __str__(self) -> str:
         return f"{self.user}: {self.get_role_display()}"
 
+    @property
+    def allowed(self) -> list[Permission]:
+        """What it allows, by its own list or by its role."""
+        if self.role == Role.VIEWER:
+            return []
+        of_role = Permission.of_role(Role(self.role))
+        return of_role if self.permissions is None else [one for one in Permission if one in self.permissions]
+
 
 class MoneyCap(models.Model):
     """Up to which amount one person of a role gives money back alone; above it a second one countersigns."""

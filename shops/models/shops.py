@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, Q, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -54,6 +54,12 @@ class ShopQuerySet(models.QuerySet["Shop"]):
         if user.is_superuser:
             return working
         return working.of_members(Membership.objects.filter(user=user).with_role(Role.AGENT).allowing(permission))
+
+    def with_role_of(self, user: "User") -> Self:
+        """Each with this person's greatest role in it as `own_role`; a viewer's where there is none."""
+        has = {role: Shop.objects.where_role(user, role).values("pk") for role in reversed(Role)}
+        ranks = [When(pk__in=shops, then=Value(role)) for role, shops in has.items()]
+        return self.annotate(own_role=Case(*ranks, default=Value(Role.VIEWER), output_field=models.CharField()))
 
     def of_members(self, memberships: "models.QuerySet[Membership]") -> Self:
         """Shops that these memberships open, by themselves or through a group."""

@@ -38,16 +38,18 @@ PERSONAL = {
     "cancellations:queue", "cancellations:announcements", "cancellations:batches", "cancellations:views",
     "cancellations:record", "cancellations:audit", "orders:list", "shops:list", "accounts:profile",
     "accounts:tokens", "accounts:new_token",
+    "cancellations:health",
 }  # fmt: skip
 READ = {
     "cancellations:cancellation", "cancellations:decision", "cancellations:evidence", "cancellations:items_offer",
     "cancellations:thumbnail", "cancellations:next", "cancellations:order_history", "orders:order", "shops:shop",
-    "shops:runs", "shops:rules",
+    "shops:runs", "shops:rules", "cancellations:shop_health",
 }  # fmt: skip
 WRITE = {
     "cancellations:approve", "cancellations:reject", "cancellations:ship", "cancellations:undo",
     "cancellations:ask_again", "cancellations:set_aside", "cancellations:cancel_items", "cancellations:afterwards",
     "cancellations:countersign", "cancellations:decline",
+    "shops:members", "shops:member", "shops:remove_member",
     "cancellations:record_request", "cancellations:close", "cancellations:handle", "shops:sync",
     "cancellations:claim", "cancellations:take_over", "cancellations:let_go", "cancellations:assign",
     "cancellations:note", "cancellations:add_evidence", "cancellations:templates", "cancellations:template",
@@ -60,6 +62,7 @@ OWN = {
     "accounts:end_token",
 }  # fmt: skip
 ONLY_POST = {
+    "shops:member", "shops:remove_member",
     "cancellations:countersign", "cancellations:decline",
     "cancellations:undo", "cancellations:ask_again", "cancellations:set_aside", "cancellations:afterwards",
     "cancellations:close", "cancellations:handle", "shops:sync", "cancellations:claim", "cancellations:take_over",
@@ -103,13 +106,15 @@ def addresses() -> dict[str, str]:
         "order_history": order.pk,
         "templates": order.shop.pk,
         **dict.fromkeys(["template", "delete_template"], kept.pk),
-        **dict.fromkeys(["shop", "runs", "rules", "sync"], order.shop.pk),
+        **dict.fromkeys(["shop", "runs", "rules", "sync", "shop_health"], order.shop.pk),
         **dict.fromkeys(["evidence", "thumbnail"], image.pk),
         "add_evidence": cancellation.pk,
         "remove_evidence": draft.pk,
         "handle": announcement.pk,
         **dict.fromkeys(["batch", "take_back_batch", "try_batch_again"], batch.pk),
         **dict.fromkeys(["view", "delete_view"], view.pk),
+        "members": order.shop.pk,
+        **dict.fromkeys(["member", "remove_member"], uploader.memberships.get().pk),
         "end_token": make_token(uploader, Scope.READ, 1)[0].begins_with,
     }
     return {name: reverse(name, args=[pks[name.partition(":")[2]]]) for name in READ | WRITE | OWN}
