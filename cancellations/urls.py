@@ -8,6 +8,7 @@ from cancellations.views import (
     batches,
     decision,
     evidence,
+    health,
     items,
     queue,
     recording,
@@ -62,5 +63,7 @@ urlpatterns = [
     path("orders/<int:pk>/cancel-items/", items.cancel_items, name="cancel_items"),
     path("orders/<int:pk>/cancel-items/afterwards/", items.afterwards, name="afterwards"),
     path("orders/<int:pk>/cancel-items/offer/", items.items_offer, name="items_offer"),
+    path("health/", health.health, name="health"),
+    path("shops/<int:pk>/health/", health.shop_health, name="shop_health"),
     path("webhooks/<slug:marketplace>/", webhook.webhook, name="webhook"),
 ]

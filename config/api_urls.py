@@ -9,6 +9,7 @@ from rest_framework.routers import SimpleRouter
 from cancellations.api.announcements import AnnouncementViewSet
 from cancellations.api.audit import AuditViewSet
 from cancellations.api.decisions import DecisionViewSet
+from cancellations.api.health import HealthView, ShopHealthView
 from cancellations.api.requests import CancellationViewSet, OrderCancelOptionsView
 from config.api.problems import NowhereView
 from orders.api import OrderViewSet
@@ -33,6 +34,8 @@ urlpatterns = [
     path("v1/schema/", SpectacularAPIView.as_view(permission_classes=[IsAuthenticated]), name="schema"),
     path("v1/docs/", swagger, name="docs"),
     path("v1/orders/<int:pk>/cancel-options/", OrderCancelOptionsView.as_view(), name="order-cancel-options"),
+    path("v1/health/", HealthView.as_view(), name="health"),
+    path("v1/shops/<int:pk>/health/", ShopHealthView.as_view(), name="shop-health"),
     path("v1/", include(router.urls)),
     re_path("", NowhereView.as_view()),
 ]

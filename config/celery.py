@@ -37,6 +37,7 @@ app.conf.update(
 # up, and each would send for the same decisions again.
 STALE = {"expires": 30}
 app.conf.beat_schedule = {
+    "heartbeat": {"task": "shops.tasks.heartbeat", "schedule": 10.0, "options": STALE},
     "sweep decisions": {"task": "cancellations.tasks.sweep_decisions", "schedule": 3.0, "options": STALE},
     "sweep batches": {"task": "cancellations.batch_work.sweep_batches", "schedule": 3.0, "options": STALE},
     "pull due shops": {"task": "cancellations.tasks.pull_due_shops", "schedule": 3.0, "options": STALE},

@@ -31,6 +31,8 @@ DATABASES = {
         "CONN_HEALTH_CHECKS": True,
     }
 }
+# A database that is gone is told of in a moment, not after minutes.
+DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 2)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CELERY_BROKER_URL = env("CELERY_BROKER_URL", default=private_servers.broker_url())
@@ -38,6 +40,7 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": env("CACHE_URL", default=env("CELERY_BROKER_URL", default=private_servers.cache_url())),
+        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 2},
     }
 }
 
@@ -75,6 +78,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.health.ProbeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "config.middleware.BodySizeMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -295,6 +299,11 @@ CLAIM_SECONDS = env.int("CLAIM_SECONDS", default=120)
 BACKFILL_DAYS = env.int("BACKFILL_DAYS", default=90)
 # Seconds between two pulls of one shop; pushes only make a pull happen sooner.
 PULL_EVERY_SECONDS = env.int("PULL_EVERY_SECONDS", default=60)
+
+# What a Prometheus sends as its bearer token to read /metrics; without one there are none.
+METRICS_TOKEN = env("METRICS_TOKEN", default="")
+# Where marketplaces reach this server: what is registered for pushes is below it.
+PUBLIC_URL = env("PUBLIC_URL", default="").rstrip("/")
 
 # --- logs -----------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""What pulls left behind, to read in the admin: cursors, runs, and what was new to us."""
+"""What pulls and pushes left behind, to read in the admin: cursors, runs, what was new to us, and what went wrong."""
 
 from typing import Any, ClassVar
 
@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from config.admin import ReadOnly
-from shops.models import Drift, Shop, SyncCursor, SyncRun
+from shops.models import Alert, Drift, PushRegistration, Shop, SyncCursor, SyncRun
 
 
 class VisibleShops(admin.SimpleListFilter):
@@ -62,3 +62,29 @@ class DriftAdmin(ReadOnly):
     @admin.display(description=_("market"), ordering="shop__region")
     def market(self, drift: Drift) -> str:
         return drift.shop.region
+
+
+@admin.register(PushRegistration)
+class PushRegistrationAdmin(ReadOnly):
+    list_display = (
+        "shop",
+        "topic",
+        "is_wanted",
+        "address",
+        "since",
+        "settled_at",
+        "problem",
+        "repaired_at",
+        "check_at",
+    )
+    list_select_related = ("shop",)
+    list_filter = (VisibleShops, "is_wanted")
+    ordering = ("shop", "topic")
+
+
+@admin.register(Alert)
+class AlertAdmin(ReadOnly):
+    list_display = ("shop", "kind", "opened_at", "closed_at", "detail")
+    list_select_related = ("shop",)
+    list_filter = (VisibleShops, "kind")
+    ordering = ("-opened_at", "-pk")

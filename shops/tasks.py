@@ -4,10 +4,16 @@ from celery import shared_task
 from django.utils import timezone
 
 from shops import connecting, tokens
+from shops.heartbeat import WORKER, note
 from shops.models import Shop, SyncRun
 
 # A shop that is pulled every minute makes three thousand runs a day, nearly all of which say nothing.
 KEEP_UNEVENTFUL_RUNS = timedelta(days=1)
+
+
+@shared_task
+def heartbeat() -> None:
+    note(WORKER)
 
 
 @shared_task

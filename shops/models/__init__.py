@@ -4,10 +4,11 @@ from shops.models.connecting import AuthorizationNotice, ConnectAttempt
 from shops.models.connections import App, Connection
 from shops.models.members import Membership, MembershipQuerySet, MoneyCap, Permission, Role, ShopGroup
 from shops.models.pulls import Drift, SyncCursor, SyncKind, SyncRun, SyncRunQuerySet
+from shops.models.pushes import Alert, PushRegistration
 from shops.models.shops import Shop, ShopQuerySet
 
 __all__ = [
-    "App", "AuthorizationNotice", "ConnectAttempt", "Connection", "Drift", "Membership", "MembershipQuerySet",
-    "MoneyCap", "Permission", "Role", "Shop", "ShopGroup", "ShopQuerySet", "SyncCursor", "SyncKind", "SyncRun",
-    "SyncRunQuerySet",
+    "Alert", "App", "AuthorizationNotice", "ConnectAttempt", "Connection", "Drift", "Membership", "MembershipQuerySet",
+    "MoneyCap", "Permission", "PushRegistration", "Role", "Shop", "ShopGroup", "ShopQuerySet", "SyncCursor", "SyncKind",
+    "SyncRun", "SyncRunQuerySet",
 ]  # fmt: skip

@@ -96,7 +96,10 @@ class SyncRun(models.Model):
         verbose_name = _("sync run")
         verbose_name_plural = _("sync runs")
         ordering = ["-started_at"]
-        indexes = [models.Index(F("shop"), F("started_at").desc(), name="sync_runs_of_a_shop")]
+        indexes = [
+            models.Index(F("shop"), F("started_at").desc(), name="sync_runs_of_a_shop"),
+            models.Index(F("shop"), F("started_at").desc(), name="sync_runs_that_failed", condition=Q(state="failed")),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["shop", "kind"], condition=Q(state="running"), name="one_running_sync_per_shop_and_kind"

@@ -57,7 +57,7 @@ WRITTEN_ELSEWHERE = [
     "cancellations.cancellationline", "cancellations.decision", "cancellations.decisionline", "cancellations.attempt",
     "cancellations.evidence", "cancellations.event", "cancellations.pushednotification", "cancellations.announcement",
     "cancellations.batch", "cancellations.batchitem", "shops.syncrun", "shops.synccursor", "shops.drift",
-    "audit.entry", "admin.logentry",
+    "audit.entry", "admin.logentry", "shops.pushregistration", "shops.alert",
 ]  # fmt: skip
 
 
@@ -73,6 +73,8 @@ def everything(cancellation: CancellationRequest) -> CancellationRequest:  # noq
     )
     SyncCursor.objects.create(shop=cancellation.shop, kind="orders", page_token="next")
     drift.note(cancellation.shop_id, {"order.status: NEW"})
+    cancellation.shop.push_registrations.create(topic="order", address="https://countermand.example/")
+    cancellation.shop.alerts.create(kind="pushes_missing", detail={"count": 3})
     CommentTemplate.objects.create(shop=cancellation.shop, name="Packed", text="It is packed.")
     BatchItem.objects.create(
         batch=Batch.objects.create(verdict="approve", made_by=UserFactory()), cancellation=cancellation
