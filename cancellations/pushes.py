@@ -5,7 +5,7 @@ all that waits of one shop at a time and in any order, so that a thousand pushes
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import structlog
@@ -24,6 +24,7 @@ from shops import drift
 from shops.encryption import fernet
 from shops.models import Connection, Shop
 from shops.pulling import ask_for_pull
+from shops.staying import authorization_ends, deauthorized
 
 logger = structlog.get_logger(__name__)
 NUDGE_SECONDS = 5
@@ -134,6 +135,17 @@ def process(shop: Shop) -> None:
         PushedNotification.objects.bulk_update(pushes, ["outcome", "processed_at"], batch_size=500)
         if any(one.outcome == Outcome.PULLED for one in pushes):
             ask_for_pull(shop)
+        tell_of_authorization(shop, pushes)
+
+
+def tell_of_authorization(shop: Shop, pushes: Sequence[PushedNotification]) -> None:
+    """What the newest of each kind says. Whether it is older than the authorization that we have, `staying` knows."""
+    newest = {one.outcome: one for one in pushes}  # they are in the order in which they were sent
+    taken_back, ending = newest.get(Outcome.DEAUTHORIZED), newest.get(Outcome.EXPIRING)
+    if ending and ending.ends_at:
+        authorization_ends(shop, ending.ends_at, ending.sent_at)
+    if taken_back:
+        deauthorized(shop, taken_back.sent_at)
 
 
 OUTCOMES = {

@@ -216,6 +216,62 @@ class TestGenuineOnes:
         assert not PushedNotification.objects.exists()
 
 
+class TestAuthorizations:
+    """What a push says of the authorization itself. It may come late, twice, and after what was sent later."""
+
+    @pytest.fixture(autouse=True)
+    def authorized_an_hour_ago(self, shop: Shop) -> None:
+        Connection.objects.update(authorized_at=timezone.now() - IN_AN_HOUR)
+
+    def told(self, shop: Shop, kind: int, minutes_ago: float, number: str = "1", **data: Any) -> None:
+        sent = int(time.time() - minutes_ago * 60)
+        body = push(shop, type=kind, tts_notification_id=number, timestamp=sent, data=data)
+        assert pushes.receive("tiktok_shop", body, signed(shop, body))
+
+    def connection_of(self, shop: Shop) -> Connection:
+        pushes.process_pushes(shop.pk)
+        return Connection.objects.get(pk=shop.connection_id)
+
+    def test_one_that_was_taken_back_has_to_be_given_again(self, shop: Shop) -> None:
+        self.told(shop, 6, 1)
+        found = self.connection_of(shop)
+        assert found.state == Connection.State.RECONNECT
+        assert PushedNotification.objects.get().outcome == PushedNotification.Outcome.DEAUTHORIZED
+        assert not is_due(shop)
+
+    def test_taken_back_before_it_was_given_again_says_nothing(self, shop: Shop) -> None:
+        self.told(shop, 6, 120)
+        assert self.connection_of(shop).state == Connection.State.CONNECTED
+
+    def test_the_same_one_again_after_connecting_again_says_nothing(self, shop: Shop) -> None:
+        self.told(shop, 6, 1)
+        self.connection_of(shop)
+        Connection.objects.update(state=Connection.State.CONNECTED, authorized_at=timezone.now())
+        self.told(shop, 6, 1)
+        PushedNotification.objects.all().delete()
+        self.told(shop, 6, 1)
+        assert self.connection_of(shop).state == Connection.State.CONNECTED
+
+    def test_when_it_ends_is_noted(self, shop: Shop) -> None:
+        ends = int(time.time()) + 30 * 86400
+        self.told(shop, 7, 1, expiration_time=str(ends))
+        found = self.connection_of(shop)
+        assert found.announced_end is not None and found.announced_end.timestamp() == ends
+        assert found.state == Connection.State.CONNECTED
+
+    def test_of_several_ends_the_one_told_last_counts_whatever_came_first(self, shop: Shop) -> None:
+        told = [(3, 10), (1, 20), (2, 15)]
+        for minutes_ago, days in told:
+            ends = int(time.time()) + days * 86400
+            self.told(shop, 7, minutes_ago, number=str(minutes_ago), expiration_time=str(ends))
+        found = self.connection_of(shop).announced_end
+        assert found and round((found - timezone.now()).total_seconds() / 86400) == 20
+
+    def test_an_end_without_a_time_changes_nothing(self, shop: Shop) -> None:
+        self.told(shop, 7, 1)
+        assert self.connection_of(shop).announced_end is None
+
+
 class TestOthers:
     def refused(self, shop: Shop, body: bytes, headers: dict[str, str]) -> None:
         assert not pushes.receive("tiktok_shop", body, headers)
