@@ -69,6 +69,7 @@ def factor_removed(sender: Any, user: User, authenticator: Authenticator, **more
 def factor_used(sender: Any, user: User, authenticator: Authenticator, **more: Any) -> None:
     """Codes and passkeys stand with the sign-in that they were for; a recovery code is gone afterwards."""
     if authenticator.type == Authenticator.Type.RECOVERY_CODES:
+        authenticator.refresh_from_db()
         left = len(authenticator.wrap().get_unused_codes())
         log.write("recovery_codes.used", about=user, actor=user, after={"left": left})
 

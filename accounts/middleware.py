@@ -15,7 +15,8 @@ from config.api.problems import outside_rest_framework
 
 # Where somebody sets a second factor up, proves again who they are, or leaves.
 OPEN_WITHOUT_SECOND_FACTOR = {
-    "mfa_index", "mfa_activate_totp", "mfa_add_webauthn", "account_reauthenticate", "account_logout",
+    "mfa_index", "mfa_activate_totp", "mfa_add_webauthn", "account_reauthenticate", "mfa_reauthenticate",
+    "account_logout",
 }  # fmt: skip
 
 

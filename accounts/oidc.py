@@ -6,10 +6,12 @@ where the provider says that it is verified, and whoever signs in is bound to th
 
 from typing import Any
 
+import structlog
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.internal import jwtkit
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialLogin
+from allauth.socialaccount.providers.base.constants import AuthError
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
@@ -20,6 +22,9 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from audit import log
+
+logger = structlog.get_logger(__name__)
 
 PROVIDER_ID = "provider"  # as it stands in our addresses
 NONCE = "oidc_nonce"
@@ -64,7 +69,7 @@ class Provider(OpenIDConnectProvider):  # type: ignore[misc]
         """Some providers write "false" as a word."""
         addresses: list[Any] = super().extract_email_addresses(data)
         for address in addresses:
-            address.verified = address.verified in (True, "true")
+            address.verified = address.verified is True or address.verified == "true"
         return addresses
 
     def extract_extra_data(self, data: dict[str, Any]) -> dict[str, Any]:
@@ -95,33 +100,49 @@ class Adapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         """Whom the provider vouches for is let in as the one active user with that address, and as nobody else."""
+        if objection := self.objection(request, sociallogin):
+            log.write("person.sign_in_failed", after={"by": "openid", "why": objection})
+            raise refused(request, objection)
+
+    def objection(self, request: HttpRequest, sociallogin: SocialLogin) -> str | None:
         address = verified_address(sociallogin)
         if address is None:
-            raise refused(request, _("The provider does not say that your e-mail address is verified."))
+            return _("The provider does not say that your e-mail address is verified.")
         domain = address.rpartition("@")[2]
         if settings.OIDC_ALLOWED_DOMAINS and domain not in settings.OIDC_ALLOWED_DOMAINS:
-            raise refused(request, _("People with an address at %(domain)s do not sign in here.") % {"domain": domain})
-        if sociallogin.is_existing:  # known by the provider's number for them
-            return
-        link(request, sociallogin, address)
-        if not sociallogin.is_existing and not self.is_open_for_signup(request, sociallogin):
+            return _("People with an address at %(domain)s do not sign in here.") % {"domain": domain}
+        if not sociallogin.is_existing and (words := link(request, sociallogin, address)):
+            return words
+        if sociallogin.is_existing:
+            return None if sociallogin.user.is_active else _("This account is closed.")
+        if not self.is_open_for_signup(request, sociallogin):
             words = _("Nobody here has the address %(address)s. An administrator makes accounts.")
-            raise refused(request, words % {"address": address})
+            return words % {"address": address}
+        return None
+
+    def on_authentication_error(
+        self, request: HttpRequest, provider: Any, error: Any = None, exception: Any = None, extra_context: Any = None
+    ) -> None:
+        if error == AuthError.CANCELLED:
+            raise refused(request, _("You broke it off at the provider. Nothing has changed."))
+        logger.warning("openid_connect_failed", error=repr(exception)[:500])
 
 
 @transaction.atomic
-def link(request: HttpRequest, sociallogin: SocialLogin, address: str) -> None:
-    """From now on the provider's number stands for the person, so that an address that is given to somebody else
-    later opens nothing to them."""
+def link(request: HttpRequest, sociallogin: SocialLogin, address: str) -> str | None:
+    """From now on the provider's number stands for the person with this address; the reason where it must not.
+
+    An address that the provider gives to somebody else later has another number, and opens nothing to them.
+    """
     user = User.objects.select_for_update().filter(email=address).first()
     if user is None:
-        return
+        return None
     if not user.is_active:
-        raise refused(request, _("This account is closed."))
+        return _("This account is closed.")
     if SocialAccount.objects.filter(user=user, provider=sociallogin.account.provider).exists():
-        words = _("Somebody else at the provider has signed in with this address before. Ask an administrator.")
-        raise refused(request, words)
+        return _("Somebody else at the provider has signed in with this address before. Ask an administrator.")
     sociallogin.connect(request, user)
+    return None
 
 
 def is_configured() -> bool:
@@ -134,6 +155,5 @@ def verified_address(sociallogin: SocialLogin) -> str | None:
 
 
 def refused(request: HttpRequest, words: str) -> ImmediateHttpResponse:
-    return ImmediateHttpResponse(
-        render(request, "socialaccount/authentication_error.html", {"words": words}, status=403)
-    )
+    page = render(request, "socialaccount/authentication_error.html", {"words": words}, status=403)
+    return ImmediateHttpResponse(page)
