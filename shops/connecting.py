@@ -1,17 +1,22 @@
 """Connecting a seller: the first tokens, and the shops that they open."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.utils import timezone
 
+from audit.log import write
 from marketplaces.base import Adapter
 from marketplaces.records import Credentials, Page, ShopRecord, Tokens
 from marketplaces.registry import marketplace
 from shops import pulling
-from shops.models import Connection, Shop, SyncKind, SyncRun
+from shops.models import App, Connection, Shop, SyncKind, SyncRun
 from shops.tokens import store_tokens
+
+if TYPE_CHECKING:
+    from accounts.models import User
 
 LONGEST_NAME = 200
 
@@ -26,16 +31,18 @@ class Account:
     api_url: str = ""
     auth_url: str = ""
     options: Mapping[str, str] | None = None  # None: as they are, where the seller is connected already
+    app: App | None = None
 
-    def credentials(self, access_token: str = "") -> Credentials:
+    def credentials(self, access_token: str = "", shop: ShopRecord | None = None) -> Credentials:
         return Credentials(
             self.app_key, self.app_secret, access_token=access_token, api_url=self.api_url, auth_url=self.auth_url,
-            options=self.options or {},
+            options=self.options or {}, shop_cipher=shop.cipher if shop else "",
+            shop_id=shop.marketplace_id if shop else "",
         )  # fmt: skip
 
-    def adapter(self, access_token: str = "") -> Adapter:
+    def adapter(self, access_token: str = "", shop: ShopRecord | None = None) -> Adapter:
         """Raises KeyError for a marketplace that is not there."""
-        return marketplace(self.marketplace).adapter(self.credentials(access_token))
+        return marketplace(self.marketplace).adapter(self.credentials(access_token, shop))
 
 
 def connect_with_code(account: Account, auth_code: str) -> Connection:
@@ -51,24 +58,52 @@ def connect_with_password(account: Account) -> Connection:
     return connect(account, account.adapter().refresh_tokens(""))
 
 
-def connect(account: Account, tokens: Tokens) -> Connection:
-    """Store tokens and the shops they open; a seller who was connected before keeps the connection and its shops."""
+def connect(
+    account: Account, tokens: Tokens, *, chosen: Collection[str] | None = None, by: "User | None" = None
+) -> Connection:
+    """Store tokens and the shops they open; a seller who was connected before keeps the connection and its shops.
+
+    `chosen` are the shops that are to be read, by the marketplace's ids. Others that are new are kept inactive, so that
+    they are not found again. None is all, but for those that somebody has made inactive.
+    """
     slug = account.marketplace
     records = tokens.shops or account.adapter(tokens.access_token).authorized_shops()
+    ids = [record.marketplace_id for record in records]
+    wanted = ids if chosen is None else list(chosen)
     with transaction.atomic():
-        known = Shop.objects.filter(marketplace=slug, marketplace_id__in=[record.marketplace_id for record in records])
-        known_shop = known.select_related("connection").first()
+        known = Shop.objects.filter(marketplace=slug, marketplace_id__in=ids)
+        known_shop = known.select_related("connection").order_by("pk").first()
         connection = known_shop.connection if known_shop else Connection(marketplace=slug)
-        connection.app_key, connection.app_secret = account.app_key, account.app_secret
-        connection.api_url, connection.auth_url = account.api_url, account.auth_url
-        if account.options is not None:
-            connection.options = dict(account.options)
+        before = {"state": connection.state} if known_shop else {}
         named = tokens.seller_name or (records[0].name if records else account.app_key)
         connection.seller_name = named[:LONGEST_NAME]
-        connection.save()
-        store_tokens(connection, tokens)
-        store_shops(connection, records)
+        authorize(connection, account, tokens)
+        store_shops(connection, records, wanted)
+        Shop.objects.filter(marketplace=slug, marketplace_id__in=chosen or ()).update(
+            is_active=True, next_pull_at=timezone.now()
+        )
+        write("connection.made", about=connection, actor=by, before=before, after=told_of(connection, wanted))
     return connection
+
+
+def authorize(connection: Connection, account: Account, tokens: Tokens) -> None:
+    """Store a seller's new consent in the surrounding transaction, and with what it was asked for."""
+    connection.app_key, connection.app_secret = account.app_key, account.app_secret
+    connection.api_url, connection.auth_url = account.api_url, account.auth_url
+    connection.app = account.app or connection.app
+    if account.options is not None:
+        connection.options = dict(account.options)
+    connection.authorized_at, connection.announced_end = timezone.now(), None
+    connection.save()
+    store_tokens(connection, tokens)
+
+
+def told_of(connection: Connection, shop_ids: Collection[str]) -> dict[str, object]:
+    """What the audit log says of a connection."""
+    return {
+        "seller": connection.seller_name, "state": connection.state, "app_key": connection.app_key,
+        "ends": connection.authorization_ends_at, "shops": sorted(shop_ids),
+    }  # fmt: skip
 
 
 def pull_shops(shop: Shop) -> SyncRun | None:
@@ -79,12 +114,15 @@ def pull_shops(shop: Shop) -> SyncRun | None:
     return pulling.pull(shop, SHOPS)
 
 
-def store_shops(connection: Connection, records: Iterable[ShopRecord]) -> int:
-    """Store shops in the surrounding transaction; returns how many were new or changed."""
-    return sum(store_shop(connection, record) for record in records)
+def store_shops(connection: Connection, records: Iterable[ShopRecord], wanted: Collection[str] = ()) -> int:
+    """Store shops in the surrounding transaction; returns how many were new or changed.
+
+    New ones are read if they are among `wanted`: which shops are is for a person to say.
+    """
+    return sum(store_shop(connection, record, is_wanted=record.marketplace_id in wanted) for record in records)
 
 
-def store_shop(connection: Connection, record: ShopRecord) -> bool:
+def store_shop(connection: Connection, record: ShopRecord, *, is_wanted: bool) -> bool:
     """The time zone is only set for a new shop: staff may have put it right since."""
     told = {
         "connection": connection,
@@ -102,7 +140,7 @@ def store_shop(connection: Connection, record: ShopRecord) -> bool:
         marketplace=connection.marketplace,
         marketplace_id=record.marketplace_id,
         defaults=told,
-        create_defaults={**told, "time_zone": market.time_zone},
+        create_defaults={**told, "time_zone": market.time_zone, "is_active": is_wanted},
     )
     return True
 

@@ -10,31 +10,11 @@ from django.utils.translation import gettext as _
 from audit.log import write
 from marketplaces.base import Audience, Marketplace
 from marketplaces.registry import MARKETPLACES, marketplace
-from shops.models import App, Connection, Permission, Shop
+from shops.entitled import may_change_app
+from shops.models import App, Connection
 
 if TYPE_CHECKING:
     from accounts.models import User
-
-
-def may_connect(user: "User") -> bool:
-    """Whoever may connect in one shop may connect another seller; the first one is an administrator's."""
-    return user.is_superuser or Shop.objects.where_may(user, Permission.CONNECT).exists()
-
-
-def must_connect(user: "User") -> None:
-    if not may_connect(user):
-        raise PermissionDenied(_("Only managers may connect sellers."))
-
-
-def may_change(user: "User", app: App | None) -> bool:
-    """Whoever may connect, unless shops that this person has no say in speak through the app already."""
-    if app is None or not app.app_key or user.is_superuser:
-        return may_connect(user)
-    theirs = Shop.objects.where_may(user, Permission.CONNECT)
-    speaking = Shop.objects.filter(
-        connection__marketplace=app.marketplace, connection__app_key=app.app_key, is_active=True
-    ).exclude(connection__state=Connection.State.DISCONNECTED)
-    return may_connect(user) and not speaking.exclude(pk__in=theirs).exists()
 
 
 def register_app(user: "User", slug: str, audience: str, *, app_key: str, app_secret: str, service_id: str) -> App:
@@ -45,7 +25,7 @@ def register_app(user: "User", slug: str, audience: str, *, app_key: str, app_se
     audience_of(slug, audience)
     with transaction.atomic():
         app, _made = App.objects.select_for_update().get_or_create(marketplace=slug, audience=audience)
-        if not may_change(user, app):
+        if not may_change_app(user, app):
             raise PermissionDenied(_("Shops of others use this app as well: an administrator can change it."))
         if not (app_secret or app.app_secret) or (app_key != app.app_key and not app_secret):
             raise ValidationError({"app_secret": _("Enter the secret that belongs to this key.")})

@@ -1,12 +1,23 @@
 """What becomes of an authorization once it is given: it nears its end, the seller takes it back, or we let it go."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import structlog
+from celery import shared_task
+from django.core.exceptions import PermissionDenied
+from django.core.mail import send_mail
 from django.db import transaction
+from django.utils import formats, timezone, translation
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from accounts.models import User
 from audit.log import write
-from shops.models import Connection, Shop
+from shops.connect_work import fail
+from shops.entitled import may_disconnect
+from shops.models import AuthorizationNotice, ConnectAttempt, Connection, Permission, Shop
+from shops.roles import who_may
 
 logger = structlog.get_logger(__name__)
 
@@ -52,3 +63,77 @@ def authorization_ends(shop: Shop, ends_at: datetime, told_at: datetime | None =
             after={"ends": ends_at},
         )
     logger.info("connection.end_announced", connection=connection.pk)
+
+
+def disconnect(connection: Connection, user: User) -> None:
+    """Let go of an authorization: its secrets are erased; its shops, their members and all their history stay.
+
+    Raises PermissionDenied. What was decided and not sent waits, and says so, until the seller is connected again.
+    """
+    if not may_disconnect(user, connection):
+        raise PermissionDenied(_("Only those who may connect in all shops of this seller may disconnect it."))
+    with transaction.atomic():
+        locked = Connection.objects.select_for_update().get(pk=connection.pk)
+        before = {"state": locked.state, "ends": locked.authorization_ends_at}
+        Connection.objects.filter(pk=locked.pk).update(
+            state=Connection.State.DISCONNECTED, problem="", app_secret="", access_token="", refresh_token="",
+            access_token_expires_at=None, refresh_token_expires_at=None, announced_end=None, renewing_until=None,
+            renewal_failed_at=None, renewal_problem="", scopes=[],
+        )  # fmt: skip
+        locked.shops.update(cipher="")
+        for attempt in ConnectAttempt.objects.filter(connection=locked, state__in=ConnectAttempt.UNSETTLED):
+            fail(ConnectAttempt.objects.filter(pk=attempt.pk), attempt, ConnectAttempt.Failure.LATE)
+        write("connection.ended", about=locked, actor=user, before=before, after={"state": "disconnected"})
+    connection.refresh_from_db()
+
+
+@shared_task
+def warn_of_ends() -> None:
+    warn(timezone.now())
+
+
+def warn(now: datetime) -> None:
+    """Note each step towards the end of an authorization once, and write to those who can renew it."""
+    soon = now + timedelta(days=max(AuthorizationNotice.STEPS))
+    for connection in Connection.objects.filter(state=Connection.State.CONNECTED).ending_before(soon):
+        ends_at = connection.authorization_ends_at
+        if ends_at and ends_at > now:
+            step = min(days for days in AuthorizationNotice.STEPS if ends_at <= now + timedelta(days=days))
+            AuthorizationNotice.objects.get_or_create(connection=connection, ends_at=ends_at, days=step)
+    for notice in AuthorizationNotice.objects.filter(mailed_at=None).select_related("connection"):
+        # Claimed before it is sent: rather one letter too few than one a minute.
+        if AuthorizationNotice.objects.filter(pk=notice.pk, mailed_at=None).update(mailed_at=now):
+            write_to(people_who_renew(notice.connection), notice)
+
+
+def people_who_renew(connection: Connection) -> list[User]:
+    """Who may connect in one of its shops; administrators where nobody may."""
+    members = who_may(Permission.CONNECT, connection.shops.all())
+    people = User.objects.filter(is_active=True, memberships__in=members).distinct()
+    return list(people) or list(User.objects.filter(is_active=True, is_superuser=True))
+
+
+def write_to(people: Iterable[User], notice: AuthorizationNotice) -> None:
+    """A letter for each, in their language. One that cannot be sent keeps none of the others."""
+    seller, shops = notice.connection.seller_name, list(notice.connection.shops.active())
+    for person in people:
+        with translation.override(person.language or translation.get_language()):
+            days = max(0, (notice.ends_at - timezone.now()).days)
+            subject = ngettext(
+                "%(seller)s: the authorization ends in %(days)d day",
+                "%(seller)s: the authorization ends in %(days)d days",
+                days,
+            ) % {"seller": seller, "days": days}
+            body = _(
+                "The authorization of %(seller)s ends on %(date)s. After that no request of these shops is seen or "
+                "answered here: %(shops)s.\n\nTo renew it, open one of them under “Shops” and choose “Renew the "
+                "authorization”. It takes the seller's consent and a minute."
+            ) % {
+                "seller": seller,
+                "date": formats.date_format(timezone.localtime(notice.ends_at), "DATETIME_FORMAT"),
+                "shops": ", ".join(str(shop) for shop in shops),
+            }
+            try:
+                send_mail(" ".join(subject.split()), body, None, [person.email])
+            except OSError as error:
+                logger.warning("notice.not_mailed", notice=notice.pk, error=str(error))

@@ -1,8 +1,10 @@
 """Our apps, and the authorizations that sellers gave them."""
 
 from datetime import datetime
+from typing import Self
 
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from marketplaces.records import Credentials
@@ -43,6 +45,12 @@ class App(models.Model):
     def is_ready(self) -> bool:
         """Whether a seller can be asked with it."""
         return bool(self.app_key and self.app_secret and self.service_id)
+
+
+class ConnectionQuerySet(models.QuerySet["Connection"]):
+    def ending_before(self, moment: datetime) -> Self:
+        """Whose authorization ends before then, by what was said with the tokens or announced since."""
+        return self.filter(Q(refresh_token_expires_at__lt=moment) | Q(announced_end__lt=moment))
 
 
 class Connection(models.Model):
@@ -98,6 +106,8 @@ class Connection(models.Model):
         help_text=_("One worker at a time uses the refresh token."),
     )
     created_at = models.DateTimeField(_("made"), auto_now_add=True)
+
+    objects = ConnectionQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("connection")
