@@ -1,7 +1,5 @@
 """What people call the thing they sign in with."""
 
-import re
-
 from django import template
 from django.utils.translation import gettext as _
 
@@ -21,7 +19,7 @@ SYSTEMS = {
 @register.filter
 def device(user_agent: str) -> str:
     """“Firefox on Windows”; as much of it as is known, and its own first words where nothing is."""
-    browser = next((name for word, name in BROWSERS.items() if re.search(rf"\b{word}", user_agent)), "")
+    browser = next((name for word, name in BROWSERS.items() if word in user_agent), "")
     system = next((name for word, name in SYSTEMS.items() if word in user_agent), "")
     if browser and system:
         return _("%(browser)s on %(system)s") % {"browser": browser, "system": system}
