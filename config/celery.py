@@ -41,6 +41,7 @@ app.conf.beat_schedule = {
     "sweep decisions": {"task": "cancellations.tasks.sweep_decisions", "schedule": 3.0, "options": STALE},
     "sweep batches": {"task": "cancellations.batch_work.sweep_batches", "schedule": 3.0, "options": STALE},
     "pull due shops": {"task": "cancellations.tasks.pull_due_shops", "schedule": 3.0, "options": STALE},
+    "sweep registrations": {"task": "shops.listening.sweep_registrations", "schedule": 10.0, "options": STALE},
     "sweep pushes": {"task": "cancellations.pushes.sweep_pushes", "schedule": 3.0, "options": STALE},
     "forget old pushes": {"task": "cancellations.pushes.forget_old_pushes", "schedule": 3600.0},
     "forget old drafts": {"task": "cancellations.tasks.forget_old_drafts", "schedule": 3600.0},
@@ -52,3 +53,4 @@ app.conf.beat_schedule = {
 app.autodiscover_tasks()
 app.autodiscover_tasks(related_name="batch_work")
 app.autodiscover_tasks(related_name="pushes")
+app.autodiscover_tasks(related_name="listening")

@@ -25,6 +25,7 @@ from marketplaces.records import (
     Progress,
     Receipt,
     RefundParts,
+    RegisteredPush,
     RejectReason,
     Shipment,
     ShippingProvider,
@@ -163,6 +164,14 @@ class Audience:
     regions: frozenset[str] = frozenset()  # of theirs alone; empty: all that are no other audience's
 
 
+@dataclass(frozen=True, slots=True)
+class PushTopic:
+    """Something that a marketplace pushes when it is asked to, shop by shop."""
+
+    name: str  # as in Notification.topic
+    text: str  # what it tells of
+
+
 class Adapter(Protocol):
     """One shop's marketplace, or one connection's where no shop is known yet."""
 
@@ -185,6 +194,13 @@ class Adapter(Protocol):
     def cancellations_of_order(self, order_id: str) -> Page[CancellationRecord]: ...
     def announcements(self) -> Sequence[Announcement]:
         """Those that are new since the last call. Reading may use them up, so store them at once."""
+
+    # Pushes of one shop, of the topics in `Marketplace.push_topics`; without any, these three are Unsupported
+    def registered_pushes(self) -> Sequence[RegisteredPush]: ...
+    def register_push(self, topic: str, address: str) -> None:
+        """Creates or replaces; no harm done twice, as with `remove_push`."""
+
+    def remove_push(self, topic: str) -> None: ...
 
     # What a decision needs to know
     def reject_reasons(self, cancellation_id: str, locale: str) -> Sequence[RejectReason]: ...
@@ -232,11 +248,16 @@ class Marketplace(Protocol):
     ) -> Notification | None:
         """The push, or None when its signature is wrong. Raises BadRecord when it is signed but not understood."""
 
+    push_topics: Sequence[PushTopic]  # empty where a shop cannot ask for pushes
+
+    def push_address_problem(self, address: str, api_url: str) -> str:
+        """Why it would not push there, as one of `texts`; "" where it would. `api_url` is empty for its own."""
+
     def shop_id_of_notification(self, body: bytes) -> str:
         """Which shop an unverified push claims to be for, so that its secret can be found; "" when unreadable."""
 
 
 __all__ = [
     "Adapter", "Audience", "CancelReason", "Capabilities", "ListedReason", "Marketplace", "Money", "Notice", "Option",
-    "ResponseTime", "Source",
+    "PushTopic", "ResponseTime", "Source",
 ]  # fmt: skip

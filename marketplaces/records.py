@@ -350,3 +350,12 @@ class Notification:
     cancellation_id: str = ""
     ends_at: datetime | None = None  # when the authorization ends, where it is expiring
     is_known: bool = True  # False: nobody has told us what this topic is about
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredPush:
+    """A topic that the marketplace pushes for a shop; one that is none of ours goes by its own word."""
+
+    topic: str
+    address: str
+    since: datetime | None = None

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from marketplaces.base import Audience, Capabilities, Option
+from marketplaces.base import Audience, Capabilities, Option, PushTopic
 from marketplaces.crux_timp import details, orders, rulebook
 from marketplaces.crux_timp.allocation import NOT_FOUND, allocations, changes, left_out
 from marketplaces.crux_timp.client import Answer, CruxTimpClient
@@ -29,6 +29,7 @@ from marketplaces.records import (
     Page,
     Receipt,
     RefundParts,
+    RegisteredPush,
     RejectReason,
     Shipment,
     ShippingProvider,
@@ -127,6 +128,15 @@ class CruxTimpAdapter:
 
     # What a decision needs to know
 
+    def registered_pushes(self) -> Sequence[RegisteredPush]:
+        raise Unsupported("Crux Connect pushes nothing.")
+
+    def register_push(self, topic: str, address: str) -> None:
+        raise Unsupported("Crux Connect pushes nothing.")
+
+    def remove_push(self, topic: str) -> None:
+        raise Unsupported("Crux Connect pushes nothing.")
+
     def reject_reasons(self, cancellation_id: str, locale: str) -> Sequence[RejectReason]:
         return ()
 
@@ -222,6 +232,7 @@ class CruxTimp:
     name = rulebook.MARKETPLACE_NAME
     signs_in_with_password = True
     renew_before = timedelta(minutes=15)  # of the two hours that a token lasts
+    push_topics: Sequence[PushTopic] = ()
     options: Sequence[Option] = OPTIONS
     audiences: Sequence[Audience] = ()
     required_scopes: Sequence[str] = ("view_order", "cancel_order", "allocate_order", "add_order_tracking")
@@ -245,6 +256,9 @@ class CruxTimp:
     ) -> Notification | None:
         """Crux Connect sends no pushes, so there is none to believe."""
         return None
+
+    def push_address_problem(self, address: str, api_url: str) -> str:
+        return ""
 
     def shop_id_of_notification(self, body: bytes) -> str:
         return ""

@@ -23,6 +23,7 @@ from marketplaces.records import (
     Page,
     Receipt,
     RefundParts,
+    RegisteredPush,
     RejectReason,
     Shipment,
     ShippingProvider,
@@ -132,6 +133,17 @@ class TikTokAdapter:
         """Requests have a list of their own here."""
         raise Unsupported("TikTok Shop announces nothing: its requests are listed.")
 
+    # Pushes
+
+    def registered_pushes(self) -> Sequence[RegisteredPush]:
+        return self._understand(webhooks.registered, self._client.webhooks())
+
+    def register_push(self, topic: str, address: str) -> None:
+        self._client.put_webhook(webhooks.event_type(topic), address)
+
+    def remove_push(self, topic: str) -> None:
+        self._client.delete_webhook(webhooks.event_type(topic))
+
     # What a decision needs to know
 
     def reject_reasons(self, cancellation_id: str, locale: str) -> Sequence[RejectReason]:
@@ -214,7 +226,8 @@ class TikTokShop:
     audiences: Sequence[Audience] = consent.AUDIENCES
     required_scopes: Sequence[str] = consent.REQUIRED_SCOPES
     apps_url = consent.APPS_URL
-    texts: Sequence[str] = (*rulebook.TEXTS, *(audience.text for audience in consent.AUDIENCES))
+    push_topics = webhooks.PUSH_TOPICS
+    texts: Sequence[str] = (*rulebook.TEXTS, *webhooks.TEXTS, *(audience.text for audience in consent.AUDIENCES))
 
     def adapter(self, credentials: Credentials) -> TikTokAdapter:
         return TikTokAdapter(credentials)
@@ -234,6 +247,9 @@ class TikTokShop:
     ) -> Notification | None:
         """The push, or None when its signature is wrong. Raises BadRecord when it is signed but not understood."""
         return webhooks.parse(body) if webhooks.verify(body, headers, app_key, app_secret) else None
+
+    def push_address_problem(self, address: str, api_url: str) -> str:
+        return "" if api_url else webhooks.address_problem(address)
 
     def shop_id_of_notification(self, body: bytes) -> str:
         return webhooks.claimed_shop_id(body)

@@ -4,12 +4,14 @@ https://partner.tiktokshop.com/docv2/page/tts-webhooks-overview
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from urllib.parse import urlsplit
 
-from marketplaces.errors import BadRecord
-from marketplaces.reading import LONGEST_ID, Json, identifier, inside, members, parsed, short
-from marketplaces.records import Notification
+from marketplaces.base import PushTopic
+from marketplaces.errors import BadRecord, Unsupported
+from marketplaces.reading import LONGEST_ID, Json, each, identifier, inside, members, parsed, short, text
+from marketplaces.records import Notification, RegisteredPush
 from marketplaces.tiktok_shop.reading import moment, required_moment
 from marketplaces.tiktok_shop.signing import is_webhook_signature
 
@@ -19,6 +21,53 @@ TOPICS = {
 }  # fmt: skip
 # Products, conversations, invoices, creators, warehouses, promotions: nothing that we read.
 OTHERS = frozenset({5, *range(13, 26), 27, 33, *range(35, 40), 42, 46, 51, 52, 55})
+
+# What can be asked for shop by shop, by its event type: https://partner.tiktokshop.com/docv2/page/update-shop-webhook
+EVENT_TYPES = {
+    "cancellation": "CANCELLATION_STATUS_CHANGE",
+    "order": "ORDER_STATUS_CHANGE",
+    "package": "PACKAGE_UPDATE",
+    "deauthorized": "SELLER_DEAUTHORIZATION",
+    "expiring": "UPCOMING_AUTHORIZATION_EXPIRATION",
+}
+PUSH_TOPICS: Sequence[PushTopic] = (
+    PushTopic("cancellation", "Cancellation requests that come or change"),
+    PushTopic("order", "Orders that change"),
+    PushTopic("package", "Packages that are split or combined"),
+    PushTopic("deauthorized", "The seller takes the authorization back"),
+    PushTopic("expiring", "The authorization is about to end"),
+)
+LONGEST_ADDRESS = 255
+ADDRESS_PROBLEM = (
+    "TikTok Shop pushes to https addresses with a domain name and no port, of at most 255 characters, not to"
+)
+TEXTS = (ADDRESS_PROBLEM, *(topic.text for topic in PUSH_TOPICS))
+
+
+def event_type(topic: str) -> str:
+    try:
+        return EVENT_TYPES[topic]
+    except KeyError:
+        raise Unsupported("TikTok Shop pushes no such topic.") from None
+
+
+def registered(data: Json) -> Sequence[RegisteredPush]:
+    return each(data, "webhooks", _registered)
+
+
+def _registered(raw: Json) -> RegisteredPush:
+    word = identifier(raw, "event_type")
+    topic = next((name for name, event_type in EVENT_TYPES.items() if event_type == word), word)
+    return RegisteredPush(topic, text(raw, "address"), moment(raw, "update_time") or moment(raw, "create_time"))
+
+
+def address_problem(address: str) -> str:
+    """configuration-guide"""
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    is_name = "." in host and not host.replace(".", "").isdigit() and ":" not in host
+    is_fine = parts.scheme == "https" and is_name and not parts.netloc.partition(":")[1]
+    return "" if is_fine and len(address) <= LONGEST_ADDRESS else ADDRESS_PROBLEM
 
 
 def verify(body: bytes, headers: Mapping[str, str], app_key: str, app_secret: str) -> bool:

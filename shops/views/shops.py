@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from shops import markets, pulling
 from shops.models import Connection, Role, Shop, SyncCursor, SyncRun
 from shops.roles import members_of
+from shops.views import pushes
 
 RUNS_SHOWN = 12
 # A worker looks every few seconds; a shop that has been due for longer than this has none.
@@ -63,6 +64,7 @@ def shop(request: HttpRequest, pk: int) -> HttpResponse:
         "members": members_of(Shop.objects.filter(pk=found.pk)).select_related("user", "group"),
         "looks_after": Shop.objects.where_role(request.user, Role.MANAGER).filter(pk=found.pk).exists(),
         "cursors": found.cursors.order_by("kind"),
+        **pushes.standing(request, found),
     }
     return render(request, "shops/shop.html", context)
 

@@ -43,9 +43,10 @@ PERSONAL = {
 READ = {
     "cancellations:cancellation", "cancellations:decision", "cancellations:evidence", "cancellations:items_offer",
     "cancellations:thumbnail", "cancellations:next", "cancellations:order_history", "orders:order", "shops:shop",
-    "shops:runs", "shops:rules", "cancellations:shop_health",
+    "shops:runs", "shops:rules", "shops:pushes", "cancellations:shop_health",
 }  # fmt: skip
 WRITE = {
+    "shops:register_pushes", "shops:remove_pushes",
     "cancellations:approve", "cancellations:reject", "cancellations:ship", "cancellations:undo",
     "cancellations:ask_again", "cancellations:set_aside", "cancellations:cancel_items", "cancellations:afterwards",
     "cancellations:countersign", "cancellations:decline",
@@ -62,6 +63,7 @@ OWN = {
     "accounts:end_token",
 }  # fmt: skip
 ONLY_POST = {
+    "shops:remove_pushes", "shops:register_pushes",
     "shops:member", "shops:remove_member",
     "cancellations:countersign", "cancellations:decline",
     "cancellations:undo", "cancellations:ask_again", "cancellations:set_aside", "cancellations:afterwards",
@@ -106,6 +108,7 @@ def addresses() -> dict[str, str]:
         "order_history": order.pk,
         "templates": order.shop.pk,
         **dict.fromkeys(["template", "delete_template"], kept.pk),
+        **dict.fromkeys(["pushes", "register_pushes", "remove_pushes"], order.shop.pk),
         **dict.fromkeys(["shop", "runs", "rules", "sync", "shop_health"], order.shop.pk),
         **dict.fromkeys(["evidence", "thumbnail"], image.pk),
         "add_evidence": cancellation.pk,

@@ -443,3 +443,35 @@ def test_a_push_that_is_not_signed_is_not_believed(side: Side, body: bytes) -> N
     for headers in ({}, {"Authorization": ""}, {"Authorization": "0" * 64}, {"authorization": "\ud83d"}):
         assert side.marketplace.read_notification(body, headers, known.app_key, known.app_secret) is None
     assert isinstance(side.marketplace.shop_id_of_notification(body), str)
+
+
+# Pushes
+
+
+def test_topics_are_registered_moved_and_removed_where_there_are_any(side: Side, adapter: Adapter) -> None:
+    topics = [topic.name for topic in side.marketplace.push_topics]
+    if not topics:
+        for call in (
+            adapter.registered_pushes,
+            lambda: adapter.register_push("order", "https://a.example/"),
+            lambda: adapter.remove_push("order"),
+        ):
+            with pytest.raises(Unsupported):
+                call()
+        return
+    for address in ("https://a.example/hooks", "https://b.example/hooks", "https://b.example/hooks"):
+        for topic in topics:
+            adapter.register_push(topic, address)
+        assert {one.topic: one.address for one in adapter.registered_pushes()} == dict.fromkeys(topics, address)
+        assert all(one.since and one.since.tzinfo for one in adapter.registered_pushes())
+    for _ in range(2):
+        adapter.remove_push(topics[0])
+    assert {one.topic for one in adapter.registered_pushes()} == set(topics[1:])
+    with pytest.raises(Unsupported):
+        adapter.register_push("no such topic", "https://a.example/")
+
+
+def test_what_topics_tell_of_can_be_translated(side: Side) -> None:
+    assert {topic.text for topic in side.marketplace.push_topics} <= set(side.marketplace.texts)
+    problem = side.marketplace.push_address_problem("http://127.0.0.1:8000/", "")
+    assert not problem or problem in side.marketplace.texts

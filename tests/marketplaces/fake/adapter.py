@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from marketplaces.base import Audience, CancelReason, Capabilities, Notice, Option
+from marketplaces.base import Audience, CancelReason, Capabilities, Notice, Option, PushTopic
 from marketplaces.errors import CredentialsRejected, OutcomeUnknown, Refused, TemporaryFailure, Unsupported
 from marketplaces.records import (
     Announcement,
@@ -28,6 +28,7 @@ from marketplaces.records import (
     Page,
     Receipt,
     RefundParts,
+    RegisteredPush,
     RejectReason,
     Shipment,
     ShippingProvider,
@@ -104,6 +105,15 @@ class FakeAdapter:
 
     # What a decision needs to know
 
+    def registered_pushes(self) -> Sequence[RegisteredPush]:
+        raise Unsupported("Linen Lane pushes nothing.")
+
+    def register_push(self, topic: str, address: str) -> None:
+        raise Unsupported("Linen Lane pushes nothing.")
+
+    def remove_push(self, topic: str) -> None:
+        raise Unsupported("Linen Lane pushes nothing.")
+
     def reject_reasons(self, cancellation_id: str, locale: str) -> Sequence[RejectReason]:
         return (RejectReason("on_its_way", "It is on its way"),)
 
@@ -166,6 +176,7 @@ class FakeMarketplace:
     name = "Linen Lane"
     signs_in_with_password = True
     renew_before = timedelta(hours=1)
+    push_topics: Sequence[PushTopic] = ()
     options: Sequence[Option] = OPTIONS
     audiences: Sequence[Audience] = ()
     required_scopes: Sequence[str] = ()
@@ -201,6 +212,9 @@ class FakeMarketplace:
         self, body: bytes, headers: Mapping[str, str], app_key: str, app_secret: str
     ) -> Notification | None:
         return None
+
+    def push_address_problem(self, address: str, api_url: str) -> str:
+        return ""
 
     def shop_id_of_notification(self, body: bytes) -> str:
         return ""
