@@ -221,6 +221,8 @@ class Decision(models.Model):
 
     def undo_seconds(self, now: datetime) -> int:
         """Whole seconds left of the undo window; 0 too where there is no hurry, before somebody countersigns."""
+        if self.state == self.State.UNSIGNED:
+            return 0
         return max(0, round((self.send_after - now).total_seconds()))
 
 
