@@ -43,6 +43,7 @@ app.conf.beat_schedule = {
     "pull due shops": {"task": "cancellations.tasks.pull_due_shops", "schedule": 3.0, "options": STALE},
     "sweep registrations": {"task": "shops.listening.sweep_registrations", "schedule": 10.0, "options": STALE},
     "sweep pushes": {"task": "cancellations.pushes.sweep_pushes", "schedule": 3.0, "options": STALE},
+    "compare pushes and pulls": {"task": "cancellations.gaps.compare_pushes_and_pulls", "schedule": 60.0},
     "forget old pushes": {"task": "cancellations.pushes.forget_old_pushes", "schedule": 3600.0},
     "forget old drafts": {"task": "cancellations.tasks.forget_old_drafts", "schedule": 3600.0},
     "forget proposals": {"task": "cancellations.batch_work.forget_proposals", "schedule": 3600.0},
@@ -54,3 +55,4 @@ app.autodiscover_tasks()
 app.autodiscover_tasks(related_name="batch_work")
 app.autodiscover_tasks(related_name="pushes")
 app.autodiscover_tasks(related_name="listening")
+app.autodiscover_tasks(related_name="gaps")

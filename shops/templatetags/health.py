@@ -1,15 +1,29 @@
 """Whether anybody is there who does the work."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import template
 
 from shops import heartbeat
+from shops.health import words_of
+from shops.models import Alert, Role, Shop
+
+if TYPE_CHECKING:
+    from accounts.models import User
 
 register = template.Library()
+SHOWN = 5
 
 
 @register.inclusion_tag("shops/_nobody_works.html")
 def nobody_works() -> dict[str, Any]:
     """Says so on the page, where decisions would not be sent; nothing where a worker lives."""
     return {"worker": heartbeat.silence(heartbeat.WORKER), "beat": heartbeat.silence(heartbeat.BEAT)}
+
+
+@register.inclusion_tag("shops/_alerts.html")
+def open_alerts(user: "User") -> dict[str, Any]:
+    """What managers have to look into in the shops that they look after."""
+    managed = Shop.objects.where_role(user, Role.MANAGER)
+    alerts = Alert.objects.open().filter(shop__in=managed).select_related("shop").defer("shop__cipher")[:SHOWN]
+    return {"alerts": [(alert, words_of(alert)) for alert in alerts]}

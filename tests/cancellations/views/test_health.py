@@ -126,3 +126,25 @@ class TestTheApi:
     def test_nobody_reads_it_without_signing_in(self, shop: Shop) -> None:
         for path in ("/api/v1/health/", f"/api/v1/shops/{shop.pk}/health/"):
             assert Client().get(path).status_code == 401
+
+
+class TestAlerts:
+    @pytest.fixture(autouse=True)
+    def missing(self, shop: Shop) -> None:
+        Alert.objects.create(shop=shop, kind=Alert.Kind.PUSHES_MISSING, detail={"count": 3})
+
+    def test_managers_are_told_above_the_queue(self, client: Client, shop: Shop) -> None:
+        client.force_login(member(Role.MANAGER, shop))
+        page = words_of(client.get("/"))
+        assert "Pulls found 3 changes that no push told of." in page
+        assert url("shop_health", shop.pk) in page
+
+    def test_nobody_else_is(self, client: Client) -> None:
+        assert "no push told of" not in words_of(client.get("/"))
+        client.force_login(member(Role.MANAGER, ShopFactory()))
+        assert "no push told of" not in words_of(client.get("/"))
+
+    def test_it_goes_when_it_is_over(self, client: Client, shop: Shop) -> None:
+        client.force_login(member(Role.MANAGER, shop))
+        Alert.objects.update(closed_at=timezone.now())
+        assert "no push told of" not in words_of(client.get("/"))
