@@ -146,7 +146,7 @@ class ApiTokenAdmin(ForSuperusers):
 
 
 @admin.register(LogEntry)
-class LogEntryAdmin(ForSuperusers, ReadOnly):
+class LogEntryAdmin(ReadOnly, ForSuperusers):
     shop_path = ""
     list_display = ("action_time", "user", "content_type", "object_repr", "action_flag")
     list_select_related = ("user", "content_type")

@@ -45,7 +45,7 @@ class UserManager(DjangoUserManager["User"]):
         return self._create(email, password, **{**fields, "is_staff": True, "is_superuser": True})
 
 
-class User(AbstractUser):
+class User(AbstractUser):  # type: ignore[django-manager-missing]  # auth_token_set, by knox
     username = None  # type: ignore[assignment]
     email = models.EmailField(_("e-mail address"), unique=True)
     time_zone = models.CharField(

@@ -24,12 +24,18 @@ NOT_AS_IT_SHOULD_BE = (RequestException, OAuth2Error, KeyError, TypeError, Value
 
 def provider_or_404(request: HttpRequest, provider_id: str) -> Provider:
     try:
-        return get_adapter(request).get_provider(request, provider_id)
+        provider: Provider = get_adapter(request).get_provider(request, provider_id)
     except SocialApp.DoesNotExist as nothing:
         raise Http404 from nothing
+    return provider
 
 
-@login_not_required
+def failed(request: HttpRequest, provider: Provider, error: Exception) -> HttpResponse:
+    page: HttpResponse = render_authentication_error(request, provider, exception=error)
+    return page
+
+
+@login_not_required  # type: ignore[untyped-decorator]
 @never_cache
 @require_POST
 def login(request: HttpRequest, provider_id: str) -> HttpResponse:
@@ -38,19 +44,20 @@ def login(request: HttpRequest, provider_id: str) -> HttpResponse:
         return redirect("cancellations:queue")
     nonce = request.session[NONCE] = secrets.token_urlsafe(24)
     try:
-        return provider.redirect(
-            request, "login", next_url=get_next_redirect_url(request), auth_params={"nonce": nonce}
-        )
+        next_url = get_next_redirect_url(request)
+        there: HttpResponse = provider.redirect(request, "login", next_url=next_url, auth_params={"nonce": nonce})
     except NOT_AS_IT_SHOULD_BE as error:
-        return render_authentication_error(request, provider, exception=error)
+        return failed(request, provider, error)
+    return there
 
 
-@login_not_required
+@login_not_required  # type: ignore[untyped-decorator]
 @never_cache
 @require_safe
 def callback(request: HttpRequest, provider_id: str) -> HttpResponse:
     provider = provider_or_404(request, provider_id)
     try:
-        return OAuth2CallbackView.adapter_view(Conversation(request, provider_id))(request)
+        answer: HttpResponse = OAuth2CallbackView.adapter_view(Conversation(request, provider_id))(request)
     except NOT_AS_IT_SHOULD_BE as error:
-        return render_authentication_error(request, provider, exception=error)
+        return failed(request, provider, error)
+    return answer

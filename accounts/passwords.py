@@ -4,7 +4,7 @@ from django.utils.translation import gettext_lazy as _
 from pwned_passwords_django.validators import PwnedPasswordsValidator
 
 
-class NotBreached(PwnedPasswordsValidator):
+class NotBreached(PwnedPasswordsValidator):  # type: ignore[misc]
     """Asks the Pwned Passwords service with five hex digits of the password's SHA-1.
 
     Where it can't be reached, the list of common passwords has to do: nobody is kept from changing theirs.

@@ -56,7 +56,8 @@ def note_use(token: ApiToken, address: str | None) -> None:
 
 def shops_for(user: User) -> Any:
     """The shops that a person's token can be limited to: those they see. (Shops are known here by that relation.)"""
-    return ApiToken.shops.field.related_model.objects.visible_to(user).only("name", "region")
+    shop: Any = ApiToken.shops.field.related_model
+    return shop.objects.visible_to(user).only("name", "region")
 
 
 def told(token: ApiToken) -> dict[str, Any]:

@@ -52,7 +52,10 @@ class Site(admin.AdminSite):
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """Packages of others under names that say what they are for."""
         found: list[Any] = super().get_app_list(request, app_label)
-        names = {"knox": _("API access"), "account": _("Sign-in"), "admin": _("Log")}
+        names = {
+            "account": _("Sign-in"), "admin": _("Log"), "mfa": _("Second factors"), "usersessions": _("Sessions"),
+            "socialaccount": _("OpenID Connect"),
+        }  # fmt: skip
         return [{**app, "name": names.get(app["app_label"], app["name"])} for app in found]
 
 

@@ -29,8 +29,8 @@ def nobody_has_tried_before() -> None:
     cache.clear()
 
 
-def code(secret: str, steps: int = 0) -> str:
-    return format_hotp_value(hotp_value(secret, int(time.time()) // 30 + steps))
+def code(secret: str) -> str:
+    return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30)))
 
 
 def signed_in(person: User) -> Client:

@@ -51,7 +51,7 @@ def sign_out(page: Page) -> None:
 
 
 def code(secret: str) -> str:
-    return format_hotp_value(hotp_value(secret, int(time.time()) // 30))
+    return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30)))
 
 
 class VirtualKey:
