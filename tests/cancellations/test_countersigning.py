@@ -1,11 +1,13 @@
 """What gives back more than one person may give back alone: who signs, what becomes of it meanwhile."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import connection
 from django.utils import timezone
 
 from accounts.models import User
@@ -235,3 +237,30 @@ class TestWhatIsOvertaken:
         tasks.sweep_decisions()
         decision.refresh_from_db()
         assert decision.state == State.UNSIGNED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_those_who_sign_decline_and_take_back_at_once_one_is_first_and_the_others_are_told() -> None:
+    MoneyCap.objects.create(role=Role.AGENT, currency="GBP", amount=100)
+    asked = CancellationFactory(refund_total=Decimal(120), currency="GBP")
+    ada = member(Role.AGENT, asked.shop)
+    decision = decisions.decide(asked, Verdict.APPROVE, ada)
+    signing = [("countersign", member(Role.AGENT, asked.shop), ()) for _ in range(3)]
+    declining = [("decline", member(Role.AGENT, asked.shop), ("no",)) for _ in range(2)]
+
+    def try_it(wanted: tuple[str, User, tuple[str, ...]]) -> bool:
+        verb, person, said = wanted
+        try:
+            getattr(decisions, verb)(Decision.objects.get(pk=decision.pk), person, *said)
+        except NotAllowed:
+            return False
+        finally:
+            connection.close()
+        return True
+
+    with ThreadPoolExecutor(5) as together:
+        first = list(together.map(try_it, [*signing, *declining]))
+    decision.refresh_from_db()
+    assert sum(first) == 1
+    assert decision.state == (State.RECORDED if any(first[:3]) else State.WITHDRAWN)
+    assert (decision.countersigned_by is not None) == any(first[:3])
