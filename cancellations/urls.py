@@ -7,6 +7,7 @@ from cancellations.views import (
     audit,
     batches,
     decision,
+    disconnect,
     evidence,
     health,
     items,
@@ -66,4 +67,5 @@ urlpatterns = [
     path("health/", health.health, name="health"),
     path("shops/<int:pk>/health/", health.shop_health, name="shop_health"),
     path("webhooks/<slug:marketplace>/", webhook.webhook, name="webhook"),
+    path("shops/<int:pk>/disconnect/", disconnect.disconnect, name="disconnect"),
 ]

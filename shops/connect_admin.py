@@ -56,7 +56,7 @@ class AppAdmin(ForSuperusers, Rows):
 
 
 @admin.register(ConnectAttempt)
-class ConnectAttemptAdmin(ForSuperusers, ReadOnly):
+class ConnectAttemptAdmin(ReadOnly, ForSuperusers):
     shop_path = ""
     list_display = ("marketplace", "user", "is_renewal", "state", "failure", "started_at", "settled_at")
     list_select_related = ("user",)
@@ -73,10 +73,14 @@ class ConnectAttemptAdmin(ForSuperusers, ReadOnly):
 
 
 @admin.register(AuthorizationNotice)
-class AuthorizationNoticeAdmin(ForSuperusers, ReadOnly):
+class AuthorizationNoticeAdmin(ReadOnly, ForSuperusers):
     shop_path = ""
     list_display = ("connection", "days", "ends_at", "made_at", "mailed_at")
     list_select_related = ("connection",)
     list_filter = ("days",)
     ordering = ("-made_at", "-pk")
     fields: ClassVar = list_display
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        secrets = ("app_secret", "access_token", "refresh_token")
+        return super().get_queryset(request).defer(*(f"connection__{name}" for name in secrets))

@@ -10,20 +10,24 @@ from shops.models import App, Connection, Permission, Shop, ShopQuerySet
 from shops.roles import members_of, who_may
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
     from accounts.models import User
 
+    Person = User | AnonymousUser
 
-def may_connect(user: "User") -> bool:
+
+def may_connect(user: "Person") -> bool:
     """Whoever may connect in one shop may connect another seller; the first one is an administrator's."""
     return user.is_superuser or Shop.objects.where_may(user, Permission.CONNECT).exists()
 
 
-def must_connect(user: "User") -> None:
+def must_connect(user: "Person") -> None:
     if not may_connect(user):
         raise PermissionDenied(_("Only managers may connect sellers."))
 
 
-def may_change_app(user: "User", app: App | None) -> bool:
+def may_change_app(user: "Person", app: App | None) -> bool:
     """Whoever may connect, unless shops that this person has no say in speak through the app already."""
     if app is None or not app.app_key:
         return may_connect(user)
@@ -32,17 +36,17 @@ def may_change_app(user: "User", app: App | None) -> bool:
     return may_connect(user) and not beyond(user, others).exists()
 
 
-def may_renew(user: "User", connection: Connection) -> bool:
+def may_renew(user: "Person", connection: Connection) -> bool:
     """Renewing shows nobody anything new, so a say in one of its shops is enough."""
     return user.is_superuser or Shop.objects.where_may(user, Permission.CONNECT).filter(connection=connection).exists()
 
 
-def may_disconnect(user: "User", connection: Connection) -> bool:
+def may_disconnect(user: "Person", connection: Connection) -> bool:
     """Disconnecting ends the work of all who have a shop of it: that takes a say in every shop that somebody has."""
     return may_renew(user, connection) and not beyond(user, Shop.objects.filter(connection=connection)).exists()
 
 
-def others_shops(user: "User", slug: str, marketplace_ids: Collection[str]) -> ShopQuerySet:
+def others_shops(user: "Person", slug: str, marketplace_ids: Collection[str]) -> ShopQuerySet:
     """Those of these shops that are here already and that this person has no say in, or in none of their seller's."""
     known = Shop.objects.filter(marketplace=slug, marketplace_id__in=marketplace_ids)
     if user.is_superuser:
@@ -52,7 +56,7 @@ def others_shops(user: "User", slug: str, marketplace_ids: Collection[str]) -> S
     return beyond(user, known) if theirs.exists() else known
 
 
-def beyond(user: "User", shops: ShopQuerySet) -> ShopQuerySet:
+def beyond(user: "Person", shops: ShopQuerySet) -> ShopQuerySet:
     """The shops that have members and in which this person may not connect."""
     if user.is_superuser:
         return shops.none()

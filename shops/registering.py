@@ -85,3 +85,7 @@ def app_of(connection: Connection) -> App | None:
 
 def platform_of(slug: str) -> Marketplace | None:
     return marketplace(slug) if slug in MARKETPLACES else None
+
+
+def platforms() -> list[tuple[str, Marketplace]]:
+    return list(MARKETPLACES.items())

@@ -21,6 +21,7 @@ from cancellations.models import CancellationRequest, Decision, SavedView, TimeL
 from cancellations.views import batches
 from cancellations.views.announcements import announced
 from cancellations.views.asking import shops_to_record_for, visible_cancellation, wants_fragment
+from cancellations.views.unreachable import unreachable
 from marketplaces.base import Capabilities
 from shops.models import Role, Shop
 from shops.paging import KeyPage, beyond, key_page
@@ -68,6 +69,7 @@ def queue(request: "Request") -> HttpResponse:
         "is_narrowed": bool(chosen.asked_for),
         "can_record": shops_to_record_for(request),
         "stalled": stalled(request),
+        "unreachable": unreachable(request),
         "decides_in": decides_in(request),
     }
     context |= batches.selection(request, chosen, page)

@@ -1,6 +1,6 @@
 """Our apps, and the authorizations that sellers gave them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
 from django.db import models
@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from marketplaces.records import Credentials
 from marketplaces.registry import marketplace
 from shops.encryption import EncryptedTextField
+
+WARNED_BEFORE = timedelta(days=30)
 
 
 class App(models.Model):
@@ -133,7 +135,17 @@ class Connection(models.Model):
         """When the seller has to consent again; None where it does not end by itself."""
         return min(filter(None, [self.refresh_token_expires_at, self.announced_end]), default=None)
 
+    def ends_soon(self, now: datetime) -> bool:
+        """Whether it is time to ask the seller again."""
+        ends = self.authorization_ends_at
+        return bool(ends and self.state == self.State.CONNECTED and ends - now < WARNED_BEFORE)
+
+    @property
+    def renewal_due_at(self) -> datetime | None:
+        """From when on workers renew the access token."""
+        ends = self.access_token_expires_at
+        return ends and ends - marketplace(self.marketplace).renew_before
+
     def needs_renewal(self, now: datetime) -> bool:
         """Whether the access token ends so soon that its marketplace wants it renewed now."""
-        ends = self.access_token_expires_at
-        return bool(ends and ends - now < marketplace(self.marketplace).renew_before)
+        return bool(self.renewal_due_at and self.renewal_due_at < now)

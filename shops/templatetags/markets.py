@@ -1,7 +1,7 @@
 """Words and rules of a shop's market, for templates."""
 
 from collections.abc import Mapping
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from django import template
 from django.utils import timezone
@@ -45,6 +45,13 @@ def progress(shop: Shop, status: str) -> str:
 def order_link(shop: Shop, order_id: str) -> str:
     """The order in the marketplace's own seller centre; empty where we know no address."""
     return market(shop).order_url.replace("{order_id}", quote(order_id, safe=""))
+
+
+@register.filter
+def centre_link(shop: Shop) -> str:
+    """The marketplace's own seller centre, where requests can be answered by hand; empty where we know no address."""
+    parts = urlsplit(market(shop).order_url)
+    return f"{parts.scheme}://{parts.netloc}/" if parts.netloc else ""
 
 
 @register.filter

@@ -12,9 +12,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from shops import markets, pulling
+from shops.entitled import may_connect, may_renew
 from shops.models import Connection, Role, Shop, SyncCursor, SyncRun
 from shops.roles import members_of
 from shops.views import pushes
+from shops.views.connect import may_lead_to_consent
 
 RUNS_SHOWN = 12
 # A worker looks every few seconds; a shop that has been due for longer than this has none.
@@ -32,7 +34,7 @@ def shop_list(request: HttpRequest) -> HttpResponse:
         .values_list("shop", "synced_until")
     )
     rows = [(one, last.get(one.pk), read_until.get(one.pk)) for one in shops]
-    return render(request, "shops/list.html", {"rows": rows})
+    return render(request, "shops/list.html", {"rows": rows, "may_connect": may_connect(request.user)})
 
 
 def visible_shop(request: HttpRequest, pk: int) -> Shop:
@@ -64,9 +66,11 @@ def shop(request: HttpRequest, pk: int) -> HttpResponse:
         "members": members_of(Shop.objects.filter(pk=found.pk)).select_related("user", "group"),
         "looks_after": Shop.objects.where_role(request.user, Role.MANAGER).filter(pk=found.pk).exists(),
         "cursors": found.cursors.order_by("kind"),
+        "may_renew": may_connect(request.user) and may_renew(request.user, found.connection),
+        "ends_soon": found.connection.ends_soon(timezone.now()),
         **pushes.standing(request, found),
     }
-    return render(request, "shops/shop.html", context)
+    return may_lead_to_consent(render(request, "shops/shop.html", context))
 
 
 @require_GET

@@ -19,7 +19,7 @@ from cancellations.models import (
     SavedView,
     Verdict,
 )
-from shops.models import Role
+from shops.models import ConnectAttempt, Role
 from tests.cancellations.views.pages import picture
 from tests.factories import (
     CancellationFactory,
@@ -46,6 +46,7 @@ READ = {
     "shops:runs", "shops:rules", "shops:pushes", "cancellations:shop_health",
 }  # fmt: skip
 WRITE = {
+    "shops:renew", "shops:renew_sign_in", "cancellations:disconnect",
     "shops:register_pushes", "shops:remove_pushes",
     "cancellations:approve", "cancellations:reject", "cancellations:ship", "cancellations:undo",
     "cancellations:ask_again", "cancellations:set_aside", "cancellations:cancel_items", "cancellations:afterwards",
@@ -56,13 +57,19 @@ WRITE = {
     "cancellations:note", "cancellations:add_evidence", "cancellations:templates", "cancellations:template",
     "cancellations:delete_template",
 }  # fmt: skip
+# About no shop that is here yet: tried in tests/shops/test_views_connect.
+CONNECTING = {
+    "shops:connect", "shops:app", "shops:ask", "shops:sign_in", "shops:consent_back", "shops:attempt",
+}  # fmt: skip
 # Nobody's but one person's.
 OWN = {
+    "shops:choose", "shops:again",
     "cancellations:remove_evidence", "cancellations:batch", "cancellations:take_back_batch",
     "cancellations:try_batch_again", "cancellations:view", "cancellations:delete_view",
     "accounts:end_token",
 }  # fmt: skip
 ONLY_POST = {
+    "shops:renew", "shops:choose", "shops:again",
     "shops:remove_pushes", "shops:register_pushes",
     "shops:member", "shops:remove_member",
     "cancellations:countersign", "cancellations:decline",
@@ -96,6 +103,7 @@ def addresses() -> dict[str, str]:
         shop=order.shop, order=order, marketplace_id="1", title="Asked for", is_cancellation=True,
         announced_at=timezone.now(),
     )  # fmt: skip
+    attempt = ConnectAttempt.objects.create(user=uploader, marketplace="crux_timp", state="held", options={})
     batch = Batch.objects.create(verdict=Verdict.APPROVE, made_by=uploader, started_at=timezone.now())
     BatchItem.objects.create(batch=batch, cancellation=cancellation)
     view = SavedView.objects.create(owner=uploader, name="Mugs", query="q=mug")
@@ -119,6 +127,8 @@ def addresses() -> dict[str, str]:
         "members": order.shop.pk,
         **dict.fromkeys(["member", "remove_member"], uploader.memberships.get().pk),
         "end_token": make_token(uploader, Scope.READ, 1)[0].begins_with,
+        **dict.fromkeys(["renew", "renew_sign_in", "disconnect"], order.shop.pk),
+        **dict.fromkeys(["choose", "again"], attempt.pk),
     }
     return {name: reverse(name, args=[pks[name.partition(":")[2]]]) for name in READ | WRITE | OWN}
 
@@ -134,7 +144,7 @@ def names_of(resolver: URLResolver, app: str = "") -> set[str]:
 
 
 def test_every_address_of_the_screens_is_in_this_matrix() -> None:
-    assert names_of(get_resolver()) == PERSONAL | READ | WRITE | OWN | {
+    assert names_of(get_resolver()) == PERSONAL | READ | WRITE | OWN | CONNECTING | {
         "cancellations:webhook",  # which is tried with pushes
         "cancellations:export_audit",  # tried in tests/audit, and with the rest of what takes permissions
     }
