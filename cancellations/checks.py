@@ -163,16 +163,12 @@ def covers_order(lines: Iterable[LineItem], items: Mapping[int, int]) -> bool:
 def must_still_be_offered(decision: Decision) -> None:
     """Raises NotAllowed where what was decided has become impossible while it waited for a second person."""
     now = timezone.now()
-    if decision.order_id:
-        Order.objects.select_for_update(of=("self",)).get(pk=decision.order_id)
     if decision.cancellation_id:
-        locked = CancellationRequest.objects.select_for_update(of=("self",)).get(pk=decision.cancellation_id)
-        why_not = rules.not_now(locked, but=decision)
-        market = rules.capabilities(locked.shop, now)
-        offer = rules.offer(locked, Verdict(decision.verdict), market, why_not)
+        asked = CancellationRequest.objects.get(pk=decision.cancellation_id)  # as it is by now
+        why_not = rules.not_now(asked, but=decision)
+        offer = rules.offer(asked, Verdict(decision.verdict), rules.capabilities(asked.shop, now), why_not)
     else:
-        assert decision.order
-        offer = rules.items_offer(decision.order, now, but=decision)
+        offer = rules.items_offer(Order.objects.get(pk=decision.order_id), now, but=decision)
     if not offer.allowed:
         raise NotAllowed(offer.why_not, offer.notice)
     for line in decision.lines.select_related("line_item"):

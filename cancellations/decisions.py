@@ -118,21 +118,23 @@ def countersign(decision: Decision, user: "User") -> None:
     """Be the second person: what was decided is sent when the undo window ends.
 
     Raises PermissionDenied, or NotAllowed where it was one's own decision, no longer waits for anybody or can no longer
-    be carried out. Rows are locked as in `decide`, so of two who sign at once one is told.
+    be carried out. The decision's row is locked first, and by everything that ends its waiting: of two who sign at once
+    one is told.
     """
     must_be_allowed(user, decision.shop, Permission(decision.verdict))
     if decision.made_by_id == user.pk:
         raise NotAllowed(_("You decided this yourself: somebody else has to countersign."))
     with transaction.atomic():
+        if not Decision.objects.unsigned().select_for_update(of=("self",)).filter(pk=decision.pk):
+            decision.refresh_from_db()
+            raise NotAllowed(waits_for_nobody(decision))
         must_still_be_offered(decision)
         send_after = timezone.now() + undo_window(decision.cancellation)
-        signed = Decision.objects.unsigned().filter(pk=decision.pk).update(
+        Decision.objects.filter(pk=decision.pk).update(
             state=Decision.State.RECORDED, countersigned_by=user, countersigned_at=timezone.now(),
             send_after=send_after, due_at=send_after,
         )  # fmt: skip
         decision.refresh_from_db()
-        if not signed:
-            raise NotAllowed(waits_for_nobody(decision))
         tell(decision, "decision.countersigned", user)
         nudge(decision)
 
