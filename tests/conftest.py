@@ -9,6 +9,7 @@ from django.core.cache import cache
 from django.db import connection
 
 from config import private_servers
+from shops import heartbeat
 from tests.sandbox_process import SandboxProcess, running_sandbox
 from tests.workers import StartWorker, workers
 from tests.world import SupplierWorld, World, connected_world, supplier_world
@@ -36,17 +37,24 @@ def sandbox(sandbox_process: SandboxProcess) -> SandboxProcess:
     return sandbox_process
 
 
+def somebody_works() -> None:
+    """An empty cache, but for a worker and its beat, without whom every page says that nobody works."""
+    cache.clear()
+    heartbeat.note(heartbeat.WORKER)
+    heartbeat.note(heartbeat.BEAT)
+
+
 @pytest.fixture
 def world(sandbox: SandboxProcess, transactional_db: None) -> World:
     """A database that has pulled every shop of the simulator; real transactions, as in production."""
-    cache.clear()
+    somebody_works()
     return connected_world(sandbox)
 
 
 @pytest.fixture
 def suppliers(sandbox: SandboxProcess, transactional_db: None) -> SupplierWorld:
     """As `world`, with the simulator's suppliers at the marketplace that shows no requests."""
-    cache.clear()
+    somebody_works()
     return supplier_world(sandbox)
 
 

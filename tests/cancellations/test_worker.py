@@ -4,9 +4,14 @@ import time
 from collections.abc import Callable
 
 import pytest
+from django.core.cache import cache
 
 from cancellations.models import Decision, Verdict
+from cancellations.pushes import receive
+from shops.heartbeat import BEAT, WORKER, silence
+from shops.models import Connection
 from tests.cancellations.test_delivery import EFFECTS, WRITES, decided, effects
+from tests.cancellations.test_pushes import push, signed
 from tests.workers import StartWorker, kill
 from tests.world import World
 
@@ -28,6 +33,18 @@ def test_beat_and_worker_carry_out_what_nobody_told_them_about(world: World, sta
     start_worker()
     until(lambda: state_of(decision) == Decision.State.CONFIRMED)
     assert effects(world, decision) == EFFECTS[Verdict.APPROVE]
+
+
+def test_a_push_is_acted_on_within_seconds_and_both_leave_a_sign_of_life(
+    world: World, start_worker: StartWorker
+) -> None:
+    shop = world.shop("DE")
+    cache.clear()
+    start_worker()
+    until(lambda: not silence(WORKER) and not silence(BEAT))
+    body = push(shop, type=6, timestamp=int(time.time()) + 5)
+    assert receive("tiktok_shop", body, signed(shop, body))
+    until(lambda: Connection.objects.get(pk=shop.connection_id).state == Connection.State.RECONNECT, seconds=10)
 
 
 @pytest.mark.parametrize("verdict", list(WRITES))
