@@ -45,7 +45,7 @@ class UserManager(DjangoUserManager["User"]):
         return self._create(email, password, **{**fields, "is_staff": True, "is_superuser": True})
 
 
-class User(AbstractUser):  # type: ignore[django-manager-missing]  # auth_token_set, by knox
+class User(AbstractUser):  # type: ignore[django-manager-missing]  # knox is not typed
     username = None  # type: ignore[assignment]
     email = models.EmailField(_("e-mail address"), unique=True)
     time_zone = models.CharField(
@@ -95,6 +95,14 @@ class ApiToken(AbstractAuthToken):  # type: ignore[misc]
 
     # So many letters tell people which token is meant, and nobody the rest.
     SHOWN: ClassVar[int] = 8
+
+    # knox's own columns, with names that people can read.
+    digest = models.CharField(_("hash"), max_length=128, primary_key=True)
+    token_key = models.CharField(_("begins with"), max_length=25, db_index=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("acts for"), on_delete=models.CASCADE, related_name="api_tokens"
+    )
+    created = models.DateTimeField(_("made on"), auto_now_add=True)
 
     name = models.CharField(_("what it is for"), max_length=80, blank=True, default="")
     scope = models.CharField(_("may"), max_length=10, choices=Scope)

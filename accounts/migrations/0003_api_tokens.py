@@ -27,9 +27,9 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="ApiToken",
             fields=[
-                ("digest", models.CharField(max_length=128, primary_key=True, serialize=False)),
-                ("token_key", models.CharField(db_index=True, max_length=25)),
-                ("created", models.DateTimeField(auto_now_add=True)),
+                ("digest", models.CharField(max_length=128, primary_key=True, serialize=False, verbose_name="hash")),
+                ("token_key", models.CharField(db_index=True, max_length=25, verbose_name="begins with")),
+                ("created", models.DateTimeField(auto_now_add=True, verbose_name="made on")),
                 ("name", models.CharField(blank=True, default="", max_length=80, verbose_name="what it is for")),
                 (
                     "scope",
@@ -69,8 +69,9 @@ class Migration(migrations.Migration):
                     "user",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.CASCADE,
-                        related_name="auth_token_set",
+                        related_name="api_tokens",
                         to=settings.AUTH_USER_MODEL,
+                        verbose_name="acts for",
                     ),
                 ),
             ],

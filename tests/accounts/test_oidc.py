@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import requests
+from allauth.mfa.totp.internal.auth import TOTP
 from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth import get_user
 from django.core.cache import cache
@@ -296,3 +297,20 @@ def test_the_secret_is_on_no_page(client: Client, provider: Provider) -> None:
     there = client.post(LOGIN)
     assert "s3cret" not in there["Location"] + client.get(reverse("account_login")).content.decode()
     assert "s3cret" not in base64.b64encode(json.dumps(dict(client.session.items()), default=str).encode()).decode()
+
+
+class TestTheSecondFactor:
+    def test_is_the_providers_for_who_comes_from_there(self, client: Client, provider: Provider, settings: Any) -> None:
+        settings.SECOND_FACTOR = "everybody"
+        ada = UserFactory(email="ada@example.test")
+        go(client)
+        assert client.get("/shops/").status_code == 200
+        other = Client()
+        other.post(reverse("account_login"), {"login": ada.email, "password": PASSWORD})
+        assert other.get("/shops/")["Location"] == reverse("mfa_index")
+
+    def test_is_asked_for_all_the_same_of_who_has_set_one_up_here(self, client: Client, provider: Provider) -> None:
+        ada = UserFactory(email="ada@example.test")
+        TOTP.activate(ada, "JBSWY3DPEHPK3PXP")
+        assert go(client)["Location"] == reverse("mfa_authenticate")
+        assert who(client) is None
