@@ -16,7 +16,7 @@ from cancellations.recording import AlreadyRecorded, Heard, handle, record
 from marketplaces.records import Tokens
 from orders.models import Order
 from shops.connecting import Account, connect, connect_with_password
-from shops.models import Membership, Role, Shop, SyncRun
+from shops.models import App, Membership, Role, Shop, SyncRun
 
 PEOPLE = {
     Role.VIEWER: ("viewer@countermand.example", "Vera", "Viewer"),
@@ -35,6 +35,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, sandbox_url: str, **options: Any) -> None:
         shops = self.connect_shops(sandbox_url.rstrip("/"))
+        self.register_apps(sandbox_url.rstrip("/"))
         self.pull(shops)
         password = secrets.token_urlsafe(9)
         people = [self.make_person(role, password, shops) for role in PEOPLE]
@@ -49,12 +50,27 @@ class Command(BaseCommand):
             names = ("marketplace", "app_key", "app_secret", "api_url", "auth_url")
             account = Account(**{name: seller[name] for name in names})
             if seller["access_token"]:
-                ends = timezone.now() + timedelta(days=6)
-                tokens = Tokens(seller["access_token"], ends, seller["refresh_token"], ends, seller["seller_name"])
+                token_ends, authorization_ends = timezone.now() + timedelta(days=6), timezone.now() + timedelta(days=365)
+                tokens = Tokens(
+                    seller["access_token"], token_ends, seller["refresh_token"], authorization_ends,
+                    seller["seller_name"],
+                )  # fmt: skip
                 connect(account, tokens)
             else:
                 connect_with_password(account)
         return list(Shop.objects.select_related("connection"))
+
+    def register_apps(self, url: str) -> None:
+        """So that “Connect a seller” leads to the sandbox's consent page, and to its suppliers."""
+        told = requests.get(f"{url}/__sandbox__/credentials", timeout=10).json()
+        asking, by_password = told["connections"][0], told["connections"][-1]
+        for audience, service_id in told["services"].items():
+            App.objects.create(
+                marketplace=asking["marketplace"], audience=audience, app_key=asking["app_key"],
+                app_secret=asking["app_secret"], service_id=service_id, consent_url=f"{url}/open/authorize",
+                api_url=asking["api_url"], auth_url=asking["auth_url"],
+            )  # fmt: skip
+        App.objects.create(marketplace=by_password["marketplace"], api_url=by_password["api_url"])
 
     def pull(self, shops: list[Shop]) -> None:
         for shop in shops:
