@@ -50,9 +50,9 @@ class Command(BaseCommand):
             names = ("marketplace", "app_key", "app_secret", "api_url", "auth_url")
             account = Account(**{name: seller[name] for name in names})
             if seller["access_token"]:
-                token_ends, authorization_ends = timezone.now() + timedelta(days=6), timezone.now() + timedelta(days=365)
+                now = timezone.now()
                 tokens = Tokens(
-                    seller["access_token"], token_ends, seller["refresh_token"], authorization_ends,
+                    seller["access_token"], now + timedelta(days=6), seller["refresh_token"], now + timedelta(days=365),
                     seller["seller_name"],
                 )  # fmt: skip
                 connect(account, tokens)
