@@ -23,6 +23,7 @@ PYTHON = sys.executable
 MANAGE = [PYTHON, "manage.py"]
 
 SANDBOX = [*MANAGE, "sandbox", "--port", str(SANDBOX_PORT), "--webhook-url", f"{WEB_URL}/webhooks/{{marketplace}}/"]
+SANDBOX += ["--redirect-url", f"{WEB_URL}/shops/connect/tiktok_shop/back/"]
 SANDBOX += [*os.environ.get("SANDBOX_ARGS", "").split()]
 WEB = [PYTHON, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{PORT}", "--no-control-socket"]
 WEB += ["--limit-request-line", "8190"]  # a pasted list of ids is long
@@ -102,6 +103,7 @@ class Demo:
     def _prepare(self) -> None:
         require_free(PORT, "PORT")
         require_free(SANDBOX_PORT, "SANDBOX_PORT")
+        os.environ.setdefault("PUBLIC_URL", WEB_URL)  # the sandbox pushes to any address
         os.environ["PYTHONUNBUFFERED"] = "1"  # a line comes out when it is written
         # The sandbox's pictures are on this machine, and unencrypted.
         os.environ.setdefault("IMAGE_SOURCES", f"https:,{SANDBOX_URL},http://localhost:{SANDBOX_PORT}")

@@ -83,4 +83,5 @@ class AuthorizationNoticeAdmin(ReadOnly, ForSuperusers):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         secrets = ("app_secret", "access_token", "refresh_token")
-        return super().get_queryset(request).defer(*(f"connection__{name}" for name in secrets))
+        rows = super().get_queryset(request).select_related("connection")
+        return rows.defer(*(f"connection__{name}" for name in secrets))

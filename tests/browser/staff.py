@@ -56,7 +56,7 @@ class Staff:
         self.page.goto(f"{self.url}/accounts/login/")
         self.page.locator("[name=login]").fill(email)
         self.page.locator("[name=password]").fill(PASSWORD)
-        self.page.get_by_role("button", name="Sign in").click()
+        self.page.get_by_role("button", name="Sign in", exact=True).click()
         self.page.wait_for_url(f"{self.url}/")
 
     def without_javascript(self) -> Page:
