@@ -1,14 +1,11 @@
-from typing import Any, ClassVar
-
 from django.contrib import admin
-from django.http import HttpRequest
 
 from audit.models import Entry
 from config.admin import ForSuperusers, ReadOnly
 
 
 @admin.register(Entry)
-class EntryAdmin(ForSuperusers, ReadOnly):
+class EntryAdmin(ReadOnly, ForSuperusers):
     """As it is stored. In sentences it stands on the page of the audit log."""
 
     shop_path = ""
@@ -16,13 +13,3 @@ class EntryAdmin(ForSuperusers, ReadOnly):
     list_filter = ("via",)
     search_fields = ("action__startswith", "about_id__exact")
     ordering = ("-at", "-pk")
-    date_hierarchy: ClassVar = None
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

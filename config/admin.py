@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from allauth.account.decorators import secure_admin_login
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import BadRequest
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.widgets import AutocompleteMixin
+from django.core.exceptions import BadRequest, ValidationError
 from django.core.paginator import Paginator
 from django.db import models
 from django.db.models import QuerySet
@@ -39,15 +41,17 @@ class Site(admin.AdminSite):
         return super().login(request, extra_context)
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
-        """No row holds a null character, and PostgreSQL breaks off at one, so no page has to deal with it."""
+        """Turn away what no page here sends and no page has to deal with."""
 
         @wraps(view)
-        def unless_null(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        def unless_forged(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            # No row holds a null character, and PostgreSQL breaks off at one.
             if any("\0" in text for name, values in request.GET.lists() for text in (name, *values)):
                 raise BadRequest("There is a null character in the address.")
+            must_be_rows(getattr(view, "__self__", None), request.POST.getlist(ACTION_CHECKBOX_NAME))
             return view(request, *args, **kwargs)
 
-        return super().admin_view(unless_null, cacheable)
+        return super().admin_view(unless_forged, cacheable)
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """Packages of others under names that say what they are for."""
@@ -57,6 +61,14 @@ class Site(admin.AdminSite):
             "socialaccount": _("OpenID Connect"),
         }  # fmt: skip
         return [{**app, "name": names.get(app["app_label"], app["name"])} for app in found]
+
+
+def must_be_rows(model_admin: Any, chosen: Sequence[str]) -> None:
+    """Raises BadRequest for a row that cannot be one: Django looks for it as it comes."""
+    model: Any = getattr(model_admin, "model", None)
+    for value in chosen if model else ():
+        if not is_key(model._meta.pk, value):
+            raise BadRequest("One of the chosen rows is none.")
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]
@@ -70,7 +82,29 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
         return int(rows.order_by()[: self.MOST].count())
 
 
-class Audited(ModelAdmin):
+class TypedKeys:
+    """Chooses rows by typing. What is sent instead of a key is said to be wrong; Django would look for it and break."""
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]
+        widget: Any = getattr(getattr(field, "widget", None), "widget", None) or getattr(field, "widget", None)
+        if isinstance(widget, AutocompleteMixin):
+            chosen, key = widget.optgroups, db_field.related_model._meta.pk
+            widget.optgroups = lambda name, value, attr=None: chosen(  # type: ignore[method-assign]
+                name, [one for one in value if not one or is_key(key, one)], attr
+            )
+        return field
+
+
+def is_key(key: Any, value: Any) -> bool:
+    try:
+        key.clean(value, None)
+    except ValidationError:
+        return False
+    return True
+
+
+class Audited(TypedKeys, ModelAdmin):
     """What is made, changed or deleted here stands in the audit log, in the transaction of the change."""
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
@@ -150,7 +184,10 @@ class FoundByNumber(ModelAdmin):
 
 
 class ReadOnly(Rows):
-    """Rows that are written elsewhere: by sync from what marketplaces say, or by `decisions` with all its checks."""
+    """Rows that are written elsewhere: by sync from what marketplaces say, or by `decisions` with all its checks.
+
+    It comes before `ForSuperusers`, which would let them write.
+    """
 
     actions_selection_counter = False
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounts.models import validate_time_zone
-from config.admin import ForSuperusers, KeepsSecrets, ReadOnlyInline, Rows, SecretField, is_stored
+from config.admin import ForSuperusers, KeepsSecrets, ReadOnlyInline, Rows, SecretField, TypedKeys, is_stored
 from marketplaces.base import Marketplace, Notice, Option
 from marketplaces.registry import marketplace
 from shops import connect_admin as connect_admin  # its pages are registered with these
@@ -176,7 +176,7 @@ class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]
         return self.cleaned_data["permissions"] or None
 
 
-class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]
+class MembershipInline(TypedKeys, admin.TabularInline):  # type: ignore[type-arg]
     model = Membership
     form = MembershipForm
     fields = ("user", "role", "permissions")
