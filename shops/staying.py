@@ -95,7 +95,7 @@ def warn_of_ends() -> None:
 def warn(now: datetime) -> None:
     """Note each step towards the end of an authorization once, and write to those who can renew it."""
     soon = now + timedelta(days=max(AuthorizationNotice.STEPS))
-    for connection in Connection.objects.filter(state=Connection.State.CONNECTED).ending_before(soon):
+    for connection in Connection.objects.filter(state=Connection.State.CONNECTED).ending_by(soon):
         ends_at = connection.authorization_ends_at
         if ends_at and ends_at > now:
             step = min(days for days in AuthorizationNotice.STEPS if ends_at <= now + timedelta(days=days))

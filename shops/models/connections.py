@@ -50,9 +50,9 @@ class App(models.Model):
 
 
 class ConnectionQuerySet(models.QuerySet["Connection"]):
-    def ending_before(self, moment: datetime) -> Self:
-        """Whose authorization ends before then, by what was said with the tokens or announced since."""
-        return self.filter(Q(refresh_token_expires_at__lt=moment) | Q(announced_end__lt=moment))
+    def ending_by(self, moment: datetime) -> Self:
+        """Whose authorization ends until then, by what was said with the tokens or announced since."""
+        return self.filter(Q(refresh_token_expires_at__lte=moment) | Q(announced_end__lte=moment))
 
 
 class Connection(models.Model):

@@ -1,14 +1,15 @@
 """Authorizations that sellers take back or that near their end; late and doubled news change nothing."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from audit.models import Entry
-from shops.models import Connection, Shop
-from shops.staying import authorization_ends, deauthorized
-from tests.factories import ConnectionFactory, ShopFactory
+from shops.models import AuthorizationNotice, Connection, Role, Shop
+from shops.staying import authorization_ends, deauthorized, warn
+from tests.factories import ConnectionFactory, ShopFactory, UserFactory, member
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()
@@ -61,3 +62,47 @@ class TestNearItsEnd:
         for _ in range(3):
             authorization_ends(shop, NOW + timedelta(days=30))
         assert Entry.objects.filter(action="connection.end_announced").count() == 1
+
+
+class TestWarnings:
+    @pytest.mark.parametrize(
+        ("days", "step"), [(31, None), (30, 30), (15, 30), (14, 14), (8, 14), (7, 7), (2, 7), (1, 1), (0.5, 1)]
+    )
+    def test_each_step_is_noted(self, shop: Shop, days: float, step: int | None) -> None:
+        Connection.objects.update(refresh_token_expires_at=NOW + timedelta(days=days))
+        warn(NOW)
+        assert list(AuthorizationNotice.objects.values_list("days", flat=True)) == ([step] if step else [])
+
+    def test_each_is_written_once_to_those_who_can_renew(self, shop: Shop, mailoutbox: list[Any]) -> None:
+        manager = member(Role.MANAGER, shop)
+        member(Role.AGENT, shop)
+        Connection.objects.update(refresh_token_expires_at=NOW + timedelta(days=14))
+        for _ in range(3):
+            warn(NOW)
+        assert [letter.to for letter in mailoutbox] == [[manager.email]]
+        warn(NOW + timedelta(days=7, minutes=1))
+        assert len(mailoutbox) == 2
+        assert str(shop) in mailoutbox[0].body
+
+    def test_in_the_language_of_whoever_reads_it(self, shop: Shop, mailoutbox: list[Any]) -> None:
+        member(Role.MANAGER, shop, language="de")
+        Connection.objects.update(refresh_token_expires_at=NOW + timedelta(days=14))
+        warn(NOW)
+        assert mailoutbox[0].body
+
+    def test_administrators_are_told_where_a_shop_has_no_managers(self, shop: Shop, mailoutbox: list[Any]) -> None:
+        root = UserFactory(is_superuser=True)
+        Connection.objects.update(announced_end=NOW + timedelta(days=3))
+        warn(NOW)
+        assert [letter.to for letter in mailoutbox] == [[root.email]]
+
+    def test_a_renewed_authorization_is_warned_of_anew(self, shop: Shop) -> None:
+        for days in (14, 13):
+            Connection.objects.update(refresh_token_expires_at=NOW + timedelta(days=days))
+            warn(NOW)
+        assert AuthorizationNotice.objects.count() == 2
+
+    def test_what_is_cut_already_is_not_warned_of(self, shop: Shop) -> None:
+        Connection.objects.update(refresh_token_expires_at=NOW + timedelta(days=1), state="reconnect")
+        warn(NOW)
+        assert not AuthorizationNotice.objects.exists()

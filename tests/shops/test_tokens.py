@@ -1,6 +1,8 @@
 """Tokens live on: renewed by one worker at a time, stored in one piece, and never told to anybody."""
 
 import logging
+import subprocess
+import sys
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +22,7 @@ from shops import tokens
 from shops.models import Connection
 from shops.tokens import RENEWAL_LEASE, call_for, renew, renew_due_tokens
 from tests.factories import ConnectionFactory
+from tests.workers import ROOT
 from tests.world import World
 
 RENEWAL = "refresh-access-token"
@@ -84,6 +87,34 @@ def test_several_workers_at_once_use_the_refresh_token_once(world: World, used: 
     assert got.count(True) >= 1
     assert all(one is True or isinstance(one, TemporaryFailure) for one in got), got
     assert fresh(connection).state == Connection.State.CONNECTED
+    assert call_for(world.shop("DE"), shops_of)
+
+
+def test_two_processes_that_race_use_the_refresh_token_once(world: World, product_environment: dict[str, str]) -> None:
+    """Workers as they are in production: each with an interpreter and a connection to the database of its own."""
+    connection = world.shop("DE").connection
+    Connection.objects.filter(pk=connection.pk).update(access_token_expires_at=timezone.now() + timedelta(hours=1))
+    world.sandbox.fault(RENEWAL, "slow", seconds=1, count=10)
+    race = (
+        "import django, sys; django.setup(); from shops.tokens import renew_due_tokens; "
+        "print('ready', flush=True); sys.stdin.readline(); print(renew_due_tokens())"
+    )
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-c", race], cwd=ROOT, env=product_environment, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    for racer in racers:
+        assert racer.stdout and racer.stdout.readline() == "ready\n"
+    for racer in racers:
+        assert racer.stdin
+        racer.stdin.write("\n")
+        racer.stdin.flush()
+    renewed = sorted(int(racer.communicate(timeout=60)[0]) for racer in racers)
+    assert renewals(world) == 1
+    assert renewed == [0, 1]
     assert call_for(world.shop("DE"), shops_of)
 
 
