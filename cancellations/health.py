@@ -37,7 +37,8 @@ class Health:
     last_push: datetime | None = None
 
     def __post_init__(self) -> None:
-        self.problems = [*self.standing.problems(self.now), *self.about_requests()]
+        found = [*self.standing.problems(self.now), *self.about_requests()]
+        self.problems = sorted(found, key=lambda problem: list(Level).index(problem.level))
         self.level = worst(self.problems)
 
     @property

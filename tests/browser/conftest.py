@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import User
+from shops import heartbeat
 from tests.browser.staff import chromium
 
 expect.set_options(timeout=20_000)  # milliseconds; a busy machine is no failure
@@ -67,6 +68,13 @@ class Tabs:
     def hear(self, tab: Tab, kind: str, text: str) -> None:
         if kind in ("error", "warning") and not any(words in text for words in EXPECTED):
             tab.complaints.append(text)
+
+
+@pytest.fixture(autouse=True)
+def somebody_works() -> None:
+    """Else every page says that nobody does."""
+    heartbeat.note(heartbeat.WORKER)
+    heartbeat.note(heartbeat.BEAT)
 
 
 @pytest.fixture(autouse=True)
