@@ -45,6 +45,7 @@ app.conf.beat_schedule = {
     "sweep pushes": {"task": "cancellations.pushes.sweep_pushes", "schedule": 3.0, "options": STALE},
     "compare pushes and pulls": {"task": "cancellations.gaps.compare_pushes_and_pulls", "schedule": 60.0},
     "forget old pushes": {"task": "cancellations.pushes.forget_old_pushes", "schedule": 3600.0},
+    "forget old entries": {"task": "audit.tasks.forget_old_entries", "schedule": 3600.0},
     "forget old drafts": {"task": "cancellations.tasks.forget_old_drafts", "schedule": 3600.0},
     "forget proposals": {"task": "cancellations.batch_work.forget_proposals", "schedule": 3600.0},
     "forget uneventful runs": {"task": "shops.tasks.forget_uneventful_runs", "schedule": 3600.0},

@@ -15,6 +15,21 @@ class RequestLogMiddleware(RequestMiddleware):
         return f"{request.method} {request.path}"
 
 
+class NotKeptMiddleware:
+    """What people see who are signed in is kept by no browser and no proxy, unless a view says otherwise: who goes
+    back after signing out, on a machine that others use, finds the sign-in.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if request.user.is_authenticated:
+            response.headers.setdefault("Cache-Control", "private, no-store")
+        return response
+
+
 class BodySizeMiddleware:
     """A body that nobody needs to send is not taken in: reading any form writes the files in it to the disk first."""
 

@@ -93,6 +93,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "accounts.middleware.ReaderMiddleware",
     "audit.origin.OriginMiddleware",
+    "config.middleware.NotKeptMiddleware",
     "accounts.middleware.LastSeenMiddleware",
     "accounts.middleware.SecondFactorMiddleware",
     "config.middleware.RequestLogMiddleware",
@@ -305,6 +306,9 @@ CLAIM_SECONDS = env.int("CLAIM_SECONDS", default=120)
 BACKFILL_DAYS = env.int("BACKFILL_DAYS", default=90)
 # Seconds between two pulls of one shop; pushes only make a pull happen sooner.
 PULL_EVERY_SECONDS = env.int("PULL_EVERY_SECONDS", default=60)
+
+# How long entries of the audit log are kept; 0 is for ever.
+KEEP_AUDIT_DAYS = env.int("KEEP_AUDIT_DAYS", default=0)
 
 # What a Prometheus sends as its bearer token to read /metrics; without one there are none.
 METRICS_TOKEN = env("METRICS_TOKEN", default="")

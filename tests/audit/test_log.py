@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import time_machine
@@ -12,6 +13,7 @@ from django.utils import timezone
 
 from audit import log, origin
 from audit.models import Entry
+from audit.tasks import forget_old_entries
 from tests.factories import CancellationFactory, OrderFactory, ShopFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -68,6 +70,15 @@ def test_the_purge_deletes_what_is_old_and_nothing_else() -> None:
     kept = aged(29)
     assert log.purge(timezone.now() - timedelta(days=30)) == 2
     assert Entry.objects.get() == kept
+
+
+@pytest.mark.parametrize(("days", "left"), [(0, 2), (30, 1)])
+def test_entries_are_kept_as_long_as_the_settings_say(settings: Any, days: int, left: int) -> None:
+    settings.KEEP_AUDIT_DAYS = days
+    aged(4000)
+    aged(1)
+    forget_old_entries()
+    assert Entry.objects.count() == left
 
 
 def test_after_the_purge_the_same_transaction_deletes_nothing_any_more() -> None:
