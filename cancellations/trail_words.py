@@ -60,6 +60,7 @@ ACTIONS: Mapping[str, Any] = {
     "membership.changed": _("Membership changed"),
     "membership.deleted": _("Membership deleted"),
     "membership.ended": _("Membership ended"),
+    "membership.made": _("Membership added"),
     "note.added": _("Note written"),
     "openid.linked": _("OpenID Connect account linked"),
     "openid.unlinked": _("OpenID Connect account unlinked"),
