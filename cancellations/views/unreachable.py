@@ -57,7 +57,8 @@ def unreachable(request: "Request") -> list[Unreachable]:
         .filter(is_cut | is_silent | ends_soon)
         .order_by(F("first_deadline").asc(nulls_last=True), Coalesce("since", "created_at"), "pk")
     )  # fmt: skip
-    return [told(shop, now - silent_for) for shop in shops[:SHOWN]]
+    found = [told(shop, now - silent_for) for shop in shops[:SHOWN]]
+    return sorted(found, key=lambda one: one.is_read)  # what is cut comes before what will be
 
 
 def told(shop: Any, silent_before: datetime) -> Unreachable:

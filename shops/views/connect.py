@@ -121,6 +121,9 @@ def renew(request: "Request", pk: int) -> HttpResponseBase:
 
 def renew_sign_in(request: "Request", pk: int) -> HttpResponseBase:
     connection = renewable(request, pk)
+    platform = registering.platform_of(connection.marketplace)
+    if not (platform and platform.signs_in_with_password):
+        return redirect("shops:shop", pk)
     return with_password(request, connection.marketplace, connection)
 
 

@@ -6,6 +6,7 @@ from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -209,6 +210,27 @@ def test_there_is_one_way_in(side: Side, adapter: Adapter) -> None:
     with pytest.raises(CredentialsRejected) as rejected:
         side.adapter(replace(side.credentials, app_secret="other")).refresh_tokens("")
     assert not rejected.value.expired
+
+
+def test_sellers_are_asked_for_consent_or_for_a_password(side: Side) -> None:
+    platform = side.marketplace
+    if platform.signs_in_with_password:
+        assert not platform.audiences
+        assert platform.read_consent({"code": "c", "state": "s"}).code == ""
+        with pytest.raises(Unsupported):
+            platform.consent_url("https://here.example", "1", "s")
+        return
+    names = [one.name for one in platform.audiences]
+    assert len(names) == len(set(names))
+    assert len([one for one in platform.audiences if not one.regions]) == 1  # sellers that are in no other
+    for one in platform.audiences:
+        link = urlsplit(platform.consent_url(one.consent_url, "77", "a&b"))
+        assert link.scheme == "https"
+        assert {"77", "a&b"} <= {value for values in parse_qs(link.query).values() for value in values}
+    assert platform.required_scopes
+    assert platform.read_consent({"code": "c", "state": "s"}).code == "c"
+    refused = platform.read_consent({"code": "null", "error": "auth_denied", "state": "s"})
+    assert (refused.code, refused.state) == ("", "s")
 
 
 def test_a_token_that_ended_says_so_and_nothing_happens(side: Side) -> None:
