@@ -448,6 +448,8 @@ def test_lists_cost_the_same_queries_for_one_row_as_for_many(root: Client, djang
         SyncRun.objects.create(shop=order.shop, kind="orders")
         SyncCursor.objects.create(shop=order.shop, kind="orders")
         drift.note(order.shop_id, {"order.status: NEW"})
+        order.shop.push_registrations.create(topic="order")
+        order.shop.alerts.create(kind="pushes_missing", detail={"count": 3})
         member(Role.AGENT, order.shop)
         make_token(decision.made_by, Scope.READ, 1, made_by=decision.made_by, shops=[order.shop])
         ShopGroup.objects.create(name=f"Group {order.pk}")
