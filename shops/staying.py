@@ -5,9 +5,11 @@ from datetime import datetime, timedelta
 
 import structlog
 from celery import shared_task
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.core.mail import send_mail
 from django.db import transaction
+from django.urls import reverse
 from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -133,6 +135,8 @@ def write_to(people: Iterable[User], notice: AuthorizationNotice) -> None:
                 "date": formats.date_format(timezone.localtime(notice.ends_at), "DATETIME_FORMAT"),
                 "shops": ", ".join(str(shop) for shop in shops),
             }
+            if settings.PUBLIC_URL and shops:
+                body += f"\n\n{settings.PUBLIC_URL}{reverse('shops:shop', args=[shops[0].pk])}"
             try:
                 send_mail(" ".join(subject.split()), body, None, [person.email])
             except OSError as error:

@@ -73,7 +73,10 @@ class TestWarnings:
         warn(NOW)
         assert list(AuthorizationNotice.objects.values_list("days", flat=True)) == ([step] if step else [])
 
-    def test_each_is_written_once_to_those_who_can_renew(self, shop: Shop, mailoutbox: list[Any]) -> None:
+    def test_each_is_written_once_to_those_who_can_renew(
+        self, shop: Shop, mailoutbox: list[Any], settings: Any
+    ) -> None:
+        settings.PUBLIC_URL = "https://here.example"
         manager = member(Role.MANAGER, shop)
         member(Role.AGENT, shop)
         Connection.objects.update(refresh_token_expires_at=NOW + timedelta(days=14))
@@ -83,6 +86,7 @@ class TestWarnings:
         warn(NOW + timedelta(days=7, minutes=1))
         assert len(mailoutbox) == 2
         assert str(shop) in mailoutbox[0].body
+        assert f"https://here.example/shops/{shop.pk}/" in mailoutbox[0].body
 
     def test_in_the_language_of_whoever_reads_it(self, shop: Shop, mailoutbox: list[Any]) -> None:
         member(Role.MANAGER, shop, language="de")
