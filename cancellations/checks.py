@@ -34,6 +34,10 @@ class AlreadyDecided(NotAllowed):
         self.decision = decision
 
 
+class NotUnsigned(NotAllowed):
+    """The decision waits for no second person, or not for this one."""
+
+
 class TooLate(NotAllowed):
     """The decision is on its way, or done, and can't be taken back."""
 
@@ -168,7 +172,9 @@ def must_still_be_offered(decision: Decision) -> None:
         why_not = rules.not_now(asked, but=decision)
         offer = rules.offer(asked, Verdict(decision.verdict), rules.capabilities(asked.shop, now), why_not)
     else:
-        offer = rules.items_offer(Order.objects.get(pk=decision.order_id), now, but=decision)
+        assert decision.order
+        decision.order.refresh_from_db()
+        offer = rules.items_offer(decision.order, now, but=decision)
     if not offer.allowed:
         raise NotAllowed(offer.why_not, offer.notice)
     for line in decision.lines.select_related("line_item"):

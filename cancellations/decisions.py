@@ -20,6 +20,7 @@ from cancellations.checks import (
     AlreadyDecided,
     Details,
     NotAllowed,
+    NotUnsigned,
     TooLate,
     check,
     check_items,
@@ -123,11 +124,11 @@ def countersign(decision: Decision, user: "User") -> None:
     """
     must_be_allowed(user, decision.shop, Permission(decision.verdict))
     if decision.made_by_id == user.pk:
-        raise NotAllowed(_("You decided this yourself: somebody else has to countersign."))
+        raise NotUnsigned(_("You decided this yourself: somebody else has to countersign."))
     with transaction.atomic():
         if not Decision.objects.unsigned().select_for_update(of=("self",)).filter(pk=decision.pk):
             decision.refresh_from_db()
-            raise NotAllowed(waits_for_nobody(decision))
+            raise NotUnsigned(waits_for_nobody(decision))
         must_still_be_offered(decision)
         send_after = timezone.now() + undo_window(decision.cancellation)
         Decision.objects.filter(pk=decision.pk).update(
@@ -146,7 +147,7 @@ def decline(decision: Decision, user: "User", note: str) -> None:
     """
     must_be_allowed(user, decision.shop, Permission(decision.verdict))
     if decision.made_by_id == user.pk:
-        raise NotAllowed(_("You decided this yourself: take it back instead."))
+        raise NotUnsigned(_("You decided this yourself: take it back instead."))
     if not note.strip():
         raise ValidationError({"note": _("Say why, for who decided this.")})
     with transaction.atomic():
@@ -157,7 +158,7 @@ def decline(decision: Decision, user: "User", note: str) -> None:
         )
         decision.refresh_from_db()
         if not declined:
-            raise NotAllowed(waits_for_nobody(decision))
+            raise NotUnsigned(waits_for_nobody(decision))
         tell(decision, "decision.declined", user, {"note": note.strip()})
 
 

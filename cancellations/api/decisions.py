@@ -125,12 +125,12 @@ class DecisionViewSet(
             "else who may give the same verdict in this shop countersigns it, and it is sent."
         ),
         request=None,
-        responses={**CHANGED, **problems("forbidden", "not-found", "not-allowed")},
+        responses={**CHANGED, **problems("forbidden", "not-found", "not-allowed", "not-unsigned")},
     )
     @action(detail=True, methods=["post"])
     def countersign(self, request: Request, pk: str) -> Response:
         decision = self.get_object()
-        with as_problems(request):
+        with as_problems(request, about=decision):
             decisions.countersign(decision, request.user)  # type: ignore[arg-type]
         return self.retrieve(request)
 
@@ -138,7 +138,10 @@ class DecisionViewSet(
         summary="Say no to a decision that waits for a second person",
         description="Nothing is sent, and what it was about can be decided anew.",
         request=NoteRequest,
-        responses={**CHANGED, **problems("malformed", "invalid", "forbidden", "not-found", "not-allowed")},
+        responses={
+            **CHANGED,
+            **problems("malformed", "invalid", "forbidden", "not-found", "not-allowed", "not-unsigned"),
+        },
     )
     @action(detail=True, methods=["post"])
     def decline(self, request: Request, pk: str) -> Response:
@@ -146,7 +149,7 @@ class DecisionViewSet(
         must_be_allowed(request.user, decision.shop, Permission(decision.verdict))  # type: ignore[arg-type]
         told = NoteRequest(data=request.data)
         told.is_valid(raise_exception=True)
-        with as_problems(request):
+        with as_problems(request, about=decision):
             decisions.decline(decision, request.user, told.validated_data["note"])  # type: ignore[arg-type]
         return self.retrieve(request)
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from rest_framework.request import Request
 from rest_framework.reverse import reverse
 
-from cancellations.checks import AlreadyDecided, NotAllowed, TooLate
+from cancellations.checks import AlreadyDecided, NotAllowed, NotUnsigned, TooLate
 from cancellations.models import Decision
 from cancellations.recording import AlreadyRecorded
 from config.api.documented import NoticeSerializer
@@ -26,7 +26,12 @@ def as_problems(request: Request, about: Decision | None = None) -> Iterator[Non
     except TooLate as no:
         assert about
         raise Problem("too-late", str(no), more={"decision": address(about, request)}) from None
+    except NotUnsigned as no:
+        assert about
+        raise Problem("not-unsigned", str(no), more={"decision": address(about, request)}) from None
     except NotAllowed as no:
+        if about and about.state == Decision.State.UNSIGNED:
+            raise Problem("not-allowed", str(no)) from None
         if about:
             raise Problem("not-stalled", str(no), more={"decision": address(about, request)}) from None
         notice = {"notice": NoticeSerializer(no.notice).data} if no.notice else {}

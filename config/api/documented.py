@@ -73,6 +73,10 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         "detail": "This decision is confirmed, so there is nothing to ask.",
         "decision": "https://countermand.example/api/v1/decisions/4711/",
     },
+    "not-unsigned": {
+        "detail": "You decided this yourself: somebody else has to countersign.",
+        "decision": "https://countermand.example/api/v1/decisions/4711/",
+    },
     "too-large": {"detail": "The body may have at most 5242880 bytes."},
     "unsupported-media-type": {"detail": 'Unsupported media type "text/plain" in request.'},
     "not-allowed": {

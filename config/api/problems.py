@@ -31,6 +31,7 @@ TITLES: Mapping[str, tuple[int, str]] = {
     "already-recorded": (409, "Already recorded"),
     "too-late": (409, "Too late to take it back"),
     "not-stalled": (409, "The decision does not wait for anybody"),
+    "not-unsigned": (409, "The decision does not wait for you to countersign"),
     "too-large": (413, "Too large"),
     "unsupported-media-type": (415, "No such content type"),
     "not-allowed": (422, "The market or the request's state does not allow this"),

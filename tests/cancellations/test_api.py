@@ -2,6 +2,7 @@
 
 import io
 import json
+from decimal import Decimal
 from typing import Any
 from unittest.mock import patch
 
@@ -17,7 +18,7 @@ from cancellations.delivery import deliver
 from cancellations.models import Attempt, CancellationRequest, CommentTemplate, Decision, Evidence, Verdict
 from marketplaces.errors import CredentialsRejected, Refused, TemporaryFailure
 from marketplaces.records import HandoverOptions, PickupSlot, RejectReason, ShippingProvider
-from shops.models import Connection, Role, Shop
+from shops.models import Connection, MoneyCap, Role, Shop
 from tests.factories import (
     CancellationFactory,
     CancellationLineFactory,
@@ -718,3 +719,42 @@ def test_the_marketplaces_own_carrier_is_asked_for_no_other(
     PackageFactory(order=us_cancellation.order)
     told = agent(us_cancellation).get(f"/api/v1/cancellations/{us_cancellation.pk}/shipping-options/").json()
     assert (told["sent_by_seller"], told["carriers"], told["handover"]["can_drop_off"]) == (False, [], True)
+
+
+# --- a second person --------------------------------------------------------------------------------------------------
+
+
+class TestASecondPerson:
+    @pytest.fixture
+    def decided(self, cancellation: CancellationRequest) -> str:
+        """An agent's approval of more than agents give back alone, by its address."""
+        CancellationRequest.objects.update(refund_total=Decimal(120), currency="GBP")
+        MoneyCap.objects.create(role=Role.AGENT, currency="GBP", amount=100)
+        body = {"verdict": "approve", "cancellation": cancellation.pk}
+        made = post(agent(cancellation), body).json()
+        assert (made["state"], made["gives_back"]) == ("unsigned", {"amount": "120.00", "currency": "GBP"})
+        address: str = made["url"].partition("testserver")[2]
+        return address
+
+    def test_somebody_else_countersigns(self, cancellation: CancellationRequest, decided: str) -> None:
+        answer = post(agent(cancellation), {}, f"{decided}countersign/")
+        assert (answer.status_code, answer.json()["state"]) == (200, "recorded")
+        assert answer.json()["countersigned_by"]["name"]
+        again = post(agent(cancellation), {}, f"{decided}countersign/")
+        assert (again.status_code, again.json()["type"]) == (409, "/problems/not-unsigned")
+
+    def test_somebody_else_declines_and_says_why(self, cancellation: CancellationRequest, decided: str) -> None:
+        assert post(agent(cancellation), {}, f"{decided}decline/").status_code == 400
+        answer = post(agent(cancellation), {"note": "Ask for a photo."}, f"{decided}decline/")
+        assert (answer.json()["state"], answer.json()["note"]) == ("withdrawn", "Ask for a photo.")
+
+    def test_what_has_become_impossible_is_told(self, cancellation: CancellationRequest, decided: str) -> None:
+        CancellationRequest.objects.update(needs_answer=False, state="closed")
+        answer = post(agent(cancellation), {}, f"{decided}countersign/")
+        assert (answer.status_code, answer.json()["type"]) == (422, "/problems/not-allowed")
+
+    def test_the_offer_says_so_before(self, cancellation: CancellationRequest, decided: str) -> None:
+        Decision.objects.update(state="withdrawn")
+        for role, second in ((Role.AGENT, True), (Role.MANAGER, False)):
+            told = agent(cancellation, role).get(f"/api/v1/cancellations/{cancellation.pk}/").json()["offers"]
+            assert next(offer["second_person"] for offer in told if offer["verdict"] == "approve") == second

@@ -31,6 +31,13 @@ SCREENS: dict[str, Need] = {
     "cancellations:ship": Permission.SHIP_TO_REJECT,
     "cancellations:cancel_items": Permission.CANCEL_ITEMS,
     "cancellations:afterwards": Permission.CANCEL_ITEMS,
+    **dict.fromkeys(
+        [
+            "shops:renew", "shops:renew_sign_in", "shops:register_pushes", "shops:remove_pushes",
+            "cancellations:disconnect",
+        ],
+        Permission.CONNECT,
+    ),
     # The decision of these rows is a rejection.
     "cancellations:countersign": Permission.REJECT,
     "cancellations:decline": Permission.REJECT,
