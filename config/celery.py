@@ -50,7 +50,7 @@ app.conf.beat_schedule = {
     "forget proposals": {"task": "cancellations.batch_work.forget_proposals", "schedule": 3600.0},
     "forget uneventful runs": {"task": "shops.tasks.forget_uneventful_runs", "schedule": 3600.0},
     "pull shops": {"task": "shops.tasks.pull_shops", "schedule": 3600.0},
-    "sweep connecting": {"task": "shops.connect_work.sweep_connecting", "schedule": 3.0, "options": STALE},
+    "sweep connecting": {"task": "shops.connecting.attempts.sweep_connecting", "schedule": 3.0, "options": STALE},
     "warn of ends": {"task": "shops.staying.warn_of_ends", "schedule": 3600.0},
     "renew tokens": {"task": "shops.tasks.renew_tokens", "schedule": 300.0},
 }
@@ -59,5 +59,5 @@ app.autodiscover_tasks(related_name="batch_work")
 app.autodiscover_tasks(related_name="pushes")
 app.autodiscover_tasks(related_name="listening")
 app.autodiscover_tasks(related_name="gaps")
-app.autodiscover_tasks(related_name="connect_work")
+app.autodiscover_tasks(["shops.connecting"], related_name="attempts")
 app.autodiscover_tasks(related_name="staying")

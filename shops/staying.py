@@ -16,8 +16,8 @@ from django.utils.translation import ngettext
 
 from accounts.models import User
 from audit.log import write
-from shops.connect_work import fail
-from shops.entitled import may_disconnect
+from shops.connecting.attempts import fail
+from shops.connecting.entitled import may_disconnect
 from shops.models import AuthorizationNotice, ConnectAttempt, Connection, Permission, Shop
 from shops.roles import who_may
 

@@ -3,7 +3,8 @@ from datetime import timedelta
 from celery import shared_task
 from django.utils import timezone
 
-from shops import connecting, tokens
+from shops import tokens
+from shops.connecting import sellers
 from shops.heartbeat import WORKER, note
 from shops.models import Shop, SyncRun
 
@@ -24,7 +25,7 @@ def renew_tokens() -> None:
 @shared_task
 def pull_shops() -> None:
     for shop in Shop.objects.one_of_each_connection():
-        connecting.pull_shops(shop)
+        sellers.pull_shops(shop)
 
 
 @shared_task

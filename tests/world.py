@@ -15,7 +15,7 @@ from cancellations.recording import Heard, record
 from cancellations.shipping import Shipping
 from marketplaces.records import Tokens
 from orders.models import LineItem, Order
-from shops.connecting import Account, connect, connect_with_password
+from shops.connecting.sellers import Account, connect, connect_with_password
 from shops.models import Role, Shop
 from shops.tokens import adapter_for
 from tests.factories import member

@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 
 from cancellations.models import CancellationRequest, Decision
-from shops.entitled import may_disconnect
+from shops.connecting.entitled import may_disconnect
 from shops.models import Connection, Permission, Shop
 from shops.roles import must_be_allowed
 from shops.staying import disconnect as let_go

@@ -145,15 +145,15 @@ class Migration(migrations.Migration):
             name="ConnectAttempt",
             fields=[
                 ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ("session_hash", models.CharField(editable=False, max_length=64)),
-                ("nonce_hash", models.CharField(blank=True, editable=False, max_length=64)),
+                ("session_hash", models.CharField(editable=False, max_length=64, verbose_name="session")),
+                ("nonce_hash", models.CharField(blank=True, editable=False, max_length=64, verbose_name="state")),
                 ("marketplace", models.SlugField(verbose_name="marketplace")),
                 ("is_renewal", models.BooleanField(default=False, verbose_name="renews an authorization")),
                 ("user_name", models.CharField(blank=True, max_length=100, verbose_name="user name")),
-                ("password", shops.encryption.EncryptedTextField(null=True)),
+                ("password", shops.encryption.EncryptedTextField(null=True, verbose_name="password")),
                 ("options", models.JSONField(null=True, verbose_name="options")),
-                ("code", shops.encryption.EncryptedTextField(null=True)),
-                ("authorization", shops.encryption.EncryptedTextField(null=True)),
+                ("code", shops.encryption.EncryptedTextField(null=True, verbose_name="code")),
+                ("authorization", shops.encryption.EncryptedTextField(null=True, verbose_name="authorization")),
                 (
                     "state",
                     models.CharField(
@@ -200,7 +200,7 @@ class Migration(migrations.Migration):
                 ("shops_at", models.DateTimeField(null=True, verbose_name="shops there")),
                 ("tested_at", models.DateTimeField(null=True, verbose_name="tested")),
                 ("settled_at", models.DateTimeField(null=True, verbose_name="settled")),
-                ("claimed_until", models.DateTimeField(editable=False, null=True)),
+                ("claimed_until", models.DateTimeField(editable=False, null=True, verbose_name="claimed until")),
                 (
                     "app",
                     models.ForeignKey(

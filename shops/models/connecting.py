@@ -58,8 +58,8 @@ class ConnectAttempt(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, verbose_name=_("by"), on_delete=models.CASCADE, related_name="+")
-    session_hash = models.CharField(max_length=64, editable=False)
-    nonce_hash = models.CharField(max_length=64, blank=True, editable=False)
+    session_hash = models.CharField(_("session"), max_length=64, editable=False)
+    nonce_hash = models.CharField(_("state"), max_length=64, blank=True, editable=False)
     marketplace = models.SlugField(_("marketplace"))
     app = models.ForeignKey(App, verbose_name=_("app"), on_delete=models.CASCADE, null=True, related_name="+")
     connection = models.ForeignKey(
@@ -67,10 +67,10 @@ class ConnectAttempt(models.Model):
     )
     is_renewal = models.BooleanField(_("renews an authorization"), default=False)
     user_name = models.CharField(_("user name"), max_length=100, blank=True)
-    password = EncryptedTextField(null=True)
+    password = EncryptedTextField(_("password"), null=True)
     options = models.JSONField(_("options"), null=True)
-    code = EncryptedTextField(null=True)
-    authorization = EncryptedTextField(null=True)  # tokens and shops, as JSON
+    code = EncryptedTextField(_("code"), null=True)
+    authorization = EncryptedTextField(_("authorization"), null=True)  # tokens and shops, as JSON
     state = models.CharField(_("state"), max_length=10, choices=State)
     failure = models.CharField(_("what went wrong"), max_length=20, choices=Failure, blank=True)
     detail = models.JSONField(_("more about it"), default=dict)
@@ -81,7 +81,7 @@ class ConnectAttempt(models.Model):
     shops_at = models.DateTimeField(_("shops there"), null=True)
     tested_at = models.DateTimeField(_("tested"), null=True)
     settled_at = models.DateTimeField(_("settled"), null=True)
-    claimed_until = models.DateTimeField(null=True, editable=False)
+    claimed_until = models.DateTimeField(_("claimed until"), null=True, editable=False)
 
     objects = ConnectAttemptQuerySet.as_manager()
 

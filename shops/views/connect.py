@@ -14,9 +14,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from marketplaces.base import Audience, Marketplace
-from shops import choosing, connect_words, consent, registering
-from shops.connect_forms import AppForm, SignInForm
-from shops.entitled import may_change_app, must_connect
+from shops.connecting import choosing, consent, registering, words
+from shops.connecting.entitled import may_change_app, must_connect
+from shops.forms.connecting import AppForm, SignInForm
 from shops.models import App, ConnectAttempt, Connection, Shop
 
 if TYPE_CHECKING:
@@ -182,8 +182,8 @@ def show(
     context: dict[str, Any] = {
         "attempt": found,
         "platform": registering.platform_of(found.marketplace),
-        "steps": connect_words.steps(found),
-        "told": connect_words.told(found),
+        "steps": words.steps(found),
+        "told": words.told(found),
         "choices": choosing.choices(found) if is_choosing else [],
         "shops": Shop.objects.visible_to(request.user).filter(connection=connection) if connection else [],
         "problem": problem,

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from shops import markets, pulling
-from shops.entitled import may_connect, may_renew
+from shops.connecting.entitled import may_connect, may_renew
 from shops.models import Connection, Role, Shop, SyncCursor, SyncRun
 from shops.roles import members_of
 from shops.views import pushes

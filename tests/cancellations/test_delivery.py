@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from cancellations import calls, delivery, live
 from cancellations.models import Attempt, CancellationRequest, Decision, Verdict
-from shops.connecting import Account, connect_with_code
+from shops.connecting.sellers import Account, connect_with_code
 from shops.models import Connection
 from tests.world import World
 

@@ -10,11 +10,11 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.models import Entry
+from shops.connecting.registering import register_app
 from shops.models import App, ConnectAttempt, Connection, Permission, Role, Shop
-from shops.registering import register_app
 from tests.factories import ConnectionFactory, ShopFactory, member
 from tests.sandbox_process import SandboxProcess
-from tests.shops.connecting import SCOPES, administrator, answered, app_at, work
+from tests.shops.connecting.ways import SCOPES, administrator, answered, app_at, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CONNECT = reverse("shops:connect")

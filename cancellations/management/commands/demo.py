@@ -15,7 +15,7 @@ from cancellations.models import Announcement
 from cancellations.recording import AlreadyRecorded, Heard, handle, record
 from marketplaces.records import Tokens
 from orders.models import Order
-from shops.connecting import Account, connect, connect_with_password
+from shops.connecting.sellers import Account, connect, connect_with_password
 from shops.models import App, Membership, Role, Shop, SyncRun
 
 PEOPLE = {
@@ -65,12 +65,11 @@ class Command(BaseCommand):
         told = requests.get(f"{url}/__sandbox__/credentials", timeout=10).json()
         asking, by_password = told["connections"][0], told["connections"][-1]
         for audience, service_id in told["services"].items():
-            App.objects.create(
-                marketplace=asking["marketplace"], audience=audience, app_key=asking["app_key"],
-                app_secret=asking["app_secret"], service_id=service_id, consent_url=f"{url}/open/authorize",
-                api_url=asking["api_url"], auth_url=asking["auth_url"],
-            )  # fmt: skip
-        App.objects.create(marketplace=by_password["marketplace"], api_url=by_password["api_url"])
+            ours = {name: asking[name] for name in ("app_key", "app_secret", "api_url", "auth_url")}
+            ours |= {"service_id": service_id, "consent_url": f"{url}/open/authorize"}
+            App.objects.update_or_create(marketplace=asking["marketplace"], audience=audience, defaults=ours)
+        where = {"api_url": by_password["api_url"]}
+        App.objects.update_or_create(marketplace=by_password["marketplace"], audience="", defaults=where)
 
     def pull(self, shops: list[Shop]) -> None:
         for shop in shops:

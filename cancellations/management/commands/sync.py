@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from cancellations import sync
-from shops import connecting
+from shops.connecting import sellers
 from shops.models import Shop, ShopQuerySet, SyncRun
 
 
@@ -34,7 +34,7 @@ class Command(BaseCommand):
     def runs(self, shops: ShopQuerySet, full: bool) -> Iterator[SyncRun]:
         """Each run as it ends: the sellers' shops first, then every shop's orders and requests."""
         for one in shops.one_of_each_connection():
-            if run := connecting.pull_shops(one):
+            if run := sellers.pull_shops(one):
                 yield run
         for one in shops.order_by("name"):
             yield from sync.pull(one, full=full)

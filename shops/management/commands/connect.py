@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from marketplaces.errors import MarketplaceError
 from marketplaces.registry import MARKETPLACES
-from shops.connecting import Account, connect_with_code, connect_with_password
+from shops.connecting.sellers import Account, connect_with_code, connect_with_password
 from shops.markets import check_options
 
 

@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 
 from marketplaces.base import Audience, Marketplace
 from marketplaces.registry import marketplace
+from shops.connecting.registering import audience_for, audience_of
 from shops.models import ConnectAttempt
-from shops.registering import audience_for, audience_of
 
 Failure = ConnectAttempt.Failure
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from marketplaces.errors import CredentialsRejected, MarketplaceError
 from marketplaces.records import Tokens
-from shops.connecting import Account, connect, connect_with_code, connect_with_password, pull_shops
+from shops.connecting.sellers import Account, connect, connect_with_code, connect_with_password, pull_shops
 from shops.markets import check_options
 from shops.models import Connection, Shop, SyncCursor, SyncKind
 from shops.tokens import call_for, store_tokens

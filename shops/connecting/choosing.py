@@ -11,9 +11,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from marketplaces.records import ShopRecord
-from shops.connect_work import account_of, fail
-from shops.connecting import connect
-from shops.entitled import others_shops, whom_to_ask
+from shops.connecting.attempts import account_of, fail
+from shops.connecting.entitled import others_shops, whom_to_ask
+from shops.connecting.sellers import connect
 from shops.models import ConnectAttempt, Connection, Membership, Role, Shop
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from kombu.exceptions import OperationalError
 from audit.log import write
 from marketplaces.errors import CredentialsRejected, MarketplaceError, OutcomeUnknown, Rejects, TemporaryFailure
 from marketplaces.registry import marketplace
-from shops.connecting import Account, authorize, store_shop, told_of
-from shops.entitled import others_shops, whom_to_ask
+from shops.connecting.entitled import others_shops, whom_to_ask
+from shops.connecting.sellers import Account, authorize, store_shop, told_of
 from shops.models import ConnectAttempt, Connection, Shop
 from shops.models.connecting import ConnectAttemptQuerySet
 

@@ -21,16 +21,16 @@ from django.utils.translation import gettext as _
 from audit.log import write
 from marketplaces.records import Consent
 from marketplaces.registry import marketplace
-from shops.connect_work import fail, nudge
-from shops.entitled import may_renew, must_connect
+from shops.connecting.attempts import fail, nudge
+from shops.connecting.entitled import may_renew, must_connect
+from shops.connecting.registering import audience_for, consent_page
 from shops.models import App, ConnectAttempt, Connection
-from shops.registering import audience_for, consent_page
 
 if TYPE_CHECKING:
     from accounts.models import User
 
 STATE_LASTS = timedelta(minutes=30)  # as long as the marketplace's code does
-signer = signing.TimestampSigner(salt="shops.consent")
+signer = signing.TimestampSigner(salt="shops.connecting.consent")
 
 State = ConnectAttempt.State
 Failure = ConnectAttempt.Failure

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from audit.log import write
 from marketplaces.base import Audience, Marketplace
 from marketplaces.registry import MARKETPLACES, marketplace
-from shops.entitled import may_change_app
+from shops.connecting.entitled import may_change_app
 from shops.models import App, Connection
 
 if TYPE_CHECKING:

@@ -10,15 +10,15 @@ from django.db import connection as database
 from django.utils import timezone
 
 from audit.models import Entry
-from shops import connect_work
-from shops.choosing import choices, choose
-from shops.connect_work import work_on_connection
-from shops.consent import NotOurs, ask_consent, try_again
+from shops.connecting import attempts
+from shops.connecting.attempts import work_on_connection
+from shops.connecting.choosing import choices, choose
+from shops.connecting.consent import NotOurs, ask_consent, try_again
 from shops.models import ConnectAttempt, Connection, Membership, Role, Shop
 from shops.staying import deauthorized, disconnect
 from tests.factories import ShopFactory, member
 from tests.sandbox_process import SandboxProcess
-from tests.shops.connecting import SCOPES, Way, answered, app_at, fresh, work
+from tests.shops.connecting.ways import SCOPES, Way, answered, app_at, fresh, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
 State, Failure = ConnectAttempt.State, ConnectAttempt.Failure
@@ -179,7 +179,7 @@ class TestFailures:
         came_never = ask_consent(way.user, way.session, app_at(way.sandbox))
         assert came_never
         ConnectAttempt.objects.update(started_at=timezone.now() - timedelta(days=2))
-        connect_work.sweep_connecting()
+        attempts.sweep_connecting()
         assert sorted(ConnectAttempt.objects.values_list("state", "failure")) == [
             ("failed", "late"), ("failed", "nobody_chose")
         ]  # fmt: skip
@@ -288,7 +288,7 @@ class TestStates:
 
     def test_it_ends_after_half_an_hour(self, way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
         address = answered(way.sandbox, ask_consent(way.user, way.session, app_at(way.sandbox)), "DE")
-        monkeypatch.setattr("shops.consent.STATE_LASTS", timedelta(seconds=-1))
+        monkeypatch.setattr("shops.connecting.consent.STATE_LASTS", timedelta(seconds=-1))
         assert way.back(address).failure == Failure.LATE
 
     def test_only_its_hash_is_kept(self, way: Way) -> None:

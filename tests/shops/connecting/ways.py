@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import requests
 
 from accounts.models import User
-from shops import connect_work, consent
-from shops.choosing import choose
+from shops.connecting import attempts, consent
+from shops.connecting.choosing import choose
 from shops.models import App, ConnectAttempt, Connection
 from tests.factories import UserFactory
 from tests.sandbox_process import SandboxProcess
@@ -87,7 +87,7 @@ class Way:
 
 
 def work(attempt: ConnectAttempt) -> ConnectAttempt:
-    connect_work.work(str(attempt.pk))
+    attempts.work(str(attempt.pk))
     return fresh(attempt)
 
 
