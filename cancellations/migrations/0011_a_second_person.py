@@ -6,62 +6,104 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('cancellations', '0010_pushes_are_acted_on'),
-        ('orders', '0004_names_in_every_language'),
-        ('shops', '0005_permissions'),
+        ("cancellations", "0010_pushes_are_acted_on"),
+        ("orders", "0004_names_in_every_language"),
+        ("shops", "0005_permissions"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.RemoveConstraint(
-            model_name='decision',
-            name='one_live_decision_per_cancellation',
+            model_name="decision",
+            name="one_live_decision_per_cancellation",
         ),
         migrations.RemoveConstraint(
-            model_name='decision',
-            name='one_live_item_cancellation_per_order',
+            model_name="decision",
+            name="one_live_item_cancellation_per_order",
         ),
         migrations.AddField(
-            model_name='decision',
-            name='countersigned_at',
-            field=models.DateTimeField(blank=True, null=True, verbose_name='countersigned'),
+            model_name="decision",
+            name="countersigned_at",
+            field=models.DateTimeField(blank=True, null=True, verbose_name="countersigned"),
         ),
         migrations.AddField(
-            model_name='decision',
-            name='countersigned_by',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='countersigned by'),
+            model_name="decision",
+            name="countersigned_by",
+            field=models.ForeignKey(
+                blank=True,
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+                verbose_name="countersigned by",
+            ),
         ),
         migrations.AddField(
-            model_name='decision',
-            name='currency',
-            field=models.CharField(blank=True, db_default='', max_length=3, verbose_name='currency'),
+            model_name="decision",
+            name="currency",
+            field=models.CharField(blank=True, db_default="", max_length=3, verbose_name="currency"),
         ),
         migrations.AddField(
-            model_name='decision',
-            name='gives_back',
-            field=models.DecimalField(decimal_places=4, default=None, max_digits=19, null=True, verbose_name='gives back'),
+            model_name="decision",
+            name="gives_back",
+            field=models.DecimalField(
+                decimal_places=4, default=None, max_digits=19, null=True, verbose_name="gives back"
+            ),
         ),
         migrations.AlterField(
-            model_name='decision',
-            name='state',
-            field=models.CharField(choices=[('unsigned', 'waits for a second person'), ('recorded', 'recorded'), ('sending', 'sending'), ('accepted', 'accepted'), ('confirmed', 'confirmed'), ('refused', 'refused'), ('stalled', 'needs you'), ('withdrawn', 'withdrawn'), ('set_aside', 'set aside')], default='recorded', max_length=12, verbose_name='state'),
+            model_name="decision",
+            name="state",
+            field=models.CharField(
+                choices=[
+                    ("unsigned", "waits for a second person"),
+                    ("recorded", "recorded"),
+                    ("sending", "sending"),
+                    ("accepted", "accepted"),
+                    ("confirmed", "confirmed"),
+                    ("refused", "refused"),
+                    ("stalled", "needs you"),
+                    ("withdrawn", "withdrawn"),
+                    ("set_aside", "set aside"),
+                ],
+                default="recorded",
+                max_length=12,
+                verbose_name="state",
+            ),
         ),
         migrations.AddIndex(
-            model_name='decision',
-            index=models.Index(condition=models.Q(('state', 'unsigned')), fields=['state'], name='decisions_unsigned'),
+            model_name="decision",
+            index=models.Index(condition=models.Q(("state", "unsigned")), fields=["state"], name="decisions_unsigned"),
         ),
         migrations.AddConstraint(
-            model_name='decision',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ('unsigned', 'recorded', 'sending', 'accepted', 'stalled'))), fields=('cancellation',), name='one_live_decision_per_cancellation'),
+            model_name="decision",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ("unsigned", "recorded", "sending", "accepted", "stalled"))),
+                fields=("cancellation",),
+                name="one_live_decision_per_cancellation",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='decision',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ('unsigned', 'recorded', 'sending', 'accepted', 'stalled')), ('verdict', 'cancel_items')), fields=('order',), name='one_live_item_cancellation_per_order'),
+            model_name="decision",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(
+                    ("state__in", ("unsigned", "recorded", "sending", "accepted", "stalled")),
+                    ("verdict", "cancel_items"),
+                ),
+                fields=("order",),
+                name="one_live_item_cancellation_per_order",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='decision',
-            constraint=models.CheckConstraint(condition=models.Q(('countersigned_by__isnull', True), models.Q(('countersigned_by', models.F('made_by')), _negated=True), _connector='OR'), name='nobody_countersigns_their_own_decision'),
+            model_name="decision",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("countersigned_by__isnull", True),
+                    models.Q(("countersigned_by", models.F("made_by")), _negated=True),
+                    _connector="OR",
+                ),
+                name="nobody_countersigns_their_own_decision",
+            ),
         ),
     ]
