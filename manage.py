@@ -17,7 +17,7 @@ def main() -> None:
         private_servers.ensure()
     from django.core.management import execute_from_command_line
 
-    if verb not in NEED_NO_SERVERS | NEED_NO_TABLES and private_servers.is_database_private():
+    if verb not in NEED_NO_SERVERS | NEED_NO_TABLES and private_servers.is_private("DATABASE_URL"):
         # A server of this checkout's own is set up like the rest of it; any other is somebody's to migrate.
         execute_from_command_line([sys.argv[0], "migrate", "--verbosity", "0"])
     execute_from_command_line(sys.argv)

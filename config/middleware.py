@@ -1,9 +1,13 @@
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
 from django_structlog.middlewares import RequestMiddleware
 
+from config.api.problems import outside_rest_framework
 from config.parsers import MAX_UPLOAD_BYTES
 
 
@@ -13,6 +17,19 @@ class RequestLogMiddleware(RequestMiddleware):
     @staticmethod
     def format_request(request: HttpRequest) -> str:
         return f"{request.method} {request.path}"
+
+
+class BrowserHeadersMiddleware:
+    """What browsers are to keep to and Django has no setting for."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        for name, value in settings.BROWSER_HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
 
 
 class NotKeptMiddleware:
@@ -38,8 +55,32 @@ class BodySizeMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         length = request.META.get("CONTENT_LENGTH") or ""
-        # The API looks by itself, and answers with a problem.
-        if length.isdecimal() and int(length[:15]) > MAX_UPLOAD_BYTES and not request.path_info.startswith("/api/"):
-            words = render_to_string("413.html", {"most": MAX_UPLOAD_BYTES // 1_000_000})
-            return HttpResponse(words, status=413)
+        if length.isdecimal() and int(length[:15]) > MAX_UPLOAD_BYTES:
+            words = _("The body may have at most %(limit)d bytes.") % {"limit": MAX_UPLOAD_BYTES}
+            return outside_rest_framework(request, "too-large", words) or HttpResponse(
+                render_to_string("413.html", {"most": MAX_UPLOAD_BYTES // 1_000_000}), status=413
+            )
+        # Sent in chunks it announces no length, and Django reads nothing at all of it: say so, rather than answer
+        # as if a form had come empty. Proxies that take a body in before they pass it on announce one.
+        if not length and request.META.get("HTTP_TRANSFER_ENCODING"):
+            words = _("Say how long the body is: send it with Content-Length.")
+            return outside_rest_framework(request, "length-required", words) or HttpResponse(
+                words, content_type="text/plain; charset=utf-8", status=411
+            )
         return self.get_response(request)
+
+
+class WrongMethodMiddleware:
+    """Somebody who comes by GET to where only a form leads, by going back or by signing in on the way, gets a page."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        is_bare = response.status_code == 405 and not getattr(response, "content", b"")
+        if not is_bare or not request.user.is_authenticated or getattr(request, "htmx", None):
+            return response
+        page = render(request, "405.html", status=405)
+        page.headers["Allow"] = response.headers["Allow"]
+        return page

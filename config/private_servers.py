@@ -86,38 +86,40 @@ def _kept(name: str, fresh: str) -> str:
 def ensure() -> None:
     """Start what the environment does not name, and name it there, so that child processes use the same."""
     environ.Env.read_env(CHECKOUT / ".env")
-    if _is_ours("DATABASE_URL"):
+    if is_private("DATABASE_URL"):
         os.environ.setdefault("DATABASE_URL", database_url())
         POSTGRES.borrow()
         _create_database(os.environ["DATABASE_URL"])
-    if _is_ours("CELERY_BROKER_URL"):
+    if is_private("CELERY_BROKER_URL"):
         os.environ.setdefault("CELERY_BROKER_URL", broker_url())
         os.environ.setdefault("CACHE_URL", cache_url())
         VALKEY.borrow()
 
 
-def is_database_private() -> bool:
-    return _is_ours("DATABASE_URL")
+def is_private(variable: str) -> bool:
+    """Whether the environment leaves this server to us."""
+    named = os.environ.get(variable)
+    return not named or str(SHORT_LOCAL) in named
 
 
 def choose(database: str, number: int) -> None:
     """Name other databases of the private servers to `ensure` and to child processes: `number` is 0 to 31."""
     environ.Env.read_env(CHECKOUT / ".env")
-    if _is_ours("DATABASE_URL"):
+    if is_private("DATABASE_URL"):
         os.environ["DATABASE_URL"] = database_url(database)
-    if _is_ours("CELERY_BROKER_URL"):
+    if is_private("CELERY_BROKER_URL"):
         os.environ["CELERY_BROKER_URL"] = broker_url(2 * number)
         os.environ["CACHE_URL"] = cache_url(2 * number + 1)
 
 
 def empty() -> None:
     """Drop what the chosen databases of the private servers hold. What the environment itself named is left alone."""
-    if _is_ours("DATABASE_URL"):
+    if is_private("DATABASE_URL"):
         name = conninfo_to_dict(os.environ["DATABASE_URL"])["dbname"]
         with psycopg.connect(database_url("postgres"), autocommit=True) as connection:
             connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
         _create_database(os.environ["DATABASE_URL"])
-    if _is_ours("CELERY_BROKER_URL"):
+    if is_private("CELERY_BROKER_URL"):
         for url in (os.environ["CELERY_BROKER_URL"].replace("redis+socket", "unix"), os.environ["CACHE_URL"]):
             redis.Redis.from_url(url.replace("virtual_host", "db")).flushdb()
 
@@ -132,11 +134,6 @@ def tied(command: list[str], end_signal: str, *rights: str) -> list[str]:
     """`command`, so that the kernel ends it together with the process that starts it (where setpriv is there)."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", end_signal, *rights, "--", *command] if setpriv else command
-
-
-def _is_ours(variable: str) -> bool:
-    named = os.environ.get(variable)
-    return not named or str(SHORT_LOCAL) in named
 
 
 def _create_database(url: str) -> None:

@@ -79,10 +79,13 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.health.ProbeMiddleware",
+    # Whatever is answered further in, refusals and files included, leaves with these.
+    "config.middleware.BrowserHeadersMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "config.middleware.BodySizeMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -98,8 +101,8 @@ MIDDLEWARE = [
     "accounts.middleware.SecondFactorMiddleware",
     "config.middleware.RequestLogMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "config.middleware.WrongMethodMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -205,15 +208,33 @@ USERSESSIONS_TRACK_ACTIVITY = True  # by our LastSeenMiddleware, once a minute
 SESSION_COOKIE_AGE = env.int("SESSION_HOURS", default=24 * 14) * 3600
 # Whoever does nothing for so long signs in again; 0 is never.
 SESSION_IDLE_SECONDS = env.int("SESSION_IDLE_MINUTES", default=12 * 60) * 60
-EMAIL_BACKEND = env("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
+# EMAIL_BACKEND and what it needs.
+vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="countermand@localhost")
 
+# No script of ours reads a cookie. Marketplaces and OpenID Connect lead back here by GET, for which Lax sends them.
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_HTTPS
+if BEHIND_HTTPS:  # a browser takes such a name from this very host alone, and over HTTPS alone
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-session", "__Host-csrf"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_HTTPS else None
 SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_HTTPS
+# The addresses that sellers come back to hold codes. Not "no-referrer": Django asks where forms over HTTPS come from.
 SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+BROWSER_HEADERS = {
+    "Cross-Origin-Resource-Policy": "same-origin",
+    # What is photographed as evidence, passkeys, and the button beside what is to be copied.
+    "Permissions-Policy": (
+        "camera=(self), publickey-credentials-create=(self), publickey-credentials-get=(self), clipboard-write=(self), "
+        "accelerometer=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), midi=(), "
+        "payment=(), serial=(), usb=()"
+    ),
+}
 
 OIDC_ORIGINS = env.list("OIDC_ORIGINS", default=["/".join(OIDC_ISSUER.split("/")[:3])] if OIDC_ISSUER else [])
 # Product pictures come straight from the marketplaces' image hosts, so images alone may come from elsewhere.
@@ -253,6 +274,7 @@ STORAGES = {
 }
 MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(private_servers.LOCAL / "media"))
 WHITENOISE_KEEP_ONLY_HASHED_FILES = False
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 # A rejection may carry up to 9 images of 10 MB; anything larger is refused at the form.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 
@@ -309,6 +331,11 @@ PULL_EVERY_SECONDS = env.int("PULL_EVERY_SECONDS", default=60)
 
 # How long entries of the audit log are kept; 0 is for ever.
 KEEP_AUDIT_DAYS = env.int("KEEP_AUDIT_DAYS", default=0)
+# How long buyers are known by name after the last that happened to an order that is over, files of evidence after their
+# decision has ended, and pushes after they were acted on; 0 is for ever.
+KEEP_BUYER_DATA_DAYS = env.int("KEEP_BUYER_DATA_DAYS", default=180)
+KEEP_EVIDENCE_DAYS = env.int("KEEP_EVIDENCE_DAYS", default=365)
+KEEP_PUSHES_DAYS = env.int("KEEP_PUSHES_DAYS", default=30)
 
 # What a Prometheus sends as its bearer token to read /metrics; without one there are none.
 METRICS_TOKEN = env("METRICS_TOKEN", default="")

@@ -32,6 +32,7 @@ TITLES: Mapping[str, tuple[int, str]] = {
     "too-late": (409, "Too late to take it back"),
     "not-stalled": (409, "The decision does not wait for anybody"),
     "not-unsigned": (409, "The decision does not wait for you to countersign"),
+    "length-required": (411, "Say how long the body is"),
     "too-large": (413, "Too large"),
     "unsupported-media-type": (415, "No such content type"),
     "not-allowed": (422, "The market or the request's state does not allow this"),
