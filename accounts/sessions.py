@@ -6,9 +6,13 @@ from typing import Any
 
 from allauth.usersessions.adapter import DefaultUserSessionsAdapter
 from allauth.usersessions.models import UserSession
+from celery import shared_task
 from django.conf import settings
 from django.contrib.auth import logout
+from django.contrib.sessions.models import Session
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
+from django.utils import timezone
 
 from audit import log
 
@@ -39,3 +43,13 @@ def note_activity(request: HttpRequest) -> None:
     elif quiet > NOTED_EVERY:
         request.session[SEEN_AT] = int(time.time())
         UserSession.objects.create_from_request(request)
+
+
+@shared_task
+def forget_ended() -> None:
+    """Django keeps sessions that have ended, and allauth where they were from, until somebody deletes them."""
+    now = timezone.now()
+    Session.objects.filter(expire_date__lt=now).delete()
+    going_on = Session.objects.filter(session_key=OuterRef("session_key"))
+    # One that begins at this moment may not be stored yet.
+    UserSession.objects.filter(~Exists(going_on), last_seen_at__lt=now - timedelta(days=1)).delete()

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import structlog
 from celery import shared_task
+from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
@@ -28,7 +29,7 @@ from shops.staying import authorization_ends, deauthorized
 
 logger = structlog.get_logger(__name__)
 NUDGE_SECONDS = 5
-KEPT_FOR = timedelta(days=30)
+FORGOTTEN_AT_ONCE = 5000
 Outcome = PushedNotification.Outcome
 # What a push is measured by that nobody can have signed: for a shop that is not ours, or that was disconnected.
 NOBODY = Connection(app_key="nobody", app_secret=secrets.token_hex(32))
@@ -118,7 +119,13 @@ def sweep_pushes() -> None:
 
 @shared_task
 def forget_old_pushes() -> None:
-    PushedNotification.objects.filter(processed_at__lt=timezone.now() - KEPT_FOR).delete()
+    if settings.KEEP_PUSHES_DAYS <= 0:
+        return
+    before = timezone.now() - timedelta(days=settings.KEEP_PUSHES_DAYS)
+    old = PushedNotification.objects.filter(processed_at__lt=before).order_by("processed_at").values("pk")
+    deleted = FORGOTTEN_AT_ONCE
+    while deleted == FORGOTTEN_AT_ONCE:
+        deleted, _of_each = PushedNotification.objects.filter(pk__in=old[:FORGOTTEN_AT_ONCE]).delete()
 
 
 def process(shop: Shop) -> None:

@@ -1,4 +1,4 @@
-"""Orders as the marketplace last told them. `orders.sync` is the only writer."""
+"""Orders as the marketplace last told them. `orders.sync` alone writes them, `orders.forgetting` blanks them."""
 
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
@@ -29,6 +29,7 @@ def is_long_number(text: str) -> bool:
 
 
 LONG_NUMBER = 8
+OVER = Q(is_cancelled=True) | Q(delivered_at__isnull=False) | Q(is_shipped=True, is_cancel_requested=False)
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
@@ -55,6 +56,10 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return self.filter(
             Q(marketplace_id__startswith=text) | Q(number__icontains=text) | Q(tracking_number=text) | Q(pk__in=lines)
         )
+
+    def over(self) -> Self:
+        """Those of which nothing more is to come, for all we know: cancelled, delivered, or on their way unasked."""
+        return self.filter(OVER)
 
     def with_lines(self) -> Self:
         return self.select_related("shop", "shop__connection").prefetch_related("lines")
@@ -115,6 +120,9 @@ class Order(models.Model):
         editable=False,
         help_text=_("Of what was read, where the marketplace tells no time of change."),
     )
+    purged_at = models.DateTimeField(
+        _("buyer's data erased"), null=True, blank=True, help_text=_("A later pull does not bring it back.")
+    )
 
     objects = OrderQuerySet.as_manager()
 
@@ -142,6 +150,10 @@ class Order(models.Model):
                 condition=Q(is_cancel_requested=True),
             ),
             models.Index(fields=["tracking_number"], name="order_by_tracking", condition=~Q(tracking_number="")),
+            # By a time that never changes, so that changing an order need not touch the index.
+            models.Index(
+                fields=["created_at", "id"], name="orders_with_buyers_data", condition=Q(purged_at__isnull=True)
+            ),
         ]
 
     def __str__(self) -> str:

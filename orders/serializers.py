@@ -61,5 +61,5 @@ class OrderDetailSerializer(OrderSerializer):
             "is_cash_on_delivery", "cancelled_by", "cancel_reason", "shipping_type", "delivery_option_id",
             "delivery_option_name", "shipping_provider", "tracking_number", "warehouse_id", "payment_method",
             "buyer_id", "buyer_name", "buyer_message", "recipient_name", "recipient_region", "recipient_address",
-            "extra", "lines", "packages", "cancellations", "cancel_options",
+            "purged_at", "extra", "lines", "packages", "cancellations", "cancel_options",
         ]  # fmt: skip

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from marketplaces.base import Adapter
 from marketplaces.records import OrderRecord, Page
+from orders.forgetting import keep_erased
 from orders.models import LineItem, Order, Package
 from shops import pulling
 from shops.models import Shop, SyncKind, SyncRun
@@ -141,6 +142,7 @@ def write(shop: Shop, changed: Mapping[str, OrderRecord]) -> int:
     written = {ids[marketplace_id]: changed[marketplace_id] for marketplace_id in ids}
     store_lines(written)
     store_packages(written)
+    keep_erased(written)
     return len(written)
 
 

@@ -360,6 +360,9 @@ class Evidence(models.Model):
         ]
         indexes = [
             models.Index(fields=["created_at"], name="evidence_drafts", condition=Q(decision__isnull=True)),
+            models.Index(
+                fields=["created_at"], name="evidence_with_files", condition=Q(decision__isnull=False) & ~Q(image="")
+            ),
         ]
 
     def __str__(self) -> str:

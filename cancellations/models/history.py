@@ -57,6 +57,7 @@ class PushedNotification(models.Model):
         indexes = [
             models.Index(fields=["shop", "-received_at"], name="pushes_of_a_shop"),
             models.Index(fields=["shop"], name="pushes_waiting", condition=Q(processed_at__isnull=True)),
+            models.Index(fields=["processed_at"], name="pushes_acted_on"),
         ]
 
     def __str__(self) -> str:
@@ -124,7 +125,10 @@ class Announcement(models.Model):
 
 
 class Event(models.Model):
-    """Who did what, when and with what result. Rows are added in the transaction of the change and never altered."""
+    """Who did what, when and with what result. Rows are added in the transaction of the change and never altered.
+
+    But for what they tell in somebody's own words about a buyer, which `cancellations.forgetting` takes out.
+    """
 
     shop = models.ForeignKey(Shop, verbose_name=_("shop"), on_delete=models.PROTECT, related_name="events")
     order = models.ForeignKey(

@@ -82,6 +82,8 @@ def thumbnail(request: "Request", pk: int) -> HttpResponse:
 
 
 def opened(found: Evidence) -> IO[bytes]:
+    if not found.image:  # erased
+        raise Http404
     try:
         return found.image.open("rb")
     except FileNotFoundError:

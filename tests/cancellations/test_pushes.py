@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
@@ -207,7 +208,8 @@ class TestGenuineOnes:
         arrives(shop)
         pushes.forget_old_pushes()
         assert PushedNotification.objects.exists()
-        PushedNotification.objects.update(processed_at=timezone.now() - pushes.KEPT_FOR - IN_AN_HOUR)
+        kept_for = timedelta(days=settings.KEEP_PUSHES_DAYS)
+        PushedNotification.objects.update(processed_at=timezone.now() - kept_for - IN_AN_HOUR)
         pushes.forget_old_pushes()
         assert not PushedNotification.objects.exists()
 
