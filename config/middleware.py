@@ -48,18 +48,19 @@ class NotKeptMiddleware:
 
 
 class BodySizeMiddleware:
-    """A body that nobody needs to send is not taken in: reading any form writes the files in it to the disk first."""
+    """A body that nobody needs to send is not taken in: reading any form writes the files in it to the disk first, and
+    the check for forged forms reads those of strangers too.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         length = request.META.get("CONTENT_LENGTH") or ""
-        if length.isdecimal() and int(length[:15]) > MAX_UPLOAD_BYTES:
-            words = _("The body may have at most %(limit)d bytes.") % {"limit": MAX_UPLOAD_BYTES}
-            return outside_rest_framework(request, "too-large", words) or HttpResponse(
-                render_to_string("413.html", {"most": MAX_UPLOAD_BYTES // 1_000_000}), status=413
-            )
+        if length.isdecimal() and (most := exceeded_limit(request, int(length[:15]))):
+            words = _("The body may have at most %(limit)d bytes.") % {"limit": most}
+            page = render_to_string("413.html", {"most": most // 1_000_000})
+            return outside_rest_framework(request, "too-large", words) or HttpResponse(page, status=413)
         # Sent in chunks it announces no length, and Django reads nothing at all of it: say so, rather than answer
         # as if a form had come empty. Proxies that take a body in before they pass it on announce one.
         if not length and request.META.get("HTTP_TRANSFER_ENCODING"):
@@ -68,6 +69,15 @@ class BodySizeMiddleware:
                 words, content_type="text/plain; charset=utf-8", status=411
             )
         return self.get_response(request)
+
+
+def exceeded_limit(request: HttpRequest, length: int) -> int:
+    """The limit that a body of so many bytes goes beyond, or 0. The API reads none before it knows whose it is."""
+    most = MAX_UPLOAD_BYTES
+    if length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        is_known = request.path_info.startswith("/api/") or request.user.is_authenticated
+        most = MAX_UPLOAD_BYTES if is_known else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    return most if length > most else 0
 
 
 class WrongMethodMiddleware:
