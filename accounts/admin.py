@@ -53,6 +53,10 @@ class UserAdmin(ForSuperusers, DjangoUserAdmin):  # type: ignore[type-arg]
     ordering = ("email",)
     filter_horizontal = ("user_permissions",)
 
+    def get_view_on_site_url(self, obj: Any = None) -> str | None:
+        """What they did."""
+        return f"{reverse('cancellations:audit')}?person={obj.pk}" if obj else None
+
     @admin.display(description=_("password"))
     def password_is(self, user: User) -> str:
         """Not even which algorithm: who needs to know can read the settings."""

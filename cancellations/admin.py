@@ -106,7 +106,7 @@ class DecisionAdmin(ReadOnly):
     search_help_text = _("The beginning of a request's or an order's id at the marketplace.")
     ordering = ("-pk",)
     inlines = (DecisionLineInline, AttemptInline, EvidenceInline)
-    actions = ("withdraw", "ask_again")
+    actions = ("countersign", "withdraw", "ask_again")
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         text = search_term.strip()
@@ -115,6 +115,10 @@ class DecisionAdmin(ReadOnly):
         requests = CancellationRequest.objects.filter(marketplace_id__startswith=text).values("pk")
         orders = Order.objects.filter(marketplace_id__startswith=text).values("pk")
         return queryset.filter(Q(cancellation__in=requests) | Q(order__in=orders)), False
+
+    @admin.action(description=_("Countersign (what waits for a second person)"), permissions=["view"])
+    def countersign(self, request: HttpRequest, queryset: QuerySet[Decision]) -> None:
+        self.each(request, queryset, decisions.countersign)
 
     @admin.action(description=_("Take back (what has not been sent)"), permissions=["view"])
     def withdraw(self, request: HttpRequest, queryset: QuerySet[Decision]) -> None:
@@ -202,6 +206,7 @@ class BatchItemInline(ReadOnlyInline):
 @admin.register(Batch)
 class BatchAdmin(ReadOnly):
     shop_path = ""  # it may be about many
+    view_on_site = False  # its page is for who made it
     list_display = ("pk", "verdict", "made_by", "made_at", "started_at", "finished_at", "retry_of")
     list_select_related = ("made_by", "retry_of")
     list_filter = ("verdict",)

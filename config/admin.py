@@ -17,6 +17,7 @@ from django.db.models.functions import Length
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
 from django.utils.functional import cached_property
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from audit import changes, log
@@ -104,7 +105,34 @@ def is_key(key: Any, value: Any) -> bool:
     return True
 
 
-class Audited(TypedKeys, ModelAdmin):
+# What a row without a page of its own belongs to, the nearest first.
+BELONGS_TO = ("decision", "cancellation", "order", "shop")
+
+
+def staff_page(row: Any) -> str | None:
+    """Where staff see this row in the product, or what it belongs to."""
+    if hasattr(row, "get_absolute_url"):
+        return str(row.get_absolute_url())
+    return next((staff_page(owner) for name in BELONGS_TO if (owner := getattr(row, name, None)) is not None), None)
+
+
+class OnTheirPage(ModelAdmin):
+    """Leads straight to where staff see a row; Django would lead over an address that looks it up once more."""
+
+    def get_view_on_site_url(self, obj: Any = None) -> str | None:
+        return staff_page(obj) if obj is not None and self.view_on_site else None
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        columns = list(super().get_list_display(request))
+        has_page = self.view_on_site and hasattr(self.model, "get_absolute_url")
+        return [*columns, self.on_page] if has_page else columns
+
+    @admin.display(description=_("staff page"))
+    def on_page(self, row: Any) -> Any:
+        return format_html('<a href="{}">{}</a>', self.get_view_on_site_url(row), _("Open"))
+
+
+class Audited(OnTheirPage, TypedKeys, ModelAdmin):
     """What is made, changed or deleted here stands in the audit log, in the transaction of the change."""
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:

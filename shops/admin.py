@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.forms.fields import InvalidJSONInput
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
@@ -129,15 +130,31 @@ class ConnectionAdmin(KeepsSecrets, ForSuperusers, Rows):
     search_fields = ("seller_name__istartswith", "app_key__exact")
     ordering = ("seller_name", "pk")
     fieldsets: ClassVar[Any] = (
-        (None, {"fields": ("seller_name", "marketplace", "state", "problem", "created_at")}),
+        (None, {"fields": ("seller_name", "marketplace", "state", "problem", "created_at", "ways")}),
         (_("Where it speaks to"), {"fields": ("app", "app_key", "api_url", "auth_url")}),
         (_("In what it differs"), {"fields": ("options",)}),
         (_("Authorization"), {"fields": (*kept, *AUTHORIZATION)}),
     )
     readonly_fields: ClassVar[Any] = (
-        "seller_name", "marketplace", "app", "state", "problem", "created_at", *AUTHORIZATION, *kept,
+        "seller_name", "marketplace", "app", "state", "problem", "created_at", "ways", *AUTHORIZATION, *kept,
     )  # fmt: skip
     inlines = (ShopsInline,)
+
+    @admin.display(description=_("what can be done"))
+    def ways(self, connection: Connection) -> Any:
+        """Renewing and disconnecting are asked for on pages, which say what they mean."""
+        shop = connection.shops.order_by("pk").values_list("pk", flat=True).first()
+        if shop is None:
+            return "–"
+        links = (
+            (reverse("shops:shop", args=[shop]), _("Renew the authorization")),
+            (reverse("cancellations:disconnect", args=[shop]), _("Disconnect")),
+        )
+        return format_html_join(" · ", '<a href="{}">{}</a>', links)
+
+    def get_view_on_site_url(self, obj: Any = None) -> str | None:
+        shop = obj.shops.order_by("pk").values_list("pk", flat=True).first() if obj else None
+        return reverse("shops:shop", args=[shop]) if shop else None
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -293,6 +310,9 @@ class MembershipAdmin(ForSuperusers, Rows):
     list_filter = ("role", "group")
     search_fields = ("user__email__istartswith", "shop__name__istartswith", "group__name__istartswith")
     autocomplete_fields = ("user", "shop", "group")
+
+    def get_view_on_site_url(self, obj: Any = None) -> str | None:
+        return reverse("shops:members", args=[obj.shop_id]) if obj and obj.shop_id else None
 
     @admin.display(description=_("may do"))
     def may_do(self, membership: Membership) -> Any:

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.db.models import Case, Q, Value, When
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -133,6 +134,9 @@ class Shop(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.region})"
+
+    def get_absolute_url(self) -> str:
+        return reverse("shops:shop", args=[self.pk])
 
     @property
     def zone(self) -> ZoneInfo:
