@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 from django.core.checks import run_checks
+from django.test import Client
 
 from config import private_servers
+from tests.factories import PASSWORD, UserFactory
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 
@@ -114,3 +116,44 @@ def test_a_key_that_is_none_is_told_before_it_is_needed_and_is_not_repeated(sett
 
 def test_run_check_takes_the_same_example() -> None:
     assert "grep '^[A-Z_]*=' .env.example" in (CHECKOUT / "run").read_text()
+
+
+def test_cookies_behind_https_are_this_very_hosts() -> None:
+    names = (
+        "SESSION_COOKIE_NAME",
+        "CSRF_COOKIE_NAME",
+        "SESSION_COOKIE_SECURE",
+        "CSRF_COOKIE_SECURE",
+        "SESSION_COOKIE_DOMAIN",
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", f"from config import settings as s; print([getattr(s, n, None) for n in {names}])"],
+        cwd=CHECKOUT,
+        env={**os.environ, **example()},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    ).stdout
+    assert told.strip() == "['__Host-session', '__Host-csrf', True, True, None]"
+
+
+@pytest.mark.django_db
+def test_with_them_people_sign_in_and_come_back_from_elsewhere(settings: Any) -> None:
+    """Nothing depends on the names; browsers send Lax cookies with a link from another site, and that is enough."""
+    settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME = "__Host-session", "__Host-csrf"
+    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
+    person = UserFactory(password=PASSWORD)
+    client = Client(enforce_csrf_checks=True)
+    page = client.get("/accounts/login/", secure=True)
+    form = {"login": person.email, "password": PASSWORD, "csrfmiddlewaretoken": page.context["csrf_token"]}
+    answer = client.post(
+        "/accounts/login/", form, secure=True, headers={"referer": "https://testserver/accounts/login/"}
+    )
+    assert answer["Location"] == "/"
+    for name in ("__Host-session", "__Host-csrf"):
+        cookie = client.cookies[name]
+        assert (cookie["secure"], cookie["path"], cookie["domain"]) == (True, "/", "")
+    back = client.get(
+        "/shops/", secure=True, headers={"referer": "https://marketplace.example/", "sec-fetch-site": "cross-site"}
+    )
+    assert back.status_code == 200
