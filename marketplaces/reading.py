@@ -133,14 +133,40 @@ def each(raw: Json, name: str, read: Callable[[Json], Record]) -> tuple[Record, 
 _NOTHING: Json = {}
 
 
+# In names of fields that may tell of a person: buyer_email, cpfName, taxpayer_id. Rather one too many than too few.
+_PERSONAL = re.compile(
+    """
+    name | phone | mobile | whatsapp | mail | addr | street | postal | postcode | zip_?code | district | city | geo
+    | latitude | longitude | birth | gender | passport | national | identity | avatar | photo | signature | message
+    | contact | recipient | receiver | consignee | buyer | customer | invoice | bank | iban | card | cpf | cnpj | curp
+    | tax_?(id|payer|number|no|code)($|_) | taxpayer | vat_?(id|number|no)
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
 def unknown(raw: Json, known: Collection[str], where: str, drift: Drift) -> Json:
-    """The fields that are not in `known`, as they came; each is reported in `drift`."""
+    """The fields that are not in `known`, as they came; each is reported in `drift`.
+
+    Of those whose name says that they tell of a person, however deep, the name alone: nobody has asked for them.
+    """
     names = raw.keys() - known
     if not names:
         return _NOTHING
     for name in sorted(names):
         drift[f"{where}.{name}"] = None
-    return {name: raw[name] for name in names}
+    return {name: _impersonal(name, raw[name]) for name in names}
+
+
+def _impersonal(name: str, value: Any) -> Any:
+    if _PERSONAL.search(name):
+        return None
+    match value:
+        case dict():
+            return {inner: _impersonal(inner, one) for inner, one in value.items()}
+        case list():
+            return [_impersonal("", one) for one in value]
+    return value
 
 
 def inside(where: str, error: BadRecord) -> BadRecord:

@@ -9,11 +9,18 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-ORDER_FIELDS = _words(
+# Invoices, and what organizations add as they please, may tell of a person; nothing here needs them: never kept.
+PERSONAL_FIELDS = _words(
     """
-    address created_date fees invoice_attributes invoices is_allocated line_items order_uuid po_number
-    purchase_order_id requested_shipping retailer retailer_provided_fees retailer_provided_order_attributes
-    retailer_provided_order_notes sent_to_supplier supplier_provided_order_attributes supplier_provided_order_notes uuid
+    invoice_attributes invoices retailer_provided_order_attributes supplier_provided_order_attributes
+    supplier_provided_order_notes
+    """
+)
+
+ORDER_FIELDS = PERSONAL_FIELDS | _words(
+    """
+    address created_date fees is_allocated line_items order_uuid po_number purchase_order_id requested_shipping retailer
+    retailer_provided_fees retailer_provided_order_notes sent_to_supplier uuid
     """
 )
 

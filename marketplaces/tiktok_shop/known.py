@@ -10,20 +10,33 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-ORDER_FIELDS = _words(
+# They tell of a person, or are for the seller's eyes alone, and nothing here needs them: known, and never kept.
+PERSONAL_FIELDS = _words(
     """
-    auto_combine_group_id buyer_avatar buyer_email buyer_message buyer_nickname cancel_order_sla_time cancel_reason
-    cancel_time cancellation_initiator channel_entity_national_registry_id collection_due_time collection_time
-    commerce_platform consultation_id cpf cpf_name create_time delivery_due_time delivery_option_id
+    buyer_avatar buyer_email buyer_nickname channel_entity_national_registry_id consultation_id cpf cpf_name
+    payment_auth_code payment_card_type seller_note
+    """
+)
+# The same of `recipient_address`, of which its name, market and one line of address are read.
+PERSONAL_RECIPIENT_FIELDS = _words(
+    """
+    address_detail address_line1 address_line2 address_line3 address_line4 delivery_preferences district_info first_name
+    first_name_local_script last_name last_name_local_script phone_number post_town postal_code
+    """
+)
+
+ORDER_FIELDS = PERSONAL_FIELDS | _words(
+    """
+    auto_combine_group_id buyer_message cancel_order_sla_time cancel_reason cancel_time cancellation_initiator
+    collection_due_time collection_time commerce_platform create_time delivery_due_time delivery_option_id
     delivery_option_name delivery_option_required_delivery_time delivery_sla_time delivery_time delivery_type
-    exchange_source_order_id fast_delivery_program fast_dispatch_sla_time fulfillment_priority_level fulfillment_type
-    handling_duration has_updated_recipient_address id is_buyer_request_cancel is_cod is_exchange_order
-    is_on_hold_order is_replacement_order is_sample_order is_subscription_order line_items need_upload_invoice
-    order_rights order_type packages paid_time payment payment_auth_code payment_card_type payment_method_code
-    payment_method_name pick_up_cut_off_time recipient_address recommended_shipping_time release_date
-    replaced_order_id request_cancel_time room_id rts_sla_time rts_time seller_note shipping_due_time
-    shipping_provider shipping_provider_id shipping_type split_or_combine_tag status tracking_number tts_sla_time
-    update_time user_id warehouse_id
+    exchange_source_order_id fast_delivery_program fast_dispatch_sla_time fulfillment_priority_level
+    fulfillment_type handling_duration has_updated_recipient_address id is_buyer_request_cancel is_cod
+    is_exchange_order is_on_hold_order is_replacement_order is_sample_order is_subscription_order line_items
+    need_upload_invoice order_rights order_type packages paid_time payment payment_method_code payment_method_name
+    pick_up_cut_off_time recipient_address recommended_shipping_time release_date replaced_order_id
+    request_cancel_time room_id rts_sla_time rts_time shipping_due_time shipping_provider shipping_provider_id
+    shipping_type split_or_combine_tag status tracking_number tts_sla_time update_time user_id warehouse_id
     """
 )
 
