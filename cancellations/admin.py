@@ -7,7 +7,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from cancellations import decisions
+from cancellations import decisions, order_admin  # noqa: F401 - the latter registers orders
 from cancellations.checks import NotAllowed
 from cancellations.models import (
     Announcement,

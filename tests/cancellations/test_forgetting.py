@@ -7,9 +7,12 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.exceptions import PermissionDenied
 from django.core.files.base import ContentFile
+from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from PIL import Image
@@ -21,8 +24,8 @@ from cancellations.models import Announcement, CancellationRequest, Decision, Ev
 from orders import sync
 from orders.forgetting import BLANK, of_one_buyer
 from orders.models import LineItem, Order
-from shops.models import Connection, Shop
-from tests.factories import CancellationFactory, DecisionFactory, LineItemFactory, OrderFactory, UserFactory
+from shops.models import Connection, Role, Shop
+from tests.factories import CancellationFactory, DecisionFactory, LineItemFactory, OrderFactory, UserFactory, member
 from tests.world import World
 
 pytestmark = pytest.mark.django_db
@@ -298,6 +301,69 @@ class TestOnRequest:
         old_order()
         with pytest.raises(PermissionDenied):
             forget(Order.objects.all(), UserFactory(is_staff=True))
+
+
+class TestTheCommand:
+    @pytest.mark.parametrize(("how", "erased"), [("--buyer", 2), ("--order", 2)])
+    def test_it_finds_all_orders_of_the_buyer(self, how: str, erased: int) -> None:
+        order, _other = old_order(), old_order()
+        stranger = old_order(buyer_id="somebody-else")
+        out = io.StringIO()
+        call_command(
+            "forget_buyer", "tiktok_shop", how, {"--buyer": order.buyer_id, "--order": order.marketplace_id}[how],
+            stdout=out,
+        )  # fmt: skip
+        assert out.getvalue().startswith(f"{erased} orders")
+        assert list(Order.objects.filter(purged_at=None)) == [stranger]
+
+    def test_it_says_what_is_in_the_way(self) -> None:
+        waiting = CancellationFactory(order=old_order())
+        with pytest.raises(CommandError, match=f"{waiting} about order"):
+            call_command("forget_buyer", "tiktok_shop", "--order", waiting.order_marketplace_id)
+
+    @pytest.mark.parametrize("how", ["--buyer", "--order"])
+    def test_a_buyer_who_is_not_there_is_an_error(self, how: str) -> None:
+        old_order(buyer_id="")
+        with pytest.raises(CommandError, match="is stored"):
+            call_command("forget_buyer", "tiktok_shop", how, "")
+        with pytest.raises(CommandError, match="is stored"):
+            call_command("forget_buyer", "crux_timp", how, f"{SECRET}-id")
+
+
+class TestTheAdmin:
+    LIST = "/admin/orders/order/"
+
+    def choose(self, client: Client, order: Order, **more: str) -> str:
+        chosen = {"action": "forget_buyer", "_selected_action": [order.pk], **more}
+        return client.post(self.LIST, chosen, follow=True).content.decode()
+
+    def test_it_asks_first_and_names_all_orders_of_the_buyer(self, admin_client: Client) -> None:
+        order, other = old_order(), old_order()
+        page = self.choose(admin_client, order)
+        assert order.marketplace_id in page
+        assert other.marketplace_id in page
+        assert not Order.objects.exclude(purged_at=None).exists()
+
+    def test_then_it_erases(self, admin_client: Client) -> None:
+        order, _other = old_order(), old_order()
+        assert "What 2 orders told of their buyers is erased." in self.choose(admin_client, order, confirmed="yes")
+        assert not Order.objects.filter(purged_at=None).exists()
+        assert Entry.objects.filter(action="buyer_data.erased", via="admin").count() == 2
+
+    def test_it_says_what_is_in_the_way(self, admin_client: Client) -> None:
+        waiting = CancellationFactory(order=old_order())
+        order = Order.objects.get()
+        assert f"Request {waiting} about order" in self.choose(admin_client, order, confirmed="yes")
+        assert Order.objects.filter(purged_at=None).exists()
+
+    def test_staff_who_are_no_superusers_are_not_offered_it(self, client: Client) -> None:
+        order = old_order()
+        support = member(Role.MANAGER, order.shop, is_staff=True)
+        support.user_permissions.add(Permission.objects.get(codename="view_order"))
+        client.force_login(support)
+        assert client.get(self.LIST).status_code == 200
+        self.choose(client, order, confirmed="yes")
+        assert Order.objects.filter(purged_at=None).exists()
 
 
 class TestWhatComesIn:
