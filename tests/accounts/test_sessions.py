@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 import time_machine
 from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.sessions import forget_ended
 from accounts.templatetags.devices import device
 from audit.models import Entry
 from tests.factories import PASSWORD, UserFactory
@@ -113,6 +115,20 @@ def test_the_last_time_seen_is_written_at_most_once_a_minute(person: User) -> No
             is_in(client)
         seen = UserSession.objects.get().last_seen_at
         assert (seen > start + timedelta(seconds=60)) is noted
+
+
+def test_sessions_that_ended_are_forgotten_with_where_they_were_from(client: Client) -> None:
+    client.force_login(UserFactory())
+    client.get(reverse("accounts:profile"))
+    over = Session.objects.get()
+    old = {"user": UserFactory(), "ip": "192.0.2.1", "last_seen_at": timezone.now() - timedelta(days=2)}
+    UserSession.objects.create(session_key="long gone", **old)
+    forget_ended()
+    assert list(Session.objects.all()) == [over]
+    assert not UserSession.objects.filter(session_key="long gone").exists()
+    Session.objects.update(expire_date=timezone.now() - timedelta(seconds=1))
+    forget_ended()
+    assert not Session.objects.exists()
 
 
 @pytest.mark.parametrize(
