@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketplaces.crux_timp import known as crux_known
-from marketplaces.crux_timp.orders import Reader
+from marketplaces.crux_timp.mapper import Reader
 from marketplaces.crux_timp.readings import Readings
 from marketplaces.reading import Drift, unknown
 from marketplaces.tiktok_shop import known as tiktok_known
