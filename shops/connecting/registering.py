@@ -80,7 +80,16 @@ def app_of(connection: Connection) -> App | None:
     """The app that this seller consents to when the authorization is renewed."""
     if connection.app_id:
         return connection.app
-    return App.objects.filter(marketplace=connection.marketplace, app_key=connection.app_key).first()
+    return fitting_app(connection)
+
+
+def fitting_app(connection: Connection) -> App | None:
+    """The app of ours that it speaks with; where several have its key, the one for sellers of its shops' region."""
+    apps = list(App.objects.filter(marketplace=connection.marketplace, app_key=connection.app_key))
+    region = connection.shops.order_by("pk").values_list("region", flat=True).first()
+    audience = audience_for(marketplace(connection.marketplace), region) if region else None
+    fitting = [app for app in apps if audience and app.audience == audience.name] or apps
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def platform_of(slug: str) -> Marketplace | None:

@@ -12,6 +12,7 @@ from marketplaces.base import Adapter
 from marketplaces.records import Credentials, Page, ShopRecord, Tokens
 from marketplaces.registry import marketplace
 from shops import pulling
+from shops.connecting.registering import fitting_app
 from shops.models import App, Connection, Shop, SyncKind, SyncRun
 from shops.tokens import store_tokens
 
@@ -79,6 +80,9 @@ def connect(
         connection.seller_name = named[:LONGEST_NAME]
         authorize(connection, account, tokens)
         store_shops(connection, records, wanted)
+        if not account.app:
+            connection.app = fitting_app(connection)
+            connection.save(update_fields=["app"])
         Shop.objects.filter(marketplace=slug, marketplace_id__in=chosen or ()).update(
             is_active=True, next_pull_at=timezone.now()
         )

@@ -34,8 +34,8 @@ class Command(BaseCommand):
         parser.add_argument("--sandbox-url", required=True)
 
     def handle(self, *args: Any, sandbox_url: str, **options: Any) -> None:
-        shops = self.connect_shops(sandbox_url.rstrip("/"))
         self.register_apps(sandbox_url.rstrip("/"))
+        shops = self.connect_shops(sandbox_url.rstrip("/"))
         self.pull(shops)
         password = secrets.token_urlsafe(9)
         people = [self.make_person(role, password, shops) for role in PEOPLE]
