@@ -1,5 +1,6 @@
 """Shops from which nothing comes are on the queue: since when, what to do by hand, and by when."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -73,6 +74,44 @@ class TestWithoutData:
         assert "No data since" in queue(client, shop)
         shop.cancellations.all().delete()
         assert "No data" not in queue(client, shop)
+
+
+class TestManyAtOnce:
+    @pytest.fixture(autouse=True)
+    def many(self, shop: Shop) -> list[Shop]:
+        """Oak and 39 more without data; of those only the last two have requests."""
+        silent(shop, 20)
+        quiet = [ShopFactory(name=f"Quiet {number:02}") for number in range(39)]
+        for other in quiet:
+            SyncCursor.objects.create(shop=other, kind="orders", synced_until=NOW - timedelta(days=1))
+        CancellationFactory(order=OrderFactory(shop=quiet[37]), deadline=None)
+        CancellationFactory(order=OrderFactory(shop=quiet[38]), deadline=NOW + timedelta(minutes=7, seconds=30))
+        return [shop, *quiet]
+
+    def shown(self, client: Client, many: list[Shop]) -> str:
+        client.force_login(member(Role.AGENT, *many))
+        shown = client.get("/").content.decode()
+        return shown[shown.index('id="unreachable"') : shown.index('id="queue"')]
+
+    def test_one_sentence_sums_them_up(self, client: Client, many: list[Shop]) -> None:
+        shown = self.shown(client, many)
+        assert re.search(r"40 shops give no data; the first request there is decided in <time[^>]*>7 min", shown)
+        assert f'href="{reverse("cancellations:health")}"' in shown
+
+    def test_three_are_shown_and_the_rest_unfolds_and_is_counted(self, client: Client, many: list[Shop]) -> None:
+        cards, rest = self.shown(client, many).split('id="unreachable-rest"')
+        assert cards.count('class="alert') == 3
+        assert "37 more shops" in rest
+        assert rest.count('class="alert') == 20
+        assert "17 more stand" in rest
+
+    def test_those_with_requests_come_first_also_where_no_deadline_is(self, client: Client, many: list[Shop]) -> None:
+        cards = self.shown(client, many).split('id="unreachable-rest"')[0]
+        assert re.findall("<b>(Oak|Quiet ..)</b>", cards) == ["Quiet 38", "Oak", "Quiet 37"]
+
+    def test_three_need_no_sum(self, client: Client, many: list[Shop]) -> None:
+        shown = self.shown(client, many[:3])
+        assert "shops give" not in shown and "unreachable-rest" not in shown
 
 
 class TestDisconnecting:
