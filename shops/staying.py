@@ -1,7 +1,9 @@
 """What becomes of an authorization once it is given: it nears its end, the seller takes it back, or we let it go."""
 
+import math
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import structlog
 from celery import shared_task
@@ -31,12 +33,14 @@ SAME_MOMENT = timedelta(seconds=2)
 def deauthorized(shop: Shop, at: datetime) -> None:
     """The marketplace says that the seller took the authorization back at this moment.
 
-    It may say so late or twice: what is older than the authorization we have says nothing about it.
+    It may say so late or twice: what is older than the authorization we have says nothing about it. A pull that failed
+    first has found that it ended, but not why.
     """
     with transaction.atomic():
         connection = Connection.objects.select_for_update().get(pk=shop.connection_id)
         authorized_at = connection.authorized_at or connection.created_at
-        if connection.state != Connection.State.CONNECTED or at < authorized_at - SAME_MOMENT:
+        is_known = connection.problem == TAKEN_BACK or connection.state == Connection.State.DISCONNECTED
+        if is_known or at < authorized_at - SAME_MOMENT:
             return
         connection.state, connection.problem = Connection.State.RECONNECT, TAKEN_BACK
         connection.save(update_fields=["state", "problem"])
@@ -108,6 +112,24 @@ def warn(now: datetime) -> None:
             write_to(people_who_renew(notice.connection), notice)
 
 
+def ends_in(seller: str, left: timedelta) -> str:
+    """The subject of a letter. A day that has begun counts as one."""
+    days = math.ceil(left / timedelta(days=1))
+    if days <= 1:
+        return _("%(seller)s: the authorization ends in less than a day") % {"seller": seller}
+    text = ngettext(
+        "%(seller)s: the authorization ends in %(days)d day",
+        "%(seller)s: the authorization ends in %(days)d days",
+        days,
+    )
+    return text % {"seller": seller, "days": days}
+
+
+def in_their_zone(moment: datetime, person: User) -> str:
+    there = moment.astimezone(ZoneInfo(person.time_zone))
+    return f"{formats.date_format(there, 'DATE_FORMAT')}, {formats.date_format(there, 'H:i')} ({person.time_zone})"
+
+
 def people_who_renew(connection: Connection) -> list[User]:
     """Who may connect in one of its shops; administrators where nobody may."""
     members = who_may(Permission.CONNECT, connection.shops.all())
@@ -120,19 +142,14 @@ def write_to(people: Iterable[User], notice: AuthorizationNotice) -> None:
     seller, shops = notice.connection.seller_name, list(notice.connection.shops.active())
     for person in people:
         with translation.override(person.language or translation.get_language()):
-            days = max(0, (notice.ends_at - timezone.now()).days)
-            subject = ngettext(
-                "%(seller)s: the authorization ends in %(days)d day",
-                "%(seller)s: the authorization ends in %(days)d days",
-                days,
-            ) % {"seller": seller, "days": days}
+            subject = ends_in(seller, notice.ends_at - timezone.now())
             body = _(
                 "The authorization of %(seller)s ends on %(date)s. After that no request of these shops is seen or "
                 "answered here: %(shops)s.\n\nTo renew it, open one of them under “Shops” and choose “Renew the "
                 "authorization”. It takes the seller's consent and a minute."
             ) % {
                 "seller": seller,
-                "date": formats.date_format(timezone.localtime(notice.ends_at), "DATETIME_FORMAT"),
+                "date": in_their_zone(notice.ends_at, person),
                 "shops": ", ".join(str(shop) for shop in shops),
             }
             if settings.PUBLIC_URL and shops:

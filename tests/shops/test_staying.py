@@ -4,12 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from audit.models import Entry
 from shops.models import AuthorizationNotice, Connection, Role, Shop
-from shops.staying import authorization_ends, deauthorized, warn
-from tests.factories import ConnectionFactory, ShopFactory, UserFactory, member
+from shops.staying import authorization_ends, deauthorized, ends_in, warn
+from tests.factories import ConnectionFactory, ShopFactory, UserFactory, at, member
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()
@@ -43,6 +44,13 @@ class TestTakenBack:
         Connection.objects.update(state=Connection.State.DISCONNECTED)
         deauthorized(shop, NOW)
         assert fresh(shop).state == Connection.State.DISCONNECTED
+
+    def test_a_pull_that_failed_first_knew_not_why(self, shop: Shop) -> None:
+        Connection.objects.update(state=Connection.State.RECONNECT, problem="The access token is invalid.")
+        for _ in range(2):
+            deauthorized(shop, NOW)
+        assert "taken the authorization back" in fresh(shop).problem
+        assert Entry.objects.filter(action="connection.deauthorized").count() == 1
 
 
 class TestNearItsEnd:
@@ -93,6 +101,27 @@ class TestWarnings:
         Connection.objects.update(refresh_token_expires_at=NOW + timedelta(days=14))
         warn(NOW)
         assert mailoutbox[0].body
+
+    @pytest.mark.parametrize(
+        ("left", "told"),
+        [
+            (timedelta(days=14), "in 14 days"),
+            (timedelta(days=13, hours=1), "in 14 days"),
+            (timedelta(days=1, hours=3), "in 2 days"),
+            (timedelta(days=1), "in less than a day"),
+            (timedelta(minutes=5), "in less than a day"),
+        ],
+    )
+    def test_days_that_have_begun_count(self, left: timedelta, told: str) -> None:
+        assert ends_in("Oak", left) == f"Oak: the authorization ends {told}"
+
+    def test_the_end_is_told_on_the_readers_clock(self, shop: Shop, mailoutbox: list[Any]) -> None:
+        member(Role.MANAGER, shop, time_zone="America/Los_Angeles")
+        now, ends = at("2026-05-01 12:00"), at("2026-05-11 05:30")
+        Connection.objects.update(refresh_token_expires_at=ends)
+        with time_machine.travel(now, tick=False):
+            warn(now)
+        assert "ends on May 10, 2026, 22:30 (America/Los_Angeles). After that" in mailoutbox[0].body
 
     def test_administrators_are_told_where_a_shop_has_no_managers(self, shop: Shop, mailoutbox: list[Any]) -> None:
         root = UserFactory(is_superuser=True)

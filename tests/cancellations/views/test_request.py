@@ -11,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from cancellations.models import Attempt, Decision, Event, Note
 from orders.models import Order
-from shops.models import Role, Shop
+from shops.models import Connection, Role, Shop
 from tests.cancellations.views.pages import HTMX, asked, text_of, url, words_of
 from tests.factories import (
     CancellationFactory,
@@ -38,6 +38,19 @@ def test_a_request_tells_all_that_is_needed_to_decide(client: Client, american: 
         "1 May 20:00", "America/Los_Angeles", "tomorrow 03:00", "31 March 2024",
     ):  # fmt: skip
         assert told in page, told
+
+
+@pytest.mark.parametrize("state", ["reconnect", "disconnected"])
+def test_where_nothing_is_read_no_outcome_is_promised(client: Client, american: Shop, state: str) -> None:
+    row = asked(american, deadline=timezone.now() - timedelta(minutes=5))
+    promise, truth = "shows here within minutes", "only in its own seller centre until the shop is connected again"
+    page = text_of(client.get(row.get_absolute_url()))
+    assert promise in page and truth not in page
+    assert "only in the marketplace's own seller centre" not in text_of(client.get("/"))
+    Connection.objects.filter(pk=american.connection_id).update(state=state)
+    page = text_of(client.get(row.get_absolute_url()))
+    assert promise not in page and truth in page
+    assert "the outcome is only in the marketplace's own seller centre" in text_of(client.get("/"))
 
 
 def test_unknown_states_are_shown_as_the_marketplace_words_them(client: Client, shop: Shop) -> None:
