@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import ngettext
 
 from cancellations.models import Attempt, CancellationRequest, Decision, PushedNotification
+from cancellations.models.requests import END_OF_TIME
 from shops import heartbeat
 from shops.health import LOOKED_BACK, Level, Problem, Standing, counted, standings, worst
 from shops.models import Shop, ShopQuerySet
@@ -35,6 +36,7 @@ class Health:
         default_factory=Counter
     )  # the marketplace's codes, of pulls and decisions, in 24 hours
     last_push: datetime | None = None
+    first_deadline: datetime | None = None  # of what waits
 
     def __post_init__(self) -> None:
         found = [*self.standing.problems(self.now), *self.about_requests()]
@@ -69,6 +71,13 @@ class Health:
                 "%(count)d request is past its deadline.", "%(count)d requests are past their deadline.", self.overdue
             )
             found.append(Problem(Level.ATTENTION, "overdue", text % {"count": self.overdue}))
+        if self.standing.is_off and (unread := self.waiting - self.overdue):
+            text = ngettext(
+                "%(count)d request still waits: answer it in the marketplace's own seller centre.",
+                "%(count)d requests still wait: answer them in the marketplace's own seller centre.",
+                unread,
+            )
+            found.append(Problem(Level.ATTENTION, "unread_requests", text % {"count": unread}))
         return found
 
 
@@ -98,7 +107,7 @@ def of(shops: ShopQuerySet, now: datetime | None = None) -> Whole:
     now = now or timezone.now()
     found = healths(standings(shops, now), now)
     ranks = list(Level)
-    found.sort(key=lambda one: ranks.index(one.level))
+    found.sort(key=lambda one: (ranks.index(one.level), one.first_deadline or END_OF_TIME))
     return Whole(found, heartbeat.silence(heartbeat.WORKER), heartbeat.silence(heartbeat.BEAT))
 
 
@@ -133,6 +142,7 @@ def healths(found: list[Standing], now: datetime) -> list[Health]:
             **{name: requests.get(one.shop.pk, {}).get(name, 0) for name in ("waiting", "overdue", "due_soon")},
             errors=one.errors + counted(codes[one.shop.pk]),
             last_push=pushes.get(one.shop.pk),
+            first_deadline=requests.get(one.shop.pk, {}).get("first_deadline"),
         )
         for one in found
     ]
@@ -153,6 +163,7 @@ def waiting_requests(pks: list[int], now: datetime) -> Any:
         .values("shop")
         .annotate(
             waiting=Count("pk"),
+            first_deadline=Min("deadline"),
             overdue=Count("pk", filter=Q(deadline__lt=now)),
             due_soon=Count("pk", filter=Q(deadline__gte=now, deadline__lt=now + SOON)),
         )

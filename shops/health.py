@@ -70,6 +70,11 @@ class Standing:
         lags = [pull.lag(now) for pull in self.pulls if pull.kind not in UNHURRIED]
         return None if not lags or None in lags else max(filter(None, lags), default=0.0)
 
+    @property
+    def is_off(self) -> bool:
+        """Whether nobody wants it to be read."""
+        return not self.shop.is_active or self.shop.connection.state == Connection.State.DISCONNECTED
+
     def problems(self, now: datetime) -> list[Problem]:
         connection = self.shop.connection
         if not self.shop.is_active:

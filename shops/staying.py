@@ -21,11 +21,11 @@ from audit.log import write
 from shops.connecting.attempts import fail
 from shops.connecting.entitled import may_disconnect
 from shops.models import AuthorizationNotice, ConnectAttempt, Connection, Permission, Shop
+from shops.models.connections import TAKEN_BACK
 from shops.roles import who_may
 
 logger = structlog.get_logger(__name__)
 
-TAKEN_BACK = "The seller has taken the authorization back at the marketplace."
 # Pushes tell whole seconds, and clocks differ.
 SAME_MOMENT = timedelta(seconds=2)
 

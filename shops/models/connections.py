@@ -12,6 +12,7 @@ from marketplaces.registry import marketplace
 from shops.encryption import EncryptedTextField
 
 WARNED_BEFORE = timedelta(days=30)
+TAKEN_BACK = "The seller has taken the authorization back at the marketplace."
 
 
 class App(models.Model):
@@ -139,6 +140,11 @@ class Connection(models.Model):
         """Whether it is time to ask the seller again."""
         ends = self.authorization_ends_at
         return bool(ends and self.state == self.State.CONNECTED and ends - now < WARNED_BEFORE)
+
+    @property
+    def is_taken_back(self) -> bool:
+        """Whether the seller ended it at the marketplace."""
+        return self.state == self.State.RECONNECT and self.problem == TAKEN_BACK
 
     @property
     def renewal_due_at(self) -> datetime | None:

@@ -144,6 +144,15 @@ def test_a_shop_that_nobody_reads_is_off_and_makes_nothing_worse(shop: Shop, now
     assert health.of(Shop.objects.all()).level == Level.OK
 
 
+@pytest.mark.parametrize("off", ["inactive", "disconnected"])
+def test_a_shop_that_is_off_needs_attention_while_requests_wait_there(shop: Shop, now: datetime, off: str) -> None:
+    Shop.objects.update(is_active=off != "inactive")
+    Connection.objects.update(state="connected" if off == "inactive" else "disconnected")
+    asked(shop, deadline=now + minutes(30))
+    assert problems(shop) == [("attention", "unread_requests"), ("off", off)]
+    assert health_of(shop).level == Level.ATTENTION
+
+
 def test_what_waits_for_people_and_what_is_held_up_is_told_of(shop: Shop, now: datetime) -> None:
     DecisionFactory(
         cancellation=asked(shop), state=Decision.State.STALLED, stalled_because=Decision.Stalled.DISAGREEMENT
@@ -180,6 +189,15 @@ def test_the_worst_come_first_and_by_name_among_themselves(now: datetime) -> Non
     whole = health.of(Shop.objects.all())
     assert [one.shop.name for one in whole.shops] == ["A", "B", "C", "D"]
     assert whole.counts == {"broken": 1, "attention": 1, "ok": 2, "off": 0}
+
+
+def test_of_equally_bad_ones_what_is_decided_first_comes_first(now: datetime) -> None:
+    shops = {name: ShopFactory(name=name) for name in "ABCD"}
+    for shop in shops.values():
+        read(shop, now - minutes(20))
+    asked(shops["C"], deadline=now + minutes(7))
+    asked(shops["B"], deadline=now + minutes(70))
+    assert [one.shop.name for one in health.of(Shop.objects.all()).shops] == ["C", "B", "A", "D"]
 
 
 def test_without_a_worker_nothing_works_however_well_each_shop_stands(shop: Shop) -> None:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from shops import heartbeat
 from shops.models import Alert, Connection, Drift, Role, Shop, SyncCursor, SyncKind, SyncRun
+from shops.models.connections import TAKEN_BACK
 from tests.cancellations.views.pages import HTMX, url, words_of
 from tests.factories import ShopFactory, member
 
@@ -78,6 +79,27 @@ def test_a_shops_own_page_tells_all_of_it(client: Client, shop: Shop) -> None:
 def test_the_shops_page_leads_there(client: Client, shop: Shop) -> None:
     assert url("shop_health", shop.pk) in words_of(client.get(reverse("shops:shop", args=[shop.pk])))
     assert HEALTH in words_of(client.get(reverse("shops:list")))
+
+
+@pytest.mark.parametrize(
+    ("state", "problem", "truth"),
+    [
+        ("reconnect", TAKEN_BACK, "taken back by the seller"),
+        ("reconnect", "invalid", "no longer accepted by the marketplace"),
+        ("disconnected", "", "ended here: disconnected"),
+    ],
+)
+def test_no_page_says_authorized_of_what_is_not(
+    client: Client, shop: Shop, state: str, problem: str, truth: str
+) -> None:
+    pages = [reverse("shops:shop", args=[shop.pk]), url("shop_health", shop.pk)]
+    assert all("Access token until" in words_of(client.get(page)) for page in pages)
+    Connection.objects.filter(pk=shop.connection_id).update(state=state, problem=problem)
+    for page in pages:
+        shown = words_of(client.get(page))
+        assert truth in shown
+        assert "Authorized until" not in shown and "Access token until" not in shown
+    assert truth in words_of(client.get(HEALTH))
 
 
 class TestNobodyWorks:
