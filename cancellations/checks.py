@@ -7,11 +7,12 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from cancellations import rules
+from cancellations import countersigning, rules
 from cancellations.evidence import Picture
 from cancellations.models import CancellationRequest, Decision, Evidence, Verdict
 from cancellations.shipping import Shipping, shipping_problems
 from marketplaces.base import Capabilities, Notice
+from marketplaces.records import Money
 from orders.models import LineItem, Order
 
 
@@ -164,6 +165,13 @@ def covers_order(lines: Iterable[LineItem], items: Mapping[int, int]) -> bool:
     return all(items.get(line.pk) == line.open_quantity for line in lines if not line.is_cancelled)
 
 
+def must_give_back_no_more(decision: Decision, now: Money | None) -> None:
+    """What somebody signs is what was decided: the refund may have grown since."""
+    before = decision.money
+    if before and now and (now.currency != before.currency or now.amount > before.amount):
+        raise NotAllowed(_("The refund has changed since this was decided. Decline it, and decide anew."))
+
+
 def must_still_be_offered(decision: Decision) -> None:
     """Raises NotAllowed where what was decided has become impossible while it waited for a second person."""
     now = timezone.now()
@@ -171,6 +179,7 @@ def must_still_be_offered(decision: Decision) -> None:
         asked = CancellationRequest.objects.get(pk=decision.cancellation_id)  # as it is by now
         why_not = rules.not_now(asked, but=decision)
         offer = rules.offer(asked, Verdict(decision.verdict), rules.capabilities(asked.shop, now), why_not)
+        must_give_back_no_more(decision, countersigning.given_back_by_approval(asked))
     else:
         assert decision.order
         decision.order.refresh_from_db()

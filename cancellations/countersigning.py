@@ -5,16 +5,16 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
 from accounts.models import User
-from cancellations.models import CancellationRequest, Decision, Event
+from cancellations.models import CancellationRequest, Decision, Event, Verdict
 from cancellations.models.words import Words
 from marketplaces.records import Money
 from orders.models import LineItem, Order
-from shops.models import MoneyCap, Permission, Shop
-from shops.roles import role_in, who_may
+from shops.models import MoneyCap, Permission, Role, Shop
+from shops.roles import who_may
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,24 +35,53 @@ def given_back_for_items(order: Order, lines: Sequence[LineItem], quantities: "M
     return Money(max(order.total, items) if is_whole else items, order.currency)
 
 
-def needs_second_person(user: "User", shop: Shop, money: Money | None) -> bool:
-    """Whether this is more than this person's role gives back alone.
+def needs_second_person(user: "User", shop: Shop, verdict: Verdict, money: Money | None, order: Order | None) -> bool:
+    """Whether this, with what the order has given back before, is more than this person's role gives back alone.
 
-    A role with caps has none in a currency that none names, and no amount is known to be under a cap when it is not
-    known: both need a second person. A role without caps decides alone.
+    The role is that of the membership that allows the verdict, whatever token somebody came with. A role without caps
+    has those of the next greater one that has any; where none has, everybody decides alone. Once there are caps, an
+    amount in a currency that none of them names and one that nobody knows need a second person.
     """
     of_all = list(MoneyCap.objects.all())
-    role = role_in(user, shop) if of_all else None
-    caps = {cap.currency: cap.amount for cap in of_all if cap.role == role}
+    caps = caps_of(role_that_allows(user, shop, Permission(verdict)), of_all) if of_all else {}
     if not caps:
         return False
-    return money is None or money.currency not in caps or money.amount > caps[money.currency]
+    if money is None or money.currency not in caps:
+        return True
+    return money.amount + given_back_before(order, money.currency) > caps[money.currency]
+
+
+def role_that_allows(user: "User", shop: Shop, permission: Permission) -> Role:
+    if user.is_superuser:
+        return Role.MANAGER
+    mine = who_may(permission, Shop.objects.filter(pk=shop.pk)).filter(user=user)
+    return max((Role(role) for role in mine.values_list("role", flat=True)), key=list(Role).index, default=Role.AGENT)
+
+
+def caps_of(role: Role, of_all: Sequence[MoneyCap]) -> dict[str, Decimal]:
+    for one in Role.at_least(role):
+        if caps := {cap.currency: cap.amount for cap in of_all if cap.role == one}:
+            return caps
+    return {}
+
+
+def given_back_before(order: Order | None, currency: str) -> Decimal:
+    """By all decisions about this order that came, or may yet come, to something: no cap is passed by in parts."""
+    states = (*Decision.LIVE, Decision.State.CONFIRMED, Decision.State.SET_ASIDE)
+    counted = Decision.objects.filter(order=order, state__in=states, currency=currency) if order else None
+    found = counted.aggregate(all=Sum("gives_back"))["all"] if counted is not None else None
+    return found or Decimal(0)
 
 
 def may_countersign(decision: Decision, user: "User") -> bool:
     """Whoever may decide the same in this shop, but for the one who did."""
     allowed = Shop.objects.where_may(user, Permission(decision.verdict))
-    return decision.made_by_id != user.pk and allowed.filter(pk=decision.shop_id).exists()
+    return not is_the_same_person(decision, user) and allowed.filter(pk=decision.shop_id).exists()
+
+
+def is_the_same_person(decision: Decision, user: "User") -> bool:
+    """Who decided, or who made the token that somebody else's name came with."""
+    return decision.made_by_id in (user.pk, user.token.made_by_id if user.token else None)
 
 
 def who_may_countersign(decision: Decision) -> "QuerySet[User]":

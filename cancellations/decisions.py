@@ -123,7 +123,7 @@ def countersign(decision: Decision, user: "User") -> None:
     one is told.
     """
     must_be_allowed(user, decision.shop, Permission(decision.verdict))
-    if decision.made_by_id == user.pk:
+    if countersigning.is_the_same_person(decision, user):
         raise NotUnsigned(_("You decided this yourself: somebody else has to countersign."))
     with transaction.atomic():
         if not Decision.objects.unsigned().select_for_update(of=("self",)).filter(pk=decision.pk):
@@ -146,7 +146,7 @@ def decline(decision: Decision, user: "User", note: str) -> None:
     Raises as `countersign` does, and ValidationError without a note.
     """
     must_be_allowed(user, decision.shop, Permission(decision.verdict))
-    if decision.made_by_id == user.pk:
+    if countersigning.is_the_same_person(decision, user):
         raise NotUnsigned(_("You decided this yourself: take it back instead."))
     if not note.strip():
         raise ValidationError({"note": _("Say why, for who decided this.")})
@@ -209,7 +209,7 @@ def new_decision(
 ) -> Decision:  # fmt: skip
     send_after = timezone.now() + undo_window(cancellation)
     gives_back = verdict in (Verdict.APPROVE, Verdict.CANCEL_ITEMS)
-    is_alone = not (gives_back and countersigning.needs_second_person(user, shop, money))
+    is_alone = not (gives_back and countersigning.needs_second_person(user, shop, verdict, money, order))
     decision = Decision(
         shop=shop, order=order, cancellation=cancellation, verdict=verdict, made_by=user,
         state=Decision.State.RECORDED if is_alone else Decision.State.UNSIGNED,

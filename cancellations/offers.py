@@ -26,6 +26,6 @@ def offers_to(user: "User", cancellation: CancellationRequest, now: datetime) ->
     approve = offers[Verdict.APPROVE]
     if approve.allowed:
         money = countersigning.given_back_by_approval(cancellation)
-        needs = countersigning.needs_second_person(user, cancellation.shop, money)
+        needs = countersigning.needs_second_person(user, cancellation.shop, Verdict.APPROVE, money, cancellation.order)
         offers[Verdict.APPROVE] = replace(approve, second_person=needs)
     return offers

@@ -39,13 +39,13 @@ def exportable_by(user: "User | AnonymousUser") -> "QuerySet[Entry]":
 
 def everything_or_of(user: "User | AnonymousUser", shops: ShopQuerySet) -> "QuerySet[Entry]":
     token = getattr(user, "token", None)
-    if user.is_superuser and user.is_active and (token is None or (token.scope == "admin" and not token.is_limited)):
+    if user.is_superuser and user.is_active and (token is None or not token.is_limited):
         return Entry.objects.all()
     return Entry.objects.filter(shop_id__in=shops.values("pk"))
 
 
 def managed_by(user: "User | AnonymousUser") -> ShopQuerySet:
-    return Shop.objects.where_role(user, Role.MANAGER)
+    return Shop.objects.where_role(user, Role.MANAGER, to_read=True)
 
 
 def reads_trail_of(user: "User | AnonymousUser", shop: Shop) -> bool:

@@ -77,6 +77,9 @@ def about(request: "Request", decision: Decision) -> dict[str, Any]:
         "can_ask": decision.state == Decision.State.STALLED and may(request, decision.shop, Role.AGENT),
         "can_set_aside": decision.state == Decision.State.STALLED and may(request, decision.shop, Role.MANAGER),
         "set_aside_form": SetAsideForm(),
+        "declined": decision.events.filter(name="decision.declined").select_related("actor").first()
+        if decision.state == Decision.State.WITHDRAWN
+        else None,
         **(second_person(request, decision) if decision.state == Decision.State.UNSIGNED else {}),
     }
 

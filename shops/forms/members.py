@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import User
-from shops.models import Membership, Permission, Role
+from shops.models import Membership, Permission, Role, Shop
 
 
 class MemberForm(forms.Form):
@@ -38,6 +38,13 @@ class MemberForm(forms.Form):
             },
         )
 
+    def clean(self) -> dict[str, Any]:
+        """What was ticked must not be lost without a word."""
+        told = super().clean() or {}
+        if "permissions" in self.changed_data and not told.get("is_special"):
+            self.add_error("is_special", _("Tick this too, or what you have ticked below does not count."))
+        return told
+
     def chosen(self) -> list[Permission] | None:
         """None is what the role brings."""
         if not self.cleaned_data["is_special"]:
@@ -53,9 +60,15 @@ class NewMemberForm(MemberForm):
     )
     field_order = ("email", "role", "is_special", "permissions")
 
+    def __init__(self, shop: Shop, data: Any = None) -> None:
+        super().__init__(data, initial={"permissions": Permission.of_role(Role.AGENT)})
+        self.shop = shop
+
     def clean_email(self) -> User:
         """The person. Who asks is a manager, who may know whether there is one."""
         found = User.objects.filter(email=self.cleaned_data["email"].lower(), is_active=True).first()
         if found is None:
             raise forms.ValidationError(_("Nobody signs in here with this address. An administrator adds people."))
+        if self.shop.memberships.filter(user=found).exists():
+            raise forms.ValidationError(_("%(person)s is a member already: change it above.") % {"person": found})
         return found

@@ -1,13 +1,19 @@
 """Who may do what in a shop."""
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Self
 
+from babel import Locale
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+
+CURRENCIES = frozenset(Locale("en").currencies)
 
 
 class Role(models.TextChoices):
@@ -121,12 +127,25 @@ class Membership(models.Model):
         return of_role if self.permissions is None else [one for one in Permission if one in self.permissions]
 
 
+def validate_currency(code: str) -> None:
+    if code not in CURRENCIES:
+        words = _("“%(code)s” is no currency; write its three capitals, such as USD.")
+        raise ValidationError(words, params={"code": code})
+
+
 class MoneyCap(models.Model):
     """Up to which amount one person of a role gives money back alone; above it a second one countersigns."""
 
     role = models.CharField(_("role"), max_length=10, choices=Role)
-    currency = models.CharField(_("currency"), max_length=3, help_text=_("ISO 4217, such as USD."))
-    amount = models.DecimalField(_("alone up to"), max_digits=19, decimal_places=4)
+    currency = models.CharField(
+        _("currency"), max_length=3, validators=[validate_currency],
+        help_text=_(
+            "ISO 4217, such as USD. Once a role has a cap, any amount in a currency without one needs a second person."
+        ),
+    )  # fmt: skip
+    amount = models.DecimalField(
+        _("alone up to"), max_digits=19, decimal_places=4, validators=[MinValueValidator(Decimal(0))]
+    )
 
     class Meta:
         verbose_name = _("money cap")

@@ -37,13 +37,14 @@ class ShopQuerySet(models.QuerySet["Shop"]):
     def visible_to(self, user: "User | AnonymousUser") -> Self:
         return self.where_role(user, Role.VIEWER)
 
-    def where_role(self, user: "User | AnonymousUser", role: Role) -> Self:
+    def where_role(self, user: "User | AnonymousUser", role: Role, *, to_read: bool = False) -> Self:
         """Shops in which this person has this role or a greater one; a superuser has every role everywhere.
 
-        Who came with an API token has no more than the token gives: its scope ends roles, its shops end the rest.
+        Who came with an API token has no more than the token gives: its scope ends roles, its shops end the rest. What
+        is only read (`to_read`) any scope gives.
         """
         reach = self.within_token(user)
-        if user.is_anonymous or not may_with_token(user, role):
+        if user.is_anonymous or not (to_read or may_with_token(user, role)):
             return self.none()
         return reach if user.is_superuser else reach.of_members(Membership.objects.filter(user=user).with_role(role))
 

@@ -24,7 +24,7 @@ INVALID = 422
 def members(request: HttpRequest, pk: int) -> HttpResponse:
     """Everybody with a part in the shop; managers add people and change what they may do."""
     shop = managed_shop(request, pk)
-    form = NewMemberForm(request.POST or None)
+    form = NewMemberForm(shop, request.POST or None)
     if form.is_valid() and changed(request, form, shop, form.cleaned_data["email"]):
         messages.success(request, _("%(person)s is a member now.") % {"person": form.cleaned_data["email"]})
         return redirect("shops:members", shop.pk)
@@ -99,7 +99,7 @@ def page(
         "shop": shop,
         "members": [(one, its if one == about else MemberForm.about(one)) for one in of_shop],
         "of_groups": Membership.objects.filter(group__shops=shop).select_related("user", "group").order_by("group"),
-        "form": form or NewMemberForm(),
+        "form": form or NewMemberForm(shop),
         "opened": about.pk if about else None,
     }
     is_wrong = bool((form and form.errors) or (its and its.errors))

@@ -10,14 +10,14 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import ApiToken, User
 from audit.models import Entry
 from cancellations import countersigning, decisions, tasks
 from cancellations.checks import AlreadyDecided, Details, NotAllowed, TooLate
 from cancellations.models import CancellationRequest, Decision, Event, Verdict
 from marketplaces.records import Money
 from orders.models import LineItem, Order
-from shops.models import MoneyCap, Permission, Role, Shop
+from shops.models import Membership, MoneyCap, Permission, Role, Shop, ShopGroup
 from tests.factories import CancellationFactory, LineItemFactory, OrderFactory, UserFactory, member
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +55,7 @@ def another(decision: Decision, role: Role = Role.AGENT, **user: Any) -> User:
 
 def needs(user: User, shop: Shop, amount: str | None, currency: str = "GBP") -> bool:
     money = Money(Decimal(amount), currency) if amount else None
-    return countersigning.needs_second_person(user, shop, money)
+    return countersigning.needs_second_person(user, shop, Verdict.APPROVE, money, None)
 
 
 class TestTheCap:
@@ -94,6 +94,35 @@ class TestTheCap:
         one = countersigning.given_back_for_items(order, lines[:1], {lines[0].pk: 1})
         every = countersigning.given_back_for_items(order, lines, {line.pk: 1 for line in lines})
         assert (one.amount, every.amount) == (Decimal(40), Decimal(130))
+
+    def test_a_role_without_caps_has_those_of_the_next_greater_one(self, asked: CancellationRequest) -> None:
+        MoneyCap.objects.update(role=Role.MANAGER)
+        assert needs(member(Role.AGENT, asked.shop), asked.shop, "101")
+
+    def test_the_role_of_the_membership_that_allows_it_counts(self, asked: CancellationRequest) -> None:
+        agent = member(Role.AGENT, asked.shop)
+        group = ShopGroup.objects.create(name="Mugs")
+        group.shops.add(asked.shop)
+        Membership.objects.create(user=agent, group=group, role=Role.MANAGER, permissions=[])
+        assert needs(agent, asked.shop, "101")
+
+    def test_a_token_that_goes_less_far_has_no_other_cap(self, asked: CancellationRequest) -> None:
+        MoneyCap.objects.create(role=Role.MANAGER, currency="GBP", amount=5000)
+        manager = member(Role.MANAGER, asked.shop)
+        manager.token = ApiToken(scope="decide")
+        assert (needs(manager, asked.shop, "5000"), needs(manager, asked.shop, "5001")) == (False, True)
+
+    def test_an_order_is_not_given_back_in_parts(self, asked: CancellationRequest) -> None:
+        order: Order = OrderFactory(shop=asked.shop, total=Decimal(500))
+        lines: list[LineItem] = [LineItemFactory(order=order, price=Decimal(60)) for _ in range(4)]
+        agent = member(Role.AGENT, asked.shop)
+        states = []
+        for line in lines[:2]:
+            made = decisions.cancel_items(order, {line.pk: 1}, agent, REASON)
+            states.append(made.state)
+            Decision.objects.filter(pk=made.pk).update(state=State.CONFIRMED)
+            LineItem.objects.filter(pk=line.pk).update(is_cancelled=True, cancelled_quantity=1)
+        assert states == [State.RECORDED, State.UNSIGNED]
 
 
 class TestDeciding:
@@ -178,6 +207,17 @@ class TestCountersigning:
         LineItem.objects.filter(pk=line.pk).update(is_cancelled=True, cancelled_quantity=1)
         with pytest.raises(NotAllowed, match="has changed since"):
             decisions.countersign(made, another(made))
+
+    def test_not_a_refund_that_has_grown_since(self, decision: Decision) -> None:
+        CancellationRequest.objects.update(refund_total=Decimal(9000))
+        with pytest.raises(NotAllowed, match="The refund has changed"):
+            decisions.countersign(decision, another(decision))
+
+    def test_not_by_who_decided_with_a_token_made_for_somebody_else(self, decision: Decision) -> None:
+        grace = another(decision)
+        grace.token = ApiToken(scope="decide", made_by=decision.made_by)
+        with pytest.raises(NotAllowed, match="somebody else has to countersign"):
+            decisions.countersign(decision, grace)
 
     def test_declining_sends_nothing_and_frees_the_request(self, decision: Decision) -> None:
         assert decision.cancellation

@@ -15,6 +15,8 @@ from shops.roles import role_in
 from tests.factories import ShopFactory, UserFactory, member
 
 pytestmark = pytest.mark.django_db
+# What the page has ticked for an agent.
+VERDICTS = ["approve", "reject", "ship_to_reject", "cancel_items"]
 
 
 @pytest.fixture
@@ -88,7 +90,7 @@ class TestThePage:
 
     def test_somebody_is_added_by_address(self, staff: Client, page: str, shop: Shop) -> None:
         person = UserFactory(email="ada@example.test")
-        answer = staff.post(page, {"email": "Ada@example.test", "role": "agent"}, follow=True)
+        answer = staff.post(page, {"email": "Ada@example.test", "role": "agent", "permissions": VERDICTS}, follow=True)
         assert role_in(person, shop) == Role.AGENT
         assert f"{person} is a member now." in answer.content.decode()
 
@@ -99,6 +101,7 @@ class TestThePage:
             ({"email": "ada", "role": "agent"}, "email", "valid email"),
             ({"email": "ada@example.test", "role": "king"}, "role", "king"),
             ({"email": "ada@example.test", "role": "agent", "permissions": "fly"}, "permissions", "fly"),
+            ({"email": "ada@example.test", "role": "agent", "permissions": "export"}, "is_special", "does not count"),
         ],
     )
     def test_what_is_wrong_is_said_at_its_field(
@@ -110,9 +113,15 @@ class TestThePage:
         assert words in " ".join(answer.context["form"].errors[field])
         assert Membership.objects.count() == 1
 
+    def test_who_is_a_member_already_is_changed_and_not_added(self, staff: Client, page: str, shop: Shop) -> None:
+        known = member(Role.AGENT, shop, email="ada@example.test")
+        answer = staff.post(page, {"email": "ada@example.test", "role": "viewer", "permissions": VERDICTS})
+        assert "is a member already" in " ".join(answer.context["form"].errors["email"])
+        assert role_in(known, shop) == Role.AGENT
+
     def test_ticks_count_only_with_their_box(self, staff: Client, page: str) -> None:
         UserFactory(email="ada@example.test")
-        staff.post(page, {"email": "ada@example.test", "role": "agent", "permissions": ["approve"]})
+        staff.post(page, {"email": "ada@example.test", "role": "agent", "permissions": VERDICTS})
         changed = Membership.objects.get(user__email="ada@example.test")
         assert changed.permissions is None
         sent: dict[str, Any] = {"role": "agent", "is_special": "on", "permissions": ["approve"]}
@@ -123,7 +132,10 @@ class TestThePage:
 
     def test_a_change_that_cannot_be_is_said_in_its_place(self, staff: Client, manager: User) -> None:
         own = manager.memberships.get()
-        answer = staff.post(reverse("shops:member", args=[own.pk]), {f"member-{own.pk}-role": "viewer"})
+        sent: dict[str, Any] = {"role": "viewer", "permissions": list(Permission)}
+        answer = staff.post(
+            reverse("shops:member", args=[own.pk]), {f"member-{own.pk}-{name}": value for name, value in sent.items()}
+        )
         assert answer.status_code == 422
         assert "make another manager first" in answer.content.decode()
 

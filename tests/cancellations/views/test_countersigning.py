@@ -105,7 +105,8 @@ def test_a_colleague_declines_and_says_why(decision: Decision, grace: User, head
     answer = client.post(address("decline", decision), {"note": "Ask for a photo."}, headers=headers, follow=True)
     decision.refresh_from_db()
     assert decision.state == "withdrawn"
-    assert "Ask for a photo." in text(answer)
+    assert "Approve: not countersigned" in text(answer)
+    assert f"{grace} did not countersign: Ask for a photo." in text(answer)
     assert "Approve the cancellation" in text(client.get(decision.get_absolute_url()))
 
 
