@@ -19,7 +19,7 @@ from audit.changes import CHANGED
 from audit.models import Entry
 from cancellations.models import CancellationRequest, Verdict
 from orders.models import Order
-from shops.models import Shop
+from shops.models import ConnectAttempt, Shop
 
 ACTIONS: Mapping[str, Any] = {
     "announcement.handled": _("Announcement looked into"),
@@ -59,9 +59,9 @@ ACTIONS: Mapping[str, Any] = {
     "evidence.purged": _("Files of evidence erased by schedule"),
     "evidence.removed": _("Evidence removed"),
     "evidence.uploaded": _("Evidence uploaded"),
-    "membership.added": _("Membership added"),
+    "membership.added": _("Membership added in the admin"),
     "membership.changed": _("Membership changed"),
-    "membership.deleted": _("Membership deleted"),
+    "membership.deleted": _("Membership deleted in the admin"),
     "membership.ended": _("Membership ended"),
     "membership.made": _("Membership added"),
     "note.added": _("Note written"),
@@ -73,6 +73,8 @@ ACTIONS: Mapping[str, Any] = {
     "person.signed_in": _("Signed in"),
     "person.signed_out": _("Signed out"),
     "push.repaired": _("Registration of pushes put right"),
+    "pushes.registered": _("Pushes of changes asked for"),
+    "pushes.removed": _("Pushes of changes switched off"),
     "recovery_codes.made": _("Recovery codes made"),
     "recovery_codes.used": _("Recovery code used"),
     "saved_view.deleted": _("Shared view deleted"),
@@ -88,8 +90,9 @@ ACTIONS: Mapping[str, Any] = {
     "token.made": _("API token made"),
     "user.added": _("Person added"),
     "user.changed": _("Person changed"),
-    "webhooks.registered": _("Webhooks registered"),
 }
+# What entries call otherwise than the rows that they are about do.
+CALLED: Mapping[Any, str] = {(ConnectAttempt, "why"): "failure"}
 VERBS = {"added": _("%(thing)s: added"), "changed": _("%(thing)s: changed"), "deleted": _("%(thing)s: deleted")}
 
 
@@ -182,7 +185,7 @@ def changes(entry: Entry) -> Iterable[Change]:
 
 def field_of(model: type[models.Model] | None, name: str) -> Any:
     try:
-        return model._meta.get_field(name) if model else None
+        return model._meta.get_field(CALLED.get((model, name), name)) if model else None
     except FieldDoesNotExist:
         return None
 

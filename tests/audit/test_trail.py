@@ -12,7 +12,7 @@ from accounts.models import User
 from audit import log
 from audit.models import Entry
 from cancellations import trail_words
-from shops.models import Role
+from shops.models import ConnectAttempt, Role
 from tests.factories import CancellationFactory, ShopFactory, UserFactory, member
 
 pytestmark = pytest.mark.django_db
@@ -163,6 +163,23 @@ def test_the_pages_of_a_request_and_of_an_order_lead_managers_to_it(client: Clie
 
 def test_every_action_that_is_written_has_words() -> None:
     assert actions_written() - set(trail_words.ACTIONS) == set()
+
+
+def test_pushes_that_are_asked_for_and_switched_off_have_words() -> None:
+    assert {"pushes.registered", "pushes.removed"} <= set(trail_words.ACTIONS)
+
+
+def test_no_two_actions_are_called_the_same() -> None:
+    words = [str(words) for words in trail_words.ACTIONS.values()]
+    assert sorted(set(words)) == sorted(words)
+
+
+def test_why_connecting_failed_is_told_in_words(client: Client) -> None:
+    client.force_login(UserFactory(is_superuser=True))
+    attempt = ConnectAttempt.objects.create(user=UserFactory(), marketplace="tiktok_shop")
+    log.write("connection.failed", about=attempt, after={"why": ConnectAttempt.Failure.ELSEWHERE})
+    shown = client.get(AUDIT).content.decode()
+    assert "others look after this seller" in shown and "elsewhere" not in shown
 
 
 def actions_written() -> set[str]:
