@@ -4,6 +4,7 @@ Stricter than allauth by itself: every identity token's signature, issuer and no
 where the provider says that it is verified, and whoever signs in is bound to the provider's own number for them.
 """
 
+import hashlib
 from typing import Any
 
 import structlog
@@ -42,7 +43,8 @@ class Conversation(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
 
     def complete_login(self, request: HttpRequest, app: SocialApp, token: Any, **more: Any) -> SocialLogin:
         claims = self.verified(more["response"].get("id_token") or "", app)
-        if claims.get("nonce") != request.session.pop(NONCE, None):
+        nonce = request.session.pop(NONCE, None)
+        if not nonce or claims.get("nonce") != nonce:
             raise OAuth2Error("The identity token is not the answer to this sign-in.")
         if "email" not in claims:
             told = self._fetch_user_info(token.token)
@@ -64,6 +66,11 @@ class Conversation(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
 
 class Provider(OpenIDConnectProvider):  # type: ignore[misc]
     oauth2_adapter_class = Conversation
+
+    def extract_uid(self, data: dict[str, Any]) -> str:
+        """Numbers are an issuer's own: another one, who comes to be asked later, may count from one again."""
+        issuer, number = hashlib.sha256(settings.OIDC_ISSUER.encode()).hexdigest()[:12], super().extract_uid(data)
+        return f"{issuer}:{number}" if number else ""
 
     def extract_email_addresses(self, data: dict[str, Any]) -> list[Any]:
         """Some providers write "false" as a word."""

@@ -210,6 +210,16 @@ class TestWhatIsNotBelieved:
         is_told(go(client), NOT_AS_IT_SHOULD)
         assert who(client) is None
 
+    def test_the_same_number_of_the_provider_that_was_asked_before(
+        self, client: Client, provider: Provider, settings: Any, ada: User
+    ) -> None:
+        go(client)
+        number = SocialAccount.objects.get(user=ada).uid.partition(":")[2]
+        SocialAccount.objects.update(user=UserFactory(is_superuser=True), uid=f"another:{number}")
+        client.logout()
+        go(client)
+        assert who(client) == ada
+
     def test_a_signature_by_another_key(self, client: Client, provider: Provider) -> None:
         provider.key = STRANGERS_KEY
         is_told(go(client), NOT_AS_IT_SHOULD)
