@@ -25,7 +25,7 @@ def register_app(user: "User", slug: str, audience: str, *, app_key: str, app_se
     audience_of(slug, audience)
     with transaction.atomic():
         app, _made = App.objects.select_for_update().get_or_create(marketplace=slug, audience=audience)
-        if not may_change_app(user, app):
+        if not may_change_app(user, app, app_key):
             raise PermissionDenied(_("Shops of others use this app as well: an administrator can change it."))
         if not (app_secret or app.app_secret) or (app_key != app.app_key and not app_secret):
             raise ValidationError({"app_secret": _("Enter the secret that belongs to this key.")})
