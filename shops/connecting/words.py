@@ -53,7 +53,9 @@ def told(attempt: ConnectAttempt) -> Told | None:
 def denied(attempt: ConnectAttempt, platform: Marketplace, detail: dict[str, Any]) -> Told:
     return Told(
         _("The seller did not allow it."),
-        _("Nothing was connected. If that was a mistake, begin again and choose to allow it."),
+        _("If that was a mistake, renew it again and choose to allow it.")
+        if attempt.is_renewal
+        else _("Nothing was connected. If that was a mistake, begin again and choose to allow it."),
     )
 
 
@@ -68,10 +70,20 @@ def code_ended(attempt: ConnectAttempt, platform: Marketplace, detail: dict[str,
     )
 
 
+def right_audience(attempt: ConnectAttempt) -> Audience | None:
+    """Whose app a seller needs who was asked with another one; nothing where that is not what went wrong."""
+    if attempt.failure != Failure.REGION:
+        return None
+    platform = marketplace(attempt.marketplace)
+    if attempt.detail.get("region"):
+        return audience_for(platform, attempt.detail["region"])
+    others = [one for one in platform.audiences if attempt.app and one.name != attempt.app.audience]
+    return next(iter(others), None)
+
+
 def region(attempt: ConnectAttempt, platform: Marketplace, detail: dict[str, Any]) -> Told:
     ours = audience_words(attempt)
-    others = [one for one in platform.audiences if attempt.app and one.name != attempt.app.audience]
-    theirs = audience_for(platform, detail["region"]) if detail.get("region") else next(iter(others), None)
+    theirs = right_audience(attempt)
     what = _("The seller belongs to another region than this app.")
     if detail.get("region"):
         what = _("The seller is in %(region)s, and this app is for: %(ours)s.") % {
@@ -125,7 +137,9 @@ def key(attempt: ConnectAttempt, platform: Marketplace, detail: dict[str, Any]) 
     if platform.signs_in_with_password:
         return Told(
             _("%(marketplace)s does not accept the user name and the password.") % {"marketplace": platform.name},
-            _("Check both and try again. Nothing was connected."),
+            _("Check both and try again.")
+            if attempt.is_renewal
+            else _("Check both and try again. Nothing was connected."),
         )
     return Told(
         _("%(marketplace)s does not accept our app's key and secret.") % {"marketplace": platform.name},

@@ -52,8 +52,10 @@ class SignInForm(forms.Form):
         widget=forms.PasswordInput(attrs={**TEXT, "autocomplete": "new-password"}),
     )
 
-    def __init__(self, slug: str, platform: Marketplace, connection: Connection | None, data: Any = None) -> None:
-        super().__init__(data, initial={"user_name": connection.app_key} if connection else {})
+    def __init__(
+        self, slug: str, platform: Marketplace, connection: Connection | None, data: Any = None, user_name: str = ""
+    ) -> None:
+        super().__init__(data, initial={"user_name": user_name or (connection.app_key if connection else "")})
         self.slug, self.platform = slug, platform
         for option in platform.options:
             value = (connection.options if connection else {}).get(option.name, option.default)
@@ -82,6 +84,11 @@ class SignInForm(forms.Form):
         """Those that differ from what is usual."""
         chosen = [(option, self.cleaned_data.get(OPTION + option.name)) for option in self.platform.options]
         return {option.name: value for option, value in chosen if value and value != option.default}
+
+    @property
+    def has_option_errors(self) -> bool:
+        """What is wrong with no field of its own is wrong with the options together."""
+        return bool(self.non_field_errors() or any(field.errors for field in self.option_fields))
 
     @property
     def option_fields(self) -> list[forms.BoundField]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
@@ -137,7 +138,8 @@ def with_password(request: "Request", slug: str, connection: Connection | None) 
     platform = registering.platform_of(slug)
     if platform is None or not platform.signs_in_with_password:
         raise Http404
-    form = SignInForm(slug, platform, connection, request.POST if request.method == "POST" else None)
+    typed = request.POST if request.method == "POST" else None
+    form = SignInForm(slug, platform, connection, typed, tried_before(request, slug))
     if request.method == "POST" and form.is_valid():
         attempt = consent.sign_in(
             request.user, session_key(request), slug, form.cleaned_data["user_name"], form.cleaned_data["password"],
@@ -146,6 +148,16 @@ def with_password(request: "Request", slug: str, connection: Connection | None) 
         return redirect("shops:attempt", attempt.pk)
     context = {"form": form, "platform": platform, "connection": connection}
     return render(request, "shops/connect_sign_in.html", context, status=422 if form.errors else 200)
+
+
+def tried_before(request: "Request", slug: str) -> str:
+    """The user name of one's attempt that led back to the form."""
+    try:
+        pk = UUID(request.GET.get("attempt", ""))
+    except ValueError:
+        return ""
+    own = ConnectAttempt.objects.filter(user=request.user, marketplace=slug, pk=pk)
+    return own.values_list("user_name", flat=True).first() or ""
 
 
 @login_not_required
@@ -179,8 +191,13 @@ def show(
 ) -> HttpResponse:
     is_choosing = found.state == ConnectAttempt.State.CHOOSING
     connection = found.connection if found.state == ConnectAttempt.State.DONE else None
+    renewed = Shop.objects.visible_to(request.user).filter(connection=found.connection_id or 0).first()
     context: dict[str, Any] = {
         "attempt": found,
+        "renewed": renewed,
+        "seller": found.tokens.seller_name if is_choosing else "",
+        "sign_in_again": sign_in_again(found, renewed),
+        "right": right_way(found),
         "platform": registering.platform_of(found.marketplace),
         "steps": words.steps(found),
         "told": words.told(found),
@@ -189,7 +206,28 @@ def show(
         "problem": problem,
         "is_moving": found.state == ConnectAttempt.State.WORKING,
     }
-    return render(request, template, context, status=422 if problem else 200)
+    return may_lead_to_consent(render(request, template, context, status=422 if problem else 200))
+
+
+def sign_in_again(found: ConnectAttempt, renewed: Shop | None) -> str:
+    """The form for the same user name, where the password was wrong."""
+    platform = registering.platform_of(found.marketplace)
+    if not (platform and platform.signs_in_with_password and found.failure == ConnectAttempt.Failure.KEY):
+        return ""
+    form = reverse("shops:sign_in", args=[found.marketplace])
+    if found.is_renewal and renewed:
+        form = reverse("shops:renew_sign_in", args=[renewed.pk])
+    return f"{form}?attempt={found.pk}"
+
+
+def right_way(found: ConnectAttempt) -> Way | None:
+    """How to connect a seller who turned out to be another app's."""
+    audience = words.right_audience(found)
+    platform = registering.platform_of(found.marketplace)
+    if audience is None or platform is None or found.is_renewal:
+        return None
+    app = App.objects.filter(marketplace=found.marketplace, audience=audience.name).first()
+    return Way(found.marketplace, platform, audience, app)
 
 
 @require_POST

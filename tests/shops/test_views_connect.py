@@ -148,9 +148,31 @@ class TestTheWay:
         assert seller["app_secret"] not in browser.get(answer["Location"]).content.decode()
 
     def test_an_empty_form_says_so_at_its_fields(self, browser: Client) -> None:
-        answer = browser.post(reverse("shops:sign_in", args=["crux_timp"]), {})
+        address = reverse("shops:sign_in", args=["crux_timp"])
+        answer = browser.post(address, {**defaults(browser, address), "user_name": "", "password": ""})
         assert answer.status_code == 422
         assert not ConnectAttempt.objects.exists()
+        assert "<details" in answer.content.decode()
+        assert not answer.context["form"].has_option_errors
+
+    def test_options_that_are_wrong_unfold(self, browser: Client) -> None:
+        address = reverse("shops:sign_in", args=["crux_timp"])
+        fields = browser.get(address).context["form"].option_fields
+        name = next(field.name for field in fields if hasattr(field.field, "choices"))
+        answer = browser.post(address, {"user_name": "a", "password": "b", name: "made up"})
+        assert answer.context["form"].has_option_errors
+
+    def test_what_is_read_already_cannot_be_left_out(self, browser: Client, sandbox: SandboxProcess) -> None:
+        ids = [sandbox.shop("GB")["id"]]
+        page = begun(browser, sandbox, "GB")
+        work(ConnectAttempt.objects.get())
+        browser.post(page + "choose/", {"shop": ids})
+        page = begun(browser, sandbox, "GB")
+        work(ConnectAttempt.objects.get(state=State.WORKING))
+        shown = " ".join(browser.get(page).content.decode().split())
+        assert f'<input type="hidden" name="shop" value="{ids[0]}">' in shown
+        assert "checked disabled" in shown
+        assert f"Seller: <b>{ConnectAttempt.objects.get(state=State.CHOOSING).tokens.seller_name}</b>" in shown
 
 
 def defaults(browser: Client, address: str) -> dict[str, str]:
@@ -172,6 +194,30 @@ class TestWhatWentWrong:
         assert "Begin again" in shown
         assert ("Try again" in shown) == is_held
 
+    def test_a_renewal_that_failed_says_that_nothing_is_lost_and_leads_to_the_shop(
+        self, browser: Client, user: User
+    ) -> None:
+        shop = ShopFactory()
+        attempt = ConnectAttempt.objects.create(
+            user=user, marketplace="tiktok_shop", state=State.FAILED, failure="denied", is_renewal=True,
+            connection=shop.connection,
+        )  # fmt: skip
+        shown = browser.get(reverse("shops:attempt", args=[attempt.pk])).content.decode()
+        assert "What is stored of the authorization that was there is untouched." in shown
+        assert "Nothing was connected" not in shown and "Begin again" not in shown
+        assert f'href="{reverse("shops:shop", args=[shop.pk])}"' in shown
+
+    def test_a_wrong_password_leads_to_the_form_with_the_name(self, browser: Client, user: User) -> None:
+        columns = {"user": user, "marketplace": "crux_timp", "state": State.FAILED, "failure": "key"}
+        attempt = ConnectAttempt.objects.create(user_name="orders@here.example", **columns)
+        again = f"{reverse('shops:sign_in', args=['crux_timp'])}?attempt={attempt.pk}"
+        assert f'href="{again}"' in browser.get(reverse("shops:attempt", args=[attempt.pk])).content.decode()
+        assert 'value="orders@here.example"' in browser.get(again).content.decode()
+        others = ConnectAttempt.objects.create(user_name="theirs", **{**columns, "user": administrator()})
+        for made_up in (str(others.pk), "none", "\0"):
+            shown = browser.get(reverse("shops:sign_in", args=["crux_timp"]), {"attempt": made_up})
+            assert "theirs" not in shown.content.decode()
+
     def test_a_no_is_told(self, browser: Client, sandbox: SandboxProcess) -> None:
         page = begun(browser, sandbox, "DE", do="deny")
         assert "did not allow it" in browser.get(page).content.decode()
@@ -190,6 +236,11 @@ class TestWhatWentWrong:
         shown = browser.get(page).content.decode()
         assert "The seller is in DE, and this app is for: Sellers in the US." in shown
         assert "Go on with this app" in shown
+        assert "Enter the right app" in shown
+        right = app_at(sandbox, "world")
+        shown = browser.get(page).content.decode()
+        assert f'action="{reverse("shops:ask", args=[right.pk])}"' in shown and "Begin with the right app" in shown
+        assert sandbox.url in browser.get(page)["Content-Security-Policy"]
         browser.post(page + "again/")
         work(ConnectAttempt.objects.get())
         shown = browser.get(page).content.decode()
