@@ -1,5 +1,6 @@
 """A decision on its way: followed, taken back, asked about again, set aside."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from django import forms
@@ -11,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from cancellations import decisions, history
-from cancellations.checks import NotAllowed, TooLate
+from cancellations.checks import NotAllowed
 from cancellations.forms.notes import DeclineForm, SetAsideForm
 from cancellations.models import Decision
 from cancellations.views.asking import INVALID, visible_cancellation, visible_decision, wants_fragment
@@ -20,6 +21,7 @@ from shops.models import Permission, Role
 from shops.roles import must_be_allowed, must_have_role
 
 if TYPE_CHECKING:
+    from accounts.models import User
     from cancellations.views.asking import Request
 
 
@@ -59,19 +61,24 @@ def decision(request: "Request", pk: int) -> HttpResponse:
 
 @require_POST
 def undo(request: "Request", pk: int) -> HttpResponse:
-    found = visible_decision(request, pk)
-    try:
-        decisions.withdraw(found, request.user)
-    except TooLate as late:
-        return decided(request, found, str(late))
-    return decided(request, found)
+    return after(request, pk, decisions.withdraw)
 
 
 @require_POST
 def countersign(request: "Request", pk: int) -> HttpResponse:
+    return after(request, pk, decisions.countersign)
+
+
+@require_POST
+def ask_again(request: "Request", pk: int) -> HttpResponse:
+    return after(request, pk, decisions.ask_again)
+
+
+def after(request: "Request", pk: int, verb: Callable[[Decision, "User"], None]) -> HttpResponse:
+    """The decision as it is then, with why not where it was a no."""
     found = visible_decision(request, pk)
     try:
-        decisions.countersign(found, request.user)
+        verb(found, request.user)
     except NotAllowed as refusal:
         return decided(request, found, str(refusal))
     return decided(request, found)
@@ -89,16 +96,6 @@ def decline(request: "Request", pk: int) -> HttpResponse:
     except NotAllowed as refusal:
         return decided(request, found, str(refusal))
     return with_form(request, found, decline_form=form)
-
-
-@require_POST
-def ask_again(request: "Request", pk: int) -> HttpResponse:
-    found = visible_decision(request, pk)
-    try:
-        decisions.ask_again(found, request.user)
-    except NotAllowed as refusal:
-        return decided(request, found, str(refusal))
-    return decided(request, found)
 
 
 @require_POST
