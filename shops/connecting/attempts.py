@@ -16,7 +16,7 @@ from kombu.exceptions import OperationalError
 from audit.log import write
 from marketplaces.errors import CredentialsRejected, MarketplaceError, OutcomeUnknown, Rejects, TemporaryFailure
 from marketplaces.registry import marketplace
-from shops.connecting.entitled import others_shops, whom_to_ask
+from shops.connecting.entitled import may_finish, others_shops, shops_renewed_for_others, whom_to_ask
 from shops.connecting.sellers import Account, authorize, store_shop, told_of
 from shops.models import ConnectAttempt, Connection, Shop
 from shops.models.connecting import ConnectAttemptQuerySet
@@ -32,6 +32,8 @@ LASTS = {
     ConnectAttempt.State.HELD: timedelta(minutes=30),
     ConnectAttempt.State.CHOOSING: timedelta(days=1),
 }
+# From the start on; then an attempt that no worker is at has met a mistake of ours again and again.
+LONGEST_WORK = timedelta(hours=1)
 
 State = ConnectAttempt.State
 Failure = ConnectAttempt.Failure
@@ -87,6 +89,7 @@ def work(attempt_id: str) -> None:
     if attempt is None:
         return
     try:
+        check_person(attempt)
         fetch_tokens(attempt)
         check_scopes(attempt)
         fetch_shops(attempt)
@@ -161,6 +164,7 @@ def fetch_shops(attempt: ConnectAttempt) -> None:
 
 def check(attempt: ConnectAttempt) -> None:
     """Raises Stop where this seller cannot be connected, or not by this person."""
+    check_person(attempt)
     tokens, found = attempt.tokens, attempt.found
     if not found:
         raise Stop(Failure.NO_SHOPS, seller=tokens.seller_name)
@@ -168,8 +172,17 @@ def check(attempt: ConnectAttempt) -> None:
     if attempt.is_renewal:
         if not Shop.objects.filter(connection=attempt.connection, marketplace_id__in=ids).exists():
             raise Stop(Failure.ANOTHER_SELLER, seller=tokens.seller_name or found[0].name)
-    elif (others := others_shops(attempt.user, attempt.marketplace, ids)).exists():
+        others = shops_renewed_for_others(attempt)
+    else:
+        others = others_shops(attempt.user, attempt.marketplace, ids)
+    if others.exists():
         raise Stop(Failure.ELSEWHERE, people=whom_to_ask(others), seller=tokens.seller_name or found[0].name)
+
+
+def check_person(attempt: ConnectAttempt) -> None:
+    """Raises Stop where whoever began it may not do so any more."""
+    if not may_finish(attempt):
+        raise Stop(Failure.ELSEWHERE, is_left_out=True)
 
 
 def check_scopes(attempt: ConnectAttempt) -> None:
@@ -191,9 +204,13 @@ def test(attempt: ConnectAttempt) -> None:
 
 
 def renew(attempt: ConnectAttempt) -> None:
-    """Store a renewed authorization, and the new names and ciphers of the shops that we have."""
+    """Store a renewed authorization, and the new names and ciphers of the shops that we have.
+
+    Raises Stop where that came to be somebody else's matter during the test calls.
+    """
     with transaction.atomic():
         connection = Connection.objects.select_for_update().get(pk=attempt.connection_id or 0)
+        check(attempt)
         before = {"state": connection.state, "ends": connection.authorization_ends_at}
         authorize(connection, account_of(attempt), attempt.tokens)
         ours = set(connection.shops.values_list("marketplace_id", flat=True))
@@ -238,10 +255,13 @@ def fail(
 
 
 def end_what_took_too_long(now: datetime) -> None:
-    """Let go of the secrets of those who never came back, never tried again or never chose."""
+    """Let go of the secrets of those who never came back, never tried again or never chose, or that nobody finishes."""
     for state, lasts in LASTS.items():
         why = Failure.NOBODY_CHOSE if state == State.CHOOSING else Failure.LATE
         old = ConnectAttempt.objects.filter(state=state, started_at__lt=now - lasts).select_related("user")
         for attempt in old:
             with transaction.atomic():
                 fail(ConnectAttempt.objects.filter(pk=attempt.pk, state=state), attempt, why)
+    for attempt in ConnectAttempt.objects.due(now).filter(started_at__lt=now - LONGEST_WORK).select_related("user"):
+        with transaction.atomic():
+            fail(ConnectAttempt.objects.due(now).filter(pk=attempt.pk), attempt, Failure.UNKNOWN)

@@ -12,9 +12,10 @@ from django.utils.translation import gettext as _
 
 from marketplaces.records import ShopRecord
 from shops.connecting.attempts import account_of, fail
-from shops.connecting.entitled import others_shops, whom_to_ask
+from shops.connecting.entitled import may_finish, others_shops, whom_to_ask
 from shops.connecting.sellers import connect
 from shops.models import ConnectAttempt, Connection, Membership, Role, Shop
+from shops.roles import members_of
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -44,10 +45,10 @@ def choices(attempt: ConnectAttempt) -> list[Choice]:
 
 
 def choose(attempt: ConnectAttempt, user: "User", chosen: Collection[str]) -> Connection | None:
-    """Connect the seller and read these shops, by the marketplace's ids; whoever chose manages those that are new.
+    """Connect the seller and read these shops, by the marketplace's ids.
 
-    Raises ValidationError for a choice that is none. None where it was settled before, or where the shops came into
-    others' hands meanwhile, which the attempt then says.
+    Whoever chose manages those that nobody is a member of. Raises ValidationError for a choice that is none. None where
+    it was settled before, or where the shops came into others' hands meanwhile, which the attempt then says.
     """
     with transaction.atomic():
         one_at_a_time(attempt.marketplace)
@@ -55,17 +56,21 @@ def choose(attempt: ConnectAttempt, user: "User", chosen: Collection[str]) -> Co
         locked = rows.select_for_update(of=("self",)).select_related("app", "user").first()
         if locked is None:
             return None
+        if not may_finish(locked):
+            fail(rows, locked, ConnectAttempt.Failure.ELSEWHERE, is_left_out=True)
+            return None
         offered = [record.marketplace_id for record in locked.found]
         if not chosen or not set(chosen) <= set(offered):
             raise ValidationError(_("Choose at least one of these shops."))
         if (others := others_shops(user, locked.marketplace, offered)).exists():
             fail(rows, locked, ConnectAttempt.Failure.ELSEWHERE, people=whom_to_ask(others))
             return None
-        known = set(Shop.objects.filter(marketplace=locked.marketplace, marketplace_id__in=offered).values_list("pk"))
         connection = connect(account_of(locked), locked.tokens, chosen=chosen, by=user)
-        new = connection.shops.filter(marketplace_id__in=chosen).exclude(pk__in=[pk for (pk,) in known])
-        for shop in new:
-            Membership.objects.get_or_create(user=user, shop=shop, defaults={"role": Role.MANAGER})
+        read = Shop.objects.filter(connection=connection, marketplace_id__in=chosen)
+        nobodys = read.exclude(pk__in=read.of_members(members_of(read)))
+        Membership.objects.bulk_create(
+            [Membership(user=user, shop=shop, role=Role.MANAGER) for shop in nobodys], ignore_conflicts=True
+        )
         rows.settle(state=State.DONE, settled_at=timezone.now(), connection=connection)
     return connection
 

@@ -22,7 +22,7 @@ from audit.log import write
 from marketplaces.records import Consent
 from marketplaces.registry import marketplace
 from shops.connecting.attempts import fail, nudge
-from shops.connecting.entitled import may_renew, must_connect
+from shops.connecting.entitled import may_finish, may_renew, must_connect
 from shops.connecting.registering import audience_for, consent_page
 from shops.models import App, ConnectAttempt, Connection
 
@@ -125,7 +125,9 @@ def take(attempt: ConnectAttempt, consent: Consent, *, is_late: bool) -> bool:
     waiting = ConnectAttempt.objects.filter(pk=attempt.pk, state=State.CONSENT)
     now = timezone.now()
     app = attempt.app
-    if is_late:
+    if not may_finish(attempt):
+        fail(waiting, attempt, Failure.ELSEWHERE, is_left_out=True)
+    elif is_late:
         fail(waiting, attempt, Failure.LATE)
     elif not consent.code:
         fail(waiting, attempt, Failure.DENIED)
