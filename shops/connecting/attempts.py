@@ -17,7 +17,8 @@ from audit.log import write
 from marketplaces.errors import CredentialsRejected, MarketplaceError, OutcomeUnknown, Rejects, TemporaryFailure
 from marketplaces.registry import marketplace
 from shops.connecting.entitled import may_finish, others_shops, shops_renewed_for_others, whom_to_ask
-from shops.connecting.sellers import Account, authorize, store_shop, told_of
+from shops.connecting.sellers import LONGEST_ID, Account, authorize, store_shop, told_of
+from shops.connecting.telling import write_for_each
 from shops.models import ConnectAttempt, Connection, Shop
 from shops.models.connecting import ConnectAttemptQuerySet
 
@@ -32,7 +33,7 @@ LASTS = {
     ConnectAttempt.State.HELD: timedelta(minutes=30),
     ConnectAttempt.State.CHOOSING: timedelta(days=1),
 }
-# From the start on; then an attempt that no worker is at has met a mistake of ours again and again.
+# From the start on; an attempt that no worker is at then has met a mistake of ours again and again, or no worker.
 LONGEST_WORK = timedelta(hours=1)
 
 State = ConnectAttempt.State
@@ -159,6 +160,8 @@ def fetch_shops(attempt: ConnectAttempt) -> None:
         return
     tokens = attempt.tokens
     shops = attempt.found or account_of(attempt).adapter(tokens.access_token).authorized_shops()
+    if any(len(shop.marketplace_id) > LONGEST_ID for shop in shops):
+        raise Stop(Failure.REFUSED, is_id_too_long=True)
     note(attempt, authorization=ConnectAttempt.packed(tokens, shops), shops_at=timezone.now())
 
 
@@ -221,7 +224,8 @@ def renew(attempt: ConnectAttempt) -> None:
         if not held(attempt).settle(state=State.DONE, failure="", settled_at=timezone.now()):
             raise ClaimLost
         after = told_of(connection, ours)
-        write("connection.renewed", about=connection, actor=attempt.user, before=before, after=after)
+        told = {"about": connection, "actor": attempt.user, "before": before, "after": after}
+        write_for_each(connection.shops.all(), "connection.renewed", **told)
 
 
 def meet(attempt: ConnectAttempt, error: MarketplaceError) -> None:
@@ -264,4 +268,4 @@ def end_what_took_too_long(now: datetime) -> None:
                 fail(ConnectAttempt.objects.filter(pk=attempt.pk, state=state), attempt, why)
     for attempt in ConnectAttempt.objects.due(now).filter(started_at__lt=now - LONGEST_WORK).select_related("user"):
         with transaction.atomic():
-            fail(ConnectAttempt.objects.due(now).filter(pk=attempt.pk), attempt, Failure.UNKNOWN)
+            fail(ConnectAttempt.objects.due(now).filter(pk=attempt.pk), attempt, Failure.UNKNOWN, is_stuck=True)

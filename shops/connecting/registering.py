@@ -7,11 +7,12 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from audit.log import write
 from marketplaces.base import Audience, Marketplace
 from marketplaces.registry import MARKETPLACES, marketplace
 from shops.connecting.entitled import may_change_app
-from shops.models import App, Connection
+from shops.connecting.telling import write_for_each
+from shops.models import App, Connection, Shop
+from shops.models.connections import ConnectionQuerySet
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -35,20 +36,26 @@ def register_app(user: "User", slug: str, audience: str, *, app_key: str, app_se
             app.app_secret = app_secret
         app.save()
         reached = replace_secret(app) if app_secret else 0
+        shops = Shop.objects.filter(connection__in=speaking(app))
         after = {
             "app_key": app_key,
             "service_id": service_id,
             "is_secret_new": bool(app_secret),
             "connections": reached,
         }
-        write("app.registered", about=app, actor=user, before=before, after=after)
+        write_for_each(shops, "app.registered", about=app, actor=user, before=before, after=after)
     return app
 
 
 def replace_secret(app: App) -> int:
     """Give an app's secret to the connections that speak with its key; returns how many there are."""
-    speaking = Connection.objects.filter(marketplace=app.marketplace, app_key=app.app_key)
-    return speaking.exclude(state=Connection.State.DISCONNECTED).update(app_secret=app.app_secret)
+    return speaking(app).update(app_secret=app.app_secret)
+
+
+def speaking(app: App) -> ConnectionQuerySet:
+    """The connections that speak with this app's key."""
+    same_key = Connection.objects.filter(marketplace=app.marketplace, app_key=app.app_key)
+    return same_key.exclude(state=Connection.State.DISCONNECTED)
 
 
 def audience_of(slug: str, name: str) -> Audience:

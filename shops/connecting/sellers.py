@@ -1,25 +1,26 @@
 """Connecting a seller: the first tokens, and the shops that they open."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.utils import timezone
 
-from audit.log import write
 from marketplaces.base import Adapter
 from marketplaces.records import Credentials, Page, ShopRecord, Tokens
 from marketplaces.registry import marketplace
 from shops import pulling
 from shops.connecting.registering import fitting_app
+from shops.connecting.telling import write_for_each
 from shops.models import App, Connection, Shop, SyncKind, SyncRun
 from shops.tokens import store_tokens
 
 if TYPE_CHECKING:
     from accounts.models import User
 
-LONGEST_NAME = 200
+LONGEST_NAME, LONGEST_CODE, LONGEST_REGION, LONGEST_TYPE = 200, 64, 8, 32
+LONGEST_ID = 64
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,10 @@ def connect(
         Shop.objects.filter(marketplace=slug, marketplace_id__in=chosen or ()).update(
             is_active=True, next_pull_at=timezone.now()
         )
-        write("connection.made", about=connection, actor=by, before=before, after=told_of(connection, wanted))
+        after = told_of(connection, wanted)
+        write_for_each(
+            connection.shops.all(), "connection.made", about=connection, actor=by, before=before, after=after
+        )
     return connection
 
 
@@ -126,14 +130,28 @@ def store_shops(connection: Connection, records: Iterable[ShopRecord], wanted: C
     return sum(store_shop(connection, record, is_wanted=record.marketplace_id in wanted) for record in records)
 
 
+def store_pulled(shop: Shop, records: Sequence[ShopRecord]) -> int:
+    """Store what a pull found. Raises ValueError for shops of another connection: only people move them.
+
+    They may be whose others' authorization it is, who have no say in this one.
+    """
+    known = Shop.objects.filter(
+        marketplace=shop.marketplace, marketplace_id__in=[one.marketplace_id for one in records]
+    )
+    elsewhere = known.exclude(connection=shop.connection_id)
+    if elsewhere.exclude(connection__state=Connection.State.DISCONNECTED).exists():
+        raise ValueError("This shop is connected another way already, and stays so until somebody connects it anew.")
+    return store_shops(shop.connection, records)
+
+
 def store_shop(connection: Connection, record: ShopRecord, *, is_wanted: bool) -> bool:
     """The time zone is only set for a new shop: staff may have put it right since."""
     told = {
         "connection": connection,
         "name": record.name[:LONGEST_NAME],
-        "code": record.code,
-        "region": record.region,
-        "seller_type": record.seller_type,
+        "code": record.code[:LONGEST_CODE],
+        "region": record.region[:LONGEST_REGION],
+        "seller_type": record.seller_type[:LONGEST_TYPE],
         "cipher": record.cipher,
     }
     known = Shop.objects.filter(marketplace=connection.marketplace, marketplace_id=record.marketplace_id).first()
@@ -157,5 +175,5 @@ def all_at_once(adapter: Adapter) -> Page[ShopRecord]:
 SHOPS = pulling.Kind(
     kind=SyncKind.SHOPS,
     fetch=lambda adapter, since, until, cursor: all_at_once(adapter),
-    store=lambda shop, records: store_shops(shop.connection, records),
+    store=store_pulled,
 )

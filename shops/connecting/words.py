@@ -113,6 +113,11 @@ def scope(attempt: ConnectAttempt, platform: Marketplace, detail: dict[str, Any]
 
 
 def elsewhere(attempt: ConnectAttempt, platform: Marketplace, detail: dict[str, Any]) -> Told:
+    if detail.get("is_left_out"):
+        return Told(
+            _("You may no longer do this here."),
+            _("Nothing was changed. Ask an administrator for the permission to connect sellers."),
+        )
     people = ", ".join(detail.get("people") or [])
     what = _("Others here look after shops of this seller already.")
     if people:
@@ -162,6 +167,11 @@ def unreachable(attempt: ConnectAttempt, platform: Marketplace, detail: dict[str
 
 
 def unknown(attempt: ConnectAttempt, platform: Marketplace, detail: dict[str, Any]) -> Told:
+    if detail.get("is_stuck"):
+        return Told(
+            _("For an hour it got no further here."),
+            _("Nothing was changed. Begin again, and tell an administrator if it comes to the same: the log says why."),
+        )
     return Told(
         _("The answer of %(marketplace)s was lost.") % {"marketplace": platform.name},
         _("The code works once and may be used up, so nobody knows. Begin again: the seller consents once more."),
@@ -169,6 +179,11 @@ def unknown(attempt: ConnectAttempt, platform: Marketplace, detail: dict[str, An
 
 
 def refused(attempt: ConnectAttempt, platform: Marketplace, detail: dict[str, Any]) -> Told:
+    if detail.get("is_id_too_long"):
+        return Told(
+            _("The id of one of these shops is longer than any that can be kept here."),
+            _("Nothing was changed. Tell an administrator: this takes a change to Countermand. Then begin again."),
+        )
     return Told(
         _("%(marketplace)s refuses.") % {"marketplace": platform.name},
         _("Read below what it said, mend that, and begin again. Its support asks for the request id."),

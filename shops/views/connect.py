@@ -97,7 +97,19 @@ def app(request: "Request", slug: str, audience: str) -> HttpResponseBase:
 def ask(request: "Request", pk: int) -> HttpResponseBase:
     """Send the person, who is the seller or sits beside them, to where sellers consent."""
     must_connect(request.user)
-    return redirect(consent.ask_consent(request.user, session_key(request), get_object_or_404(App, pk=pk)))
+    return lead_to_consent(request, get_object_or_404(App, pk=pk))
+
+
+def lead_to_consent(request: "Request", known: App | None, connection: Connection | None = None) -> HttpResponseBase:
+    try:
+        if known:
+            registering.audience_of(known.marketplace, known.audience)
+    except ValidationError:
+        raise Http404 from None
+    if known is None or not known.is_ready:
+        messages.error(request, _("Enter our app's key, secret and service id first."))
+        return redirect("shops:connect")
+    return redirect(consent.ask_consent(request.user, session_key(request), known, connection))
 
 
 def sign_in(request: "Request", slug: str) -> HttpResponseBase:
@@ -113,11 +125,7 @@ def renew(request: "Request", pk: int) -> HttpResponseBase:
     platform = registering.platform_of(connection.marketplace)
     if platform and platform.signs_in_with_password:
         return redirect("shops:renew_sign_in", pk)
-    known = registering.app_of(connection)
-    if known is None or not known.is_ready:
-        messages.error(request, _("Enter our app's key, secret and service id first."))
-        return redirect("shops:connect")
-    return redirect(consent.ask_consent(request.user, session_key(request), known, connection))
+    return lead_to_consent(request, registering.app_of(connection), connection)
 
 
 def renew_sign_in(request: "Request", pk: int) -> HttpResponseBase:

@@ -1,5 +1,6 @@
 """The pages on which a seller is connected: who gets there, what they show, and what they never show."""
 
+import html
 import logging
 from datetime import timedelta
 
@@ -107,6 +108,17 @@ class TestTheApp:
     def test_sellers_that_nobody_tells_apart_are_not_found(self, browser: Client) -> None:
         assert browser.get(reverse("shops:app", args=["tiktok_shop", "moon"])).status_code == 404
         assert browser.get(reverse("shops:app", args=["nowhere", "us"])).status_code == 404
+
+    def test_sellers_are_asked_with_an_app_that_is_ready_and_has_a_consent_page(self, browser: Client) -> None:
+        unready = App.objects.create(marketplace="tiktok_shop", audience="world", app_key="k")
+        answer = browser.post(reverse("shops:ask", args=[unready.pk]), follow=True)
+        assert answer.redirect_chain == [(CONNECT, 302)]
+        assert "key, secret and service id first" in html.unescape(answer.content.decode())
+        ready = {"app_key": "k", "app_secret": "s", "service_id": "1"}
+        for slug, audience in (("crux_timp", ""), ("tiktok_shop", "moon"), ("nowhere", "us")):
+            odd = App.objects.create(marketplace=slug, audience=audience, **ready)
+            assert browser.post(reverse("shops:ask", args=[odd.pk])).status_code == 404
+        assert not ConnectAttempt.objects.exists()
 
 
 class TestTheWay:

@@ -8,10 +8,15 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
-from marketplaces.records import ShopRecord, Tokens
-from shops.connecting import attempts, consent
+from audit.models import Entry
+from marketplaces.records import Page, ShopRecord, Tokens
+from marketplaces.tiktok_shop.adapter import TikTokAdapter
+from shops import pulling
+from shops.connecting import attempts, consent, words
 from shops.connecting.attempts import Stop, check, end_what_took_too_long, renew
 from shops.connecting.choosing import choose
+from shops.connecting.registering import register_app
+from shops.connecting.sellers import SHOPS, pull_shops
 from shops.models import App, ConnectAttempt, Connection, Membership, Role, Shop
 from tests.factories import ConnectionFactory, ShopFactory, member
 
@@ -132,6 +137,8 @@ class TestWhoLeftMeanwhile:
         leave(person)
         assert choose(attempt, person, ["991"]) is None
         assert without_secrets(attempt).failure == Failure.ELSEWHERE
+        told = words.told(attempt)
+        assert told and told.what == "You may no longer do this here."
         assert not Shop.objects.filter(marketplace_id="991").exists()
 
     @pytest.mark.parametrize("is_inactive", [True, False])
@@ -163,6 +170,8 @@ class TestMistakesOfOurs:
         assert attempt.state == State.WORKING
         end_what_took_too_long(attempt.started_at + timedelta(minutes=61))
         assert without_secrets(attempt).failure == Failure.UNKNOWN
+        told = words.told(attempt)
+        assert told and "got no further" in told.what
 
     def test_not_while_a_worker_is_at_it(self, attempt: ConnectAttempt) -> None:
         later = attempt.started_at + timedelta(hours=2)
@@ -187,3 +196,59 @@ class TestShopsThatNobodyHas:
         root = member(Role.VIEWER, is_superuser=True)
         assert choose(attempt_of(root, shop.marketplace_id), root, [shop.marketplace_id])
         assert not Membership.objects.filter(user=root).exists()
+
+
+class TestWhatAPullFinds:
+    def test_others_shops_stay_where_they_are_and_the_run_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        own, others = ShopFactory(), ShopFactory()
+        found = Page([record(own.marketplace_id), record(others.marketplace_id), record("993")])
+        monkeypatch.setattr(pulling, "fetch", lambda *told: found)
+        run = pull_shops(own)
+        assert run and [one["id"] for one in run.set_aside] == [others.marketplace_id]
+        assert "another way" in run.set_aside[0]["problem"]
+        assert run.written == 2
+        assert Shop.objects.get(pk=others.pk).connection == others.connection
+        assert Shop.objects.get(marketplace_id="993").connection == own.connection
+
+    def test_those_of_a_connection_that_was_let_go_of_come_along(self) -> None:
+        own = ShopFactory()
+        left = ShopFactory(connection=ConnectionFactory(state=Connection.State.DISCONNECTED))
+        assert SHOPS.store(own, [record(left.marketplace_id)]) == 1
+        assert Shop.objects.get(pk=left.pk).connection == own.connection
+
+
+class TestWordsThatAreTooLong:
+    def test_they_are_cut(self) -> None:
+        person = member(Role.MANAGER, ShopFactory())
+        long = record("991", region="NORDRHEIN-WESTFALEN", code="c" * 100, seller_type="L" * 60, name="n" * 300)
+        assert choose(attempt_of(person, long), person, ["991"])
+        shop = Shop.objects.get(marketplace_id="991")
+        assert [len(text) for text in (shop.region, shop.code, shop.seller_type, shop.name)] == [8, 64, 32, 200]
+
+    def test_an_id_that_cannot_be_kept_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        person = member(Role.MANAGER, ShopFactory())
+        attempt = attempt_of(person, state=State.WORKING)
+        monkeypatch.setattr(TikTokAdapter, "authorized_shops", lambda self: [record("9" * 65)])
+        attempts.work(str(attempt.pk))
+        assert without_secrets(attempt).failure == Failure.REFUSED
+        told = words.told(attempt)
+        assert told and "longer than any" in told.what
+
+
+class TestTheAuditLog:
+    def test_managers_of_each_shop_see_what_became_of_the_seller(self) -> None:
+        person = member(Role.MANAGER, ShopFactory())
+        connection = choose(attempt_of(person, "991", "992"), person, ["991"])
+        assert connection
+        shops = set(connection.shops.values_list("pk", flat=True))
+        renew(renewal_of(person, connection, *connection.shops.all()))
+        root = member(Role.VIEWER, is_superuser=True)
+        register_app(root, "tiktok_shop", "world", app_key="k", app_secret="new", service_id="1")
+        for action in ("connection.made", "connection.renewed", "app.registered"):
+            told = Entry.objects.filter(action=action)
+            assert (told.count(), set(told.values_list("shop_id", flat=True))) == (2, shops)
+
+    def test_an_app_that_nothing_speaks_with_is_told_once(self) -> None:
+        root = member(Role.VIEWER, is_superuser=True)
+        register_app(root, "tiktok_shop", "us", app_key="unused", app_secret="s", service_id="1")
+        assert Entry.objects.get(action="app.registered").shop_id is None
