@@ -23,7 +23,7 @@ PYTHON = sys.executable
 MANAGE = [PYTHON, "manage.py"]
 
 SANDBOX = [*MANAGE, "sandbox", "--port", str(SANDBOX_PORT), "--webhook-url", f"{WEB_URL}/webhooks/{{marketplace}}/"]
-SANDBOX += ["--redirect-url", f"{WEB_URL}/shops/connect/tiktok_shop/back/"]
+SANDBOX += ["--redirect-url", f"{WEB_URL}/shops/connect/{{marketplace}}/back/"]
 SANDBOX += [*os.environ.get("SANDBOX_ARGS", "").split()]
 WEB = [PYTHON, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{PORT}", "--no-control-socket"]
 WEB += ["--limit-request-line", "8190"]  # a pasted list of ids is long

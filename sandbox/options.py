@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--redirect-url",
         default="",
-        help="where sellers go from the consent page of TikTok Shop, which asks them for an app",
+        help="where sellers go from the consent page of TikTok Shop; {marketplace} becomes its name",
     )
     add("--start", type=int, default=None, metavar="UNIX", help="the moment the world is built around")
     add(

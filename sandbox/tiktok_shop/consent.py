@@ -44,7 +44,7 @@ class ConsentPage:
 
     async def show(self, request: web.Request) -> web.Response:
         service = self._service(request.query.get("service_id", ""))
-        redirect = self.sandbox.options.redirect_url
+        redirect = self._redirect_address()
         if service is None or not redirect:
             why = (
                 "No app has this service_id." if service is None else "The app has no redirect address: --redirect-url."
@@ -75,7 +75,7 @@ class ConsentPage:
         sent = {name: str(value) for name, value in form.items()}
         tiktok = self.sandbox.tiktok
         service, shop = self._service(sent.get("service_id", "")), tiktok.world.shops.get(sent.get("shop_id", ""))
-        redirect = self.sandbox.options.redirect_url
+        redirect = self._redirect_address()
         if service is None or shop is None or not redirect:
             return await self.show(request)
         back = {"state": sent["state"]} if sent.get("state") else {}
@@ -91,6 +91,9 @@ class ConsentPage:
             "shop_region": self._region(service, shop),
         }
         return _redirect(redirect, {**known, **back})
+
+    def _redirect_address(self) -> str:
+        return self.sandbox.options.redirect_url.replace("{marketplace}", self.sandbox.tiktok.name)
 
     def _service(self, service_id: str) -> Service | None:
         return next((one for one in self.sandbox.tiktok.services if one.id == service_id), None)

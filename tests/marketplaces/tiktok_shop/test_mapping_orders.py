@@ -200,7 +200,7 @@ def test_what_the_database_would_refuse_is_set_aside_before(changes: dict[str, A
 @given(st.dictionaries(st.text(max_size=10).filter(lambda name: name not in ORDER_FIELDS), json_values, max_size=4))
 def test_no_unknown_field_whatever_stops_an_order(more: dict[str, Any]) -> None:
     page = mapper.order_page({"orders": [{**order(), **more}]})
-    assert page.records[0].extra == more
+    assert page.records[0].extra.keys() == more.keys()  # what is kept of them: test_personal_fields
     assert set(page.drift) == {f"order.{name}" for name in more}
 
 
