@@ -85,7 +85,9 @@ class TestManyAtOnce:
         for other in quiet:
             SyncCursor.objects.create(shop=other, kind="orders", synced_until=NOW - timedelta(days=1))
         CancellationFactory(order=OrderFactory(shop=quiet[37]), deadline=None)
-        CancellationFactory(order=OrderFactory(shop=quiet[38]), deadline=NOW + timedelta(minutes=7, seconds=30))
+        CancellationFactory(
+            order=OrderFactory(shop=quiet[38]), deadline=timezone.now() + timedelta(minutes=7, seconds=30)
+        )
         return [shop, *quiet]
 
     def shown(self, client: Client, many: list[Shop]) -> str:
