@@ -3,6 +3,9 @@ from django.urls import include, path
 
 urlpatterns = [
     path("", include("cancellations.urls")),
+    path("gate/", include("gate.urls")),
+    path("exports/", include("exports.urls")),
+    path("endpoints/", include("webhooks.urls")),
     path("orders/", include("orders.urls")),
     path("shops/", include("shops.urls")),
     path("accounts/", include("accounts.urls")),

@@ -133,10 +133,13 @@ def addresses() -> dict[str, str]:
     return {name: reverse(name, args=[pks[name.partition(":")[2]]]) for name in READ | WRITE | OWN}
 
 
+APPS = {"accounts", "cancellations", "exports", "gate", "orders", "shops", "webhooks"}
+
+
 def names_of(resolver: URLResolver, app: str = "") -> set[str]:
     names = set()
     for pattern in resolver.url_patterns:
-        if isinstance(pattern, URLResolver) and pattern.app_name in {"cancellations", "orders", "shops", "accounts"}:
+        if isinstance(pattern, URLResolver) and pattern.app_name in APPS:
             names |= names_of(pattern, str(pattern.app_name))
         elif isinstance(pattern, URLPattern) and app and pattern.name:
             names.add(f"{app}:{pattern.name}")
