@@ -7,7 +7,8 @@ CHECKOUT = Path(__file__).resolve().parent.parent.parent
 APPS = ("cancellations", "exports", "gate", "orders", "shops", "webhooks")
 SCREENS = [
     *(CHECKOUT / "templates").rglob("*.html"), *(CHECKOUT / "static").glob("*.*"),
-    *(path for app in APPS for path in (CHECKOUT / app).rglob("*.py") if {path.stem, path.parent.name} & {"views", "forms", "filters", "history", "templatetags"}),
+    *(path for app in APPS for path in (CHECKOUT / app).rglob("*.py")
+      if {path.stem, path.parent.name} & {"views", "forms", "filters", "history", "templatetags"}),
 ]  # fmt: skip
 
 
