@@ -1,4 +1,4 @@
-"""Letting people into a shop, and out of it again. Nobody gives what they do not have."""
+"""Letting people into a shop, and out of it again. Nobody gives or takes what they do not have."""
 
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,8 @@ def let_in(
         of_shop = {one.user_id: one for one in Membership.objects.select_for_update().filter(shop=shop)}
         known = of_shop.get(person.pk)
         must_be_theirs_to_give(by, shop, role, permissions, known)
+        if known:
+            must_be_theirs_to_take(by, shop, set(known.allowed) - given(role, permissions))
         if known and role != Role.MANAGER:
             must_leave_a_manager(known, list(of_shop.values()), by)
         before = told(known) if known else {}
@@ -51,6 +53,8 @@ def let_go(membership: Membership, by: "User") -> None:
     with transaction.atomic():
         of_shop = list(Membership.objects.select_for_update().filter(shop=shop))
         must_leave_a_manager(membership, of_shop, by)
+        if membership.user_id != by.pk:
+            must_be_theirs_to_take(by, shop, set(membership.allowed))
         log.write("membership.ended", about=membership, actor=by, shop_id=shop.pk, before=told(membership))
         membership.delete()
 
@@ -61,13 +65,26 @@ def must_be_theirs_to_give(
     """Of what somebody had before, nothing has to be anybody's to give again."""
     own = permissions_in(by, shop)
     had = set(known.allowed) if known else set()
-    given = set(Permission.of_role(role) if permissions is None else permissions)
-    if missing := given - own - had:
-        what = ", ".join(str(Permission(one).label) for one in sorted(missing))
-        why = _("You cannot give what you may not do yourself: %(what)s.") % {"what": what}
+    if missing := given(role, permissions) - own - had:
+        why = _("You cannot give what you may not do yourself: %(what)s.") % {"what": in_words(missing)}
         raise ValidationError({"permissions": why})
     if role not in Role.at_most(role_in(by, shop) or Role.VIEWER):
         raise ValidationError({"role": _("You cannot give a greater role than your own.")})
+
+
+def must_be_theirs_to_take(by: "User", shop: Shop, taken: Collection[Permission]) -> None:
+    """Else somebody who may little could put out whoever let them in."""
+    if foreign := set(taken) - permissions_in(by, shop):
+        why = _("You cannot take from somebody what you may not do yourself: %(what)s.") % {"what": in_words(foreign)}
+        raise ValidationError({"permissions": why})
+
+
+def given(role: Role, permissions: Collection[Permission] | None) -> set[Permission]:
+    return set(Permission.of_role(role) if permissions is None else permissions)
+
+
+def in_words(permissions: Collection[Permission]) -> str:
+    return ", ".join(str(Permission(one).label) for one in sorted(permissions))
 
 
 def must_leave_a_manager(leaving: Membership, of_shop: Collection[Membership], by: "User") -> None:

@@ -20,6 +20,7 @@ from accounts.models import User
 from audit.log import write
 from shops.connecting.attempts import fail
 from shops.connecting.entitled import may_disconnect
+from shops.connecting.telling import write_for_each
 from shops.models import AuthorizationNotice, ConnectAttempt, Connection, Permission, Shop
 from shops.models.connections import TAKEN_BACK
 from shops.roles import who_may
@@ -89,7 +90,10 @@ def disconnect(connection: Connection, user: User) -> None:
         locked.shops.update(cipher="")
         for attempt in ConnectAttempt.objects.filter(connection=locked, state__in=ConnectAttempt.UNSETTLED):
             fail(ConnectAttempt.objects.filter(pk=attempt.pk), attempt, ConnectAttempt.Failure.LATE)
-        write("connection.ended", about=locked, actor=user, before=before, after={"state": "disconnected"})
+        write_for_each(
+            locked.shops.all(), "connection.ended", about=locked, actor=user, before=before,
+            after={"state": "disconnected"},
+        )  # fmt: skip
     connection.refresh_from_db()
 
 

@@ -61,9 +61,21 @@ class TestLettingIn:
             let_in(shop, manager, Role.MANAGER, None, manager)
         assert let_in(shop, UserFactory(), Role.AGENT, [Permission.APPROVE], manager)
 
+    def test_nobody_takes_a_permission_that_they_have_not(self, shop: Shop, manager: User) -> None:
+        stronger = member(Role.MANAGER, shop)
+        manager.memberships.update(permissions=[Permission.APPROVE])
+        with pytest.raises(ValidationError, match="cannot take from somebody"):
+            let_in(shop, stronger, Role.VIEWER, None, manager)
+        with pytest.raises(ValidationError, match="cannot take from somebody"):
+            let_go(stronger.memberships.get(), manager)
+        assert role_in(stronger, shop) == Role.MANAGER
+        let_go(manager.memberships.get(), manager)
+        assert not manager.memberships.exists()
+
     def test_what_somebody_had_before_they_keep(self, shop: Shop, manager: User) -> None:
         manager.memberships.update(permissions=[Permission.APPROVE])
         person = member(Role.AGENT, shop)
+        person.memberships.update(permissions=[Permission.APPROVE, Permission.REJECT])
         let_in(shop, person, Role.AGENT, [Permission.REJECT], manager)
         assert person.memberships.get().permissions == ["reject"]
 

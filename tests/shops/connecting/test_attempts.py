@@ -254,6 +254,7 @@ class TestLettingGo:
         assert Shop.objects.get().pk == shop.pk
         assert Membership.objects.filter(shop=shop, user=way.user).exists()
         assert Connection.objects.get().state == Connection.State.DISCONNECTED
+        assert Entry.objects.get(action="connection.ended").shop_id == shop.pk
 
     def test_connecting_again_finds_the_same_shops(self, way: Way) -> None:
         connection = way.connected("DE")
