@@ -33,7 +33,7 @@ from marketplaces.errors import (
 )
 from marketplaces.records import Receipt, UploadedImage
 from orders import sync as orders_sync
-from shops import tokens
+from shops import pulling, tokens
 from shops.models import Connection
 
 logger = structlog.get_logger(__name__)
@@ -228,6 +228,8 @@ def read_back(decision: Decision) -> None:
         return
     if shows == Shows.DONE:
         finish(decision, State.CONFIRMED)
+        if not is_shown_by_the_order(decision):
+            pulling.ask_for_pull(decision.shop)  # which brings what became of the order
     elif shows == Shows.SILENT:
         finish(decision, State.CONFIRMED, note=outcome.taken_at_its_word(decision))
     elif shows == Shows.SOMETHING_ELSE or waited_long_enough(decision):

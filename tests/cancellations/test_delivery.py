@@ -8,7 +8,7 @@ from django.utils import timezone
 from cancellations import calls, delivery, live
 from cancellations.models import Attempt, CancellationRequest, Decision, Verdict
 from shops.connecting.sellers import Account, connect_with_code
-from shops.models import Connection
+from shops.models import Connection, Shop
 from tests.world import World
 
 State = Decision.State
@@ -76,6 +76,16 @@ def test_a_decision_is_carried_out_once_and_confirmed(world: World, verdict: Ver
     assert effects(world, decision) == EFFECTS[verdict]
     assert [attempt.purpose for attempt in decision.attempts.all()] == ["send", "read_back"]
     assert decision.attempts.get(purpose="send").request_id == decision.request_id
+
+
+@pytest.mark.parametrize(
+    ("verdict", "is_due"), [(Verdict.APPROVE, True), (Verdict.REJECT, True), (Verdict.CANCEL_ITEMS, False)]
+)
+def test_an_order_that_was_not_read_back_itself_is_pulled_at_once(world: World, verdict: Verdict, is_due: bool) -> None:
+    decision = decided(world, verdict)
+    Shop.objects.update(next_pull_at=timezone.now() + timedelta(minutes=1))
+    carry_out(world, decision)
+    assert Shop.objects.due_for_pull(timezone.now()).filter(pk=decision.shop_id).exists() == is_due
 
 
 @verdicts
