@@ -1,7 +1,7 @@
 from typing import Any
 
 from django.db.models import Q, QuerySet
-from django.http import FileResponse, Http404
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
@@ -108,6 +108,7 @@ class EvidenceViewSet(mixins.RetrieveModelMixin, viewsets.GenericViewSet[Evidenc
     @action(detail=True, renderer_classes=[JSONRenderer, ImageOrProblem])
     def image(self, request: Request, pk: str) -> Any:
         found = self.get_object()
-        response = FileResponse(opened(found), content_type=found.mime_type)
+        with opened(found) as file:  # of a few megabytes: what is kept has been made to fit
+            response = HttpResponse(file.read(), content_type=found.mime_type)
         response["Cache-Control"] = KEPT_BY_BROWSERS
         return response

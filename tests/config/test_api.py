@@ -132,9 +132,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 def ask(client: Client, method: str, address: str, body: Any = None) -> Any:
     call: Callable[..., Any] = getattr(client, method)
     if method == "get":
-        answer = call(address)
-        answer.words = b"".join(answer) if answer.streaming else answer.content  # an open file is closed by reading it
-        return answer
+        return call(address)
     return call(address, data=json.dumps(body or {}), content_type="application/json")
 
 
@@ -243,8 +241,7 @@ def test_no_answer_holds_a_secret(cancellation: CancellationRequest) -> None:
     manager = signed_in(member(Role.MANAGER, cancellation.shop))
     for address, methods in addresses(cancellation).items():
         for method in methods:
-            answer = ask(manager, method, address, {"note": "x"})
-            words = (answer.words if method == "get" else answer.content).decode(errors="replace")
+            words = ask(manager, method, address, {"note": "x"}).content.decode(errors="replace")  # one is an image
             assert not [secret for secret in SECRETS if secret in words], address
 
 
