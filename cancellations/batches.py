@@ -112,6 +112,16 @@ def start(batch: Batch, details: Details | None = None) -> bool:
     return not locked.is_started
 
 
+def begin(
+    rows: CancellationQuerySet, verdict: Verdict, user: "User", details: Details, *, retry_of: Batch | None = None
+) -> Batch:
+    """Propose and start in one, for who shows a proposal to nobody. Raises as both do, and then nothing is kept."""
+    with transaction.atomic():
+        batch = propose(rows, verdict, user, retry_of=retry_of)
+        start(batch, details)
+    return batch
+
+
 def take_back(batch: Batch, user: "User") -> str:
     """Take back whatever of a batch is not sent yet; says in words how many that were, and why others were not.
 
@@ -159,10 +169,20 @@ def what_was_taken_back(taken: int, late: int, forbidden: int) -> str:
 
 def try_again(batch: Batch, user: "User") -> Batch:
     """A proposal of what failed of this batch, and of nothing else. Raises NotAllowed where nothing is left to try."""
+    return propose(left_to_try(batch, user), Verdict(batch.verdict), user, retry_of=batch)
+
+
+def try_again_at_once(batch: Batch, user: "User") -> Batch:
+    """As `try_again`, started with what went with the verdict before."""
+    details = Details(reason=batch.reason, reason_text=batch.reason_text, comment=batch.comment)
+    return begin(left_to_try(batch, user), Verdict(batch.verdict), user, details, retry_of=batch)
+
+
+def left_to_try(batch: Batch, user: "User") -> CancellationQuerySet:
     failed = CancellationRequest.objects.filter(pk__in=batch.items.to_try_again().values("cancellation"))
     if not failed.visible_to(user).exists():
         raise NotAllowed(_("Nothing of this is left to try again."))
-    return propose(failed, Verdict(batch.verdict), user, retry_of=batch)
+    return failed
 
 
 # --- what a proposal would do -----------------------------------------------------------------------------------------

@@ -85,5 +85,15 @@ def forget(drafts: Iterable[Evidence]) -> int:
     return len(locked)
 
 
+def remove(draft: Evidence, user: "User") -> bool:
+    """Delete a draft of one's own; False where it is gone, or a decision is taking it at this moment."""
+    with transaction.atomic():
+        if not forget([draft]):
+            return False
+        told = {"name": draft.original_name, "sha256": draft.sha256}
+        log.write("evidence.removed", about=draft.cancellation, actor=user, before=told)
+    return True
+
+
 def forget_old(now: datetime) -> int:
     return forget(Evidence.objects.filter(decision=None, created_at__lt=now - KEPT_FOR)[:1000])

@@ -35,6 +35,7 @@ class Entry:
     placed_at: datetime | None = None  # where it stands among the others, where that is not `at`
     rank: int = 0  # what comes first of things at the same moment: order, events, calls, what a call did to the order
     is_ahead: bool = False
+    name: str = ""  # of an event, such as "decision.confirmed"; "call.send" and the like; "note"; "" of an order's own
 
 
 def of_cancellation(cancellation: CancellationRequest, now: datetime) -> Sequence[Entry]:
@@ -267,7 +268,7 @@ def of_event(event: Event) -> Entry:
         code=shown_code(detail.get("code", "")),
         # The call that it was accepted with shows its own.
         request_id="" if event.name in ("decision.accepted", "decision.confirmed") else detail.get("request_id", ""),
-        about=event.cancellation, rank=EVENT,
+        about=event.cancellation, rank=EVENT, name=event.name,
     )  # fmt: skip
 
 
@@ -308,13 +309,15 @@ def of_attempt(attempt: Attempt) -> Entry:
     return Entry(
         attempt.started_at, text, detail=attempt.message, code=shown_code(attempt.code),
         request_id=attempt.request_id, tone="muted" if good else "bad", rank=CALL,
+        name=f"call.{attempt.purpose}",
     )  # fmt: skip
 
 
 def of_notes(notes: QuerySet[Note]) -> Iterator[Entry]:
     for note in notes.select_related("author", "cancellation"):
         text = _("Noted for colleagues")
-        yield Entry(note.at, text, who=str(note.author), detail=note.text, about=note.cancellation, rank=EVENT)
+        who = str(note.author)
+        yield Entry(note.at, text, who=who, detail=note.text, about=note.cancellation, rank=EVENT, name="note")
 
 
 def shown_code(code: str) -> str:

@@ -1,5 +1,7 @@
 """Orders as the API shows them."""
 
+from typing import Any
+
 from rest_framework import serializers
 
 from config.api.bodies import Rows
@@ -23,9 +25,20 @@ class LineItemSerializer(Rows):
 
 
 class PackageSerializer(Rows):
+    lines = serializers.ListField(
+        child=serializers.IntegerField(),
+        help_text="Our `id`s of the lines in it; some marketplaces tell them only once it has left.",
+    )
+
     class Meta:
         model = Package
-        fields = ["id", "marketplace_id", "status", "tracking_number", "shipping_provider"]
+        fields = ["id", "marketplace_id", "status", "tracking_number", "shipping_provider", "lines"]
+
+    def to_representation(self, parcel: tuple[Package, list[LineItem]]) -> dict[str, Any]:
+        """Of a package with the lines in it, as `Order.parcels` gives them."""
+        package, inside = parcel
+        package.lines = [line.pk for line in inside]  # type: ignore[attr-defined]
+        return super().to_representation(package)
 
 
 class OrderSerializer(Rows):
@@ -45,13 +58,20 @@ class OrderDetailSerializer(OrderSerializer):
     tax = MoneyField(help_text="Null where the marketplace does not tell it.")
     fees = MoneyField(help_text="Null where the marketplace does not tell them.")
     lines = LineItemSerializer(many=True)
-    packages = PackageSerializer(many=True)
+    packages = PackageSerializer(many=True, source="parcels")
     cancellations = serializers.HyperlinkedRelatedField(  # type: ignore[var-annotated]
         view_name="api:cancellation-detail", many=True, read_only=True
     )
     cancel_options = serializers.HyperlinkedIdentityField(
         view_name="api:order-cancel-options",
         help_text="Whether you may cancel items of this order on your own initiative, and with which reasons.",
+    )
+
+    eligibility = serializers.HyperlinkedIdentityField(
+        view_name="api:order-eligibility", help_text="Which lines can be cancelled now, asked of the marketplace."
+    )
+    history = serializers.HyperlinkedIdentityField(
+        view_name="api:order-history", help_text="What happened to it and to all requests about it."
     )
 
     class Meta(OrderSerializer.Meta):
@@ -61,5 +81,6 @@ class OrderDetailSerializer(OrderSerializer):
             "is_cash_on_delivery", "cancelled_by", "cancel_reason", "shipping_type", "delivery_option_id",
             "delivery_option_name", "shipping_provider", "tracking_number", "warehouse_id", "payment_method",
             "buyer_id", "buyer_name", "buyer_message", "recipient_name", "recipient_region", "recipient_address",
-            "purged_at", "extra", "lines", "packages", "cancellations", "cancel_options",
+            "purged_at", "extra", "lines", "packages", "cancellations", "cancel_options", "eligibility",
+            "history",
         ]  # fmt: skip

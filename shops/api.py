@@ -15,10 +15,17 @@ from rest_framework.reverse import reverse
 from config.api.documented import US_REJECT, problems
 from config.api.pages import FiltersLists
 from config.api.problems import Problem
-from shops.markets import capabilities
+from shops.markets import capabilities_on, market_day
 from shops.models import Connection, Role, Shop, SyncRun
 from shops.pulling import ask_for_pull
-from shops.serializers import RulesSerializer, ShopSerializer, SyncAsked, SyncRequest, SyncRunSerializer
+from shops.serializers import (
+    RulesQuery,
+    RulesSerializer,
+    ShopSerializer,
+    SyncAsked,
+    SyncRequest,
+    SyncRunSerializer,
+)
 
 
 @extend_schema_view(
@@ -45,13 +52,20 @@ class ShopViewSet(FiltersLists, viewsets.ReadOnlyModelViewSet[Shop]):
         )
 
     @extend_schema(
-        summary="What the shop's market allows today",
-        description=US_REJECT,
-        responses={200: RulesSerializer, **problems("not-found")},
+        summary="What the shop's market allows today, or on another day",
+        description="The rulebook: every rule with the page that says so, and the day from which it holds.\n\n"
+        + US_REJECT,
+        parameters=[RulesQuery],
+        responses={200: RulesSerializer, **problems("invalid", "not-found")},
     )
     @action(detail=True)
     def rules(self, request: Request, pk: str) -> Response:
-        return Response(RulesSerializer(capabilities(self.get_object(), timezone.now())).data)
+        shop = self.get_object()
+        on = request.query_params.get("on")
+        asked = RulesQuery(data={"on": on} if on else {})
+        asked.is_valid(raise_exception=True)
+        day = asked.validated_data.get("on") or market_day(shop, timezone.now())
+        return Response(RulesSerializer((day, capabilities_on(shop, day))).data)
 
     @extend_schema(
         summary="Have a shop pulled now",

@@ -17,7 +17,11 @@ from shops.models import Shop
 
 def capabilities(shop: Shop, now: datetime) -> Capabilities:
     """What can be done there now, in words of the active language."""
-    return capabilities_in(active_language(), shop.marketplace, shop.region, market_day(shop, now))
+    return capabilities_on(shop, market_day(shop, now))
+
+
+def capabilities_on(shop: Shop, day: date) -> Capabilities:
+    return capabilities_in(active_language(), shop.marketplace, shop.region, day)
 
 
 def market_day(shop: Shop, now: datetime) -> date:

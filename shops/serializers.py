@@ -1,11 +1,14 @@
 """Shops and their pulls as the API shows them. Nothing of a connection's secrets is a field here."""
 
+from dataclasses import fields
+from datetime import date
 from typing import Any
 
 from rest_framework import serializers
 
 from config.api.bodies import Rows, Strict
 from config.api.documented import US_REJECT, NoticeSerializer
+from marketplaces.base import Capabilities
 from shops.models import Connection, Role, Shop, SyncRun
 
 
@@ -75,6 +78,7 @@ class MarketReasonSerializer(serializers.Serializer[Any]):
     seller_fault = serializers.BooleanField(allow_null=True, help_text="Null: no page says whose fault it is.")
     fault_since = serializers.DateField(allow_null=True, help_text="From this day on it is the seller's.")
     source = SourceSerializer(allow_null=True)  # type: ignore[assignment]
+    fault_source = SourceSerializer(allow_null=True, help_text="The page that says whose fault it is.")
 
 
 class ListedReasonSerializer(serializers.Serializer[Any]):
@@ -88,12 +92,23 @@ class ResponseTimeSerializer(serializers.Serializer[Any]):
     source = SourceSerializer()  # type: ignore[assignment]
 
 
-class RulesSerializer(serializers.Serializer[Any]):
-    """A market's rules on this day."""
+class OrderStatusSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(help_text="The marketplace's word, as in an order's `status`.")
+    label = serializers.CharField(help_text="What people say; else the same.")  # type: ignore[assignment]
+    can_be_cancelled = serializers.BooleanField(help_text="By the seller.")
+    can_be_shipped = serializers.BooleanField()
 
+
+class RulesSerializer(serializers.Serializer[Any]):
+    """A market's rules on one day."""
+
+    day = serializers.DateField(help_text="The day that they are of, as the market counts it.")
     marketplace = serializers.CharField()
     marketplace_name = serializers.CharField()
+    region = serializers.CharField(help_text="ISO 3166 code of the market; empty where there is but one.")
     market_name = serializers.CharField()
+    time_zone = serializers.CharField(help_text="IANA name: rules change at its midnight.")
+    language = serializers.CharField(help_text="ISO 639: what its buyers read.")
     shows_requests = serializers.BooleanField(
         help_text="Else nobody is told which requests wait: record them with `POST cancellations/`."
     )
@@ -107,6 +122,9 @@ class RulesSerializer(serializers.Serializer[Any]):
     reject_notice = NoticeSerializer(allow_null=True)
     shipping_rejects = serializers.BooleanField(help_text="Shipping the package rejects the request.")
     shipping_notice = NoticeSerializer(allow_null=True)
+    shippable_order_statuses = serializers.ListField(
+        child=serializers.CharField(), help_text="Of orders that `ship_to_reject` works for."
+    )
     takes_reject_reason = serializers.BooleanField()
     takes_comment = serializers.BooleanField()
     comment_max_length = serializers.IntegerField(help_text="Characters.")
@@ -119,9 +137,14 @@ class RulesSerializer(serializers.Serializer[Any]):
     can_cancel_order = serializers.BooleanField()
     can_cancel_lines = serializers.BooleanField()
     takes_cancel_reason = serializers.BooleanField(help_text="With `cancel_items`.")
+    previews_refunds = serializers.BooleanField(help_text="`orders/{id}/refund-preview/` tells what a buyer gets back.")
+    honours_keys = serializers.BooleanField(
+        source="approve_has_key", help_text="The marketplace knows a decision again by its `idempotency_key`."
+    )
     items_notice = NoticeSerializer(allow_null=True)
     cancel_notice = NoticeSerializer(allow_null=True, help_text="Which orders can be cancelled, and why no others.")
     lines_notice = NoticeSerializer(allow_null=True, help_text="Why single line items cannot be cancelled.")
+    order_statuses = OrderStatusSerializer(many=True, help_text="Those that an order goes through, in that order.")
     cancellable_order_statuses = serializers.ListField(child=serializers.CharField())
     cancel_reasons = MarketReasonSerializer(
         many=True,
@@ -130,6 +153,16 @@ class RulesSerializer(serializers.Serializer[Any]):
     listed_reject_reasons = ListedReasonSerializer(
         many=True,
         help_text="As pages list them, to explain. Those of a request are its `reject_reasons`, which always win.",
+    )
+    known_reasons = serializers.ListField(
+        child=serializers.CharField(), help_text="All that a request may name; empty: the market publishes none."
+    )
+    standing = serializers.DictField(
+        child=NoticeSerializer(), help_text="By verdict, what it does to the shop's standing; without those unknown."
+    )
+    evidence_hints = serializers.DictField(
+        child=NoticeSerializer(many=True),
+        help_text="By reason to reject, what images the marketplace wants to see; under the empty name for all others.",
     )
     response_times = ResponseTimeSerializer(
         many=True,
@@ -142,3 +175,23 @@ class RulesSerializer(serializers.Serializer[Any]):
     sources = SourceSerializer(many=True, help_text="Every page that these rules were read from.")
     silence = serializers.ChoiceField(choices=["approves", "rejects", "nothing"])
     notices = NoticeSerializer(many=True)
+
+    def to_representation(self, rules: tuple[date, Capabilities]) -> dict[str, Any]:
+        """Of a day and what can be done on it."""
+        day, market = rules
+        statuses = [
+            {
+                "name": name,
+                "label": market.status_labels.get(name, name),
+                "can_be_cancelled": name in market.cancellable_order_statuses,
+                "can_be_shipped": name in market.shippable_order_statuses,
+            }
+            for name in market.order_statuses
+        ]
+        told = {field.name: getattr(market, field.name) for field in fields(market)}
+        told |= {"day": day, "order_statuses": statuses, "known_reasons": sorted(market.known_reasons)}
+        return super().to_representation(told)
+
+
+class RulesQuery(Strict):
+    on = serializers.DateField(required=False, help_text="Another day than today: rules begin and end.")

@@ -13,6 +13,7 @@ from cancellations.checks import Details, must_be_offered, must_offer_items, not
 from cancellations.decisions import cancel_items, decide
 from cancellations.evidence import Picture, read_picture
 from cancellations.models import CancellationRequest, Decision, Verdict
+from cancellations.serializers.evidence import own_drafts
 from cancellations.shipping import Shipping, needs_tracking, wrong_packages
 from config.api.bodies import Strict
 from config.api.documented import US_REJECT
@@ -60,7 +61,7 @@ NEEDS: Mapping[Verdict, str] = {
 }
 TAKES: Mapping[Verdict, set[str]] = {
     Verdict.APPROVE: set(),
-    Verdict.REJECT: {"reason", "comment", "images"},
+    Verdict.REJECT: {"reason", "comment", "images", "evidence"},
     Verdict.SHIP_TO_REJECT: {"shipping"},
     Verdict.CANCEL_ITEMS: {"reason", "items"},
 }
@@ -87,6 +88,10 @@ class DecisionRequest(Strict):
     images = serializers.ListField(
         child=serializers.FileField(), required=False,
         help_text="For `reject`, as files of a multipart/form-data body. They are re-encoded before they are kept.",
+    )  # fmt: skip
+    evidence = serializers.ListField(
+        child=serializers.IntegerField(min_value=1), required=False,
+        help_text="For `reject`: the `id`s of images that you have uploaded ahead (`cancellations/{id}/evidence/`).",
     )  # fmt: skip
     shipping = ShippingRequest(required=False, help_text="For `ship_to_reject`.")
     items = ItemRequest(many=True, required=False, help_text="For `cancel_items`.")
@@ -122,14 +127,19 @@ class DecisionRequest(Strict):
             must_offer_items(told["order"])
             return cancel_items(told["order"], own_items(told), user, told.get("reason", ""))
         market = must_be_offered(told["cancellation"], told["verdict"])
-        if problems := not_taken(market, {name for name in told if told[name]}):
-            raise serializers.ValidationError(problems)
+        given = {"images" if name == "evidence" else name for name in told if told[name]}
+        if problems := not_taken(market, given):
+            at = {"images": "images" if told.get("images") else "evidence"}
+            raise serializers.ValidationError({at.get(name, name): why for name, why in problems.items()})
         shipping = Shipping(**{name: value for name, value in told.get("shipping", {}).items() if value})
         details = Details(
             reason=told.get("reason", ""),
             reason_text=reason_text(told["cancellation"], told.get("reason", "")),
             comment=told.get("comment", ""),
-            pictures=pictures(told.get("images", []), market),
+            pictures=[
+                *own_drafts(told["cancellation"], user, told.get("evidence", [])),
+                *pictures(told.get("images", []), market),
+            ],
             shipping=shipping,
         )
         if told["verdict"] == Verdict.SHIP_TO_REJECT:

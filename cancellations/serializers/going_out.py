@@ -143,6 +143,7 @@ class CancellationSerializer(Rows):
     refund_total = MoneyField()
     deadline = UtcTime(allow_null=True, help_text="When the marketplace decides by itself; see `silence`.")
     recorded = serializers.SerializerMethodField(help_text="Null where the marketplace lists its requests itself.")
+    assigned_to = PersonSerializer(allow_null=True, help_text="Whose it is among the staff; null: nobody's.")
     decision = serializers.SerializerMethodField(help_text="The decision that is on its way, if there is one.")
 
     class Meta:
@@ -150,7 +151,8 @@ class CancellationSerializer(Rows):
         fields = [
             "id", "shop", "order", "order_number", "line_item", "marketplace_id", "order_marketplace_id", "state",
             "status", "kind", "needs_answer", "initiator", "reason", "reason_text", "deadline", "refund_total",
-            "created_at", "updated_at", "first_seen_at", "recorded", "decision",
+            "created_at", "updated_at", "first_seen_at", "recorded", "assigned_to",
+            "decision",
         ]  # fmt: skip
         extra_kwargs = {"line_item": {"help_text": "Our `id` of the one line it is about; null for all of the order."}}
 
@@ -175,11 +177,19 @@ class CancellationDetailSerializer(CancellationSerializer):
     decisions = DecisionSerializer(many=True, source="history", help_text="Newest first.")
     reject_reasons = serializers.HyperlinkedIdentityField(view_name="api:cancellation-reject-reasons")
     shipping_options = serializers.HyperlinkedIdentityField(view_name="api:cancellation-shipping-options")
+    evidence = serializers.HyperlinkedIdentityField(
+        view_name="api:request-evidence-list", lookup_url_kwarg="cancellation_pk"
+    )
+    notes = serializers.HyperlinkedIdentityField(view_name="api:note-list", lookup_url_kwarg="cancellation_pk")
+    history = serializers.HyperlinkedIdentityField(
+        view_name="api:cancellation-history", help_text="What happened to it and its order."
+    )
 
     class Meta(CancellationSerializer.Meta):
         fields = [
             *CancellationSerializer.Meta.fields, "refund_subtotal", "refund_shipping_fee", "refund_tax", "refund_fees",
-            "silence", "lines", "offers", "decisions", "reject_reasons", "shipping_options", "extra",
+            "silence", "lines", "offers", "decisions", "reject_reasons", "shipping_options", "evidence",
+            "notes", "history", "extra",
         ]  # fmt: skip
 
     @extend_schema_field(serializers.ChoiceField(choices=["approves", "rejects", "nothing"]))

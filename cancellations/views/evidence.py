@@ -3,13 +3,11 @@
 from typing import IO, TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from audit import log
 from cancellations import checks, drafts
 from cancellations.checks import NotAllowed
 from cancellations.evidence import read_picture, thumbnail_of
@@ -55,11 +53,7 @@ def in_words(text: str, status: int = INVALID) -> HttpResponse:
 def remove(request: "Request", pk: int) -> HttpResponse:
     """Delete a draft of one's own."""
     own = Evidence.objects.visible_to(request.user).filter(decision=None).select_related("cancellation")
-    draft = get_object_or_404(own, pk=pk)
-    with transaction.atomic():
-        drafts.forget([draft])
-        told = {"name": draft.original_name, "sha256": draft.sha256}
-        log.write("evidence.removed", about=draft.cancellation, before=told)
+    drafts.remove(get_object_or_404(own, pk=pk), request.user)
     return HttpResponse(status=204)
 
 

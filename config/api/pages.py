@@ -16,9 +16,9 @@ from config.api.problems import invalid
 from shops.paging import key_page, read_token
 
 
+# No docstring: it would be the description of every address that says nothing of its own.
 class FiltersLists:
-    """Parameters that narrow a list say nothing about a single row."""
-
+    # Parameters that narrow a list say nothing about a single row.
     action: str
 
     def filter_queryset(self, queryset: "QuerySet[Any]") -> "QuerySet[Any]":

@@ -45,6 +45,25 @@ def test_the_rules_of_the_us_say_that_shipping_rejects_and_since_when_reject_is_
     assert rules["reject_notice"]["url"].startswith("https://")
 
 
+def test_the_rules_of_another_day_are_those_that_held_then() -> None:
+    shop = ShopFactory(region="US", time_zone="America/Los_Angeles")
+    client = client_of(member(Role.VIEWER, shop))
+    before = client.get(f"/api/v1/shops/{shop.pk}/rules/?on=2024-03-30").json()
+    assert (before["day"], before["can_reject"]) == ("2024-03-30", True)
+    assert client.get(f"/api/v1/shops/{shop.pk}/rules/?on=2024-03-31").json()["can_reject"] is False
+    assert list(client.get(f"/api/v1/shops/{shop.pk}/rules/?on=soon").json()["errors"]) == ["on"]
+
+
+def test_the_rules_tell_the_states_of_an_order_and_what_counts_against_the_shop() -> None:
+    shop = ShopFactory()
+    rules = client_of(member(Role.VIEWER, shop)).get(f"/api/v1/shops/{shop.pk}/rules/").json()
+    by_name = {status["name"]: status for status in rules["order_statuses"]}
+    assert by_name["AWAITING_SHIPMENT"]["can_be_cancelled"] is True
+    assert by_name["AWAITING_SHIPMENT"]["label"] != "AWAITING_SHIPMENT"
+    assert all(notice["text"] for notice in rules["standing"].values())
+    assert all(notice["text"] for hints in rules["evidence_hints"].values() for notice in hints)
+
+
 def test_the_rules_elsewhere_allow_reject() -> None:
     shop = ShopFactory(region="DE")
     rules = client_of(member(Role.VIEWER, shop)).get(f"/api/v1/shops/{shop.pk}/rules/").json()
