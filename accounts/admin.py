@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 import accounts.sign_in_admin  # noqa: F401 - registers second factors, sessions and OpenID Connect
 from accounts.forms import NewTokenForm
-from accounts.models import ApiToken, User
+from accounts.models import ApiToken, IdempotencyKey, User
 from accounts.tokens import end_token, make_token
 from config.admin import ForSuperusers, ReadOnly
 
@@ -147,6 +147,18 @@ class ApiTokenAdmin(ForSuperusers):
             object_repr=f"{token.begins_with}… ({token.user.email})",
             action_flag=flag,
         )
+
+
+@admin.register(IdempotencyKey)
+class IdempotencyKeyAdmin(ReadOnly, ForSuperusers):
+    """What integrations sent under a name of their own. No page shows an answer: some hold what is shown once."""
+
+    shop_path = ""
+    list_display = ("key", "user", "made_at", "status", "leased_until")
+    list_select_related = ("user",)
+    fields = ("key", "user", "made_at", "leased_until", "status", "headers", "fingerprint")
+    search_fields = ("key__startswith",)
+    ordering = ("-made_at",)
 
 
 @admin.register(LogEntry)

@@ -2,18 +2,20 @@
 
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.utils.translation import gettext as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from knox.auth import TokenAuthentication
 from knox.crypto import hash_token
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from accounts.models import ApiToken, Scope, User
 from accounts.tokens import note_use
 from audit import origin
+from config.api.throttling import allowance
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
@@ -23,12 +25,19 @@ class ApiTokens(TokenAuthentication):  # type: ignore[misc]
     """`Authorization: Token …`. `user.token` is the row then, which `Shop.objects.visible_to` and the like ask."""
 
     def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
-        found = super().authenticate(request)
+        address = origin.address_of(request._request)
+        if request.headers.get("Authorization"):
+            must_not_guess(address, calls=0)
+        try:
+            found = super().authenticate(request)
+        except AuthenticationFailed:
+            must_not_guess(address, calls=1)
+            raise
         if found is None:
             return None
         user, token = found
         user.token = token
-        note_use(token, origin.address_of(request._request))
+        note_use(token, address)
         return user, token
 
     def authenticate_credentials(self, token: bytes) -> Any:
@@ -40,6 +49,13 @@ class ApiTokens(TokenAuthentication):  # type: ignore[misc]
         if row is None:
             raise AuthenticationFailed(_("Invalid token."))
         return self.validate_user(row)
+
+
+def must_not_guess(address: str | None, calls: int) -> None:
+    """Raises Throttled where too many wrong tokens came from this address, before any more is looked for."""
+    tried = allowance("failed", settings.API_FAILED_RATE, address, calls=calls) if address else None
+    if tried and not tried.is_kept:
+        raise Throttled(tried.seconds)
 
 
 class WithinScope(BasePermission):

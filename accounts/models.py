@@ -135,3 +135,32 @@ class ApiToken(AbstractAuthToken):  # type: ignore[misc]
     def is_over(self) -> bool:
         ends: datetime = self.expiry
         return ends <= timezone.now()
+
+
+class IdempotencyKey(models.Model):
+    """A name that somebody's system gave one request over the API, so that sending it again does nothing twice.
+
+    Until the request is answered it is leased: when whoever answers it dies, the next to send it runs it again.
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("of"), on_delete=models.CASCADE, related_name="idempotency_keys",
+        db_index=False,
+    )  # fmt: skip
+    key = models.CharField(_("key"), max_length=255)
+    fingerprint = models.CharField(_("hash of the request"), max_length=64)
+    made_at = models.DateTimeField(_("first sent"), default=timezone.now, db_index=True)
+    leased_until = models.DateTimeField(_("answered by then, or free"))
+    status = models.PositiveSmallIntegerField(_("status of the answer"), null=True, blank=True)
+    headers = models.JSONField(_("headers of the answer"), default=dict, blank=True)
+    # Encrypted: an answer can hold what is shown once, and what tells of a buyer.
+    body = models.TextField(_("answer"), blank=True)
+
+    class Meta:
+        verbose_name = _("idempotency key")
+        verbose_name_plural = _("idempotency keys")
+        ordering = ["-made_at"]
+        constraints = [models.UniqueConstraint(fields=["user", "key"], name="one_request_per_key")]
+
+    def __str__(self) -> str:
+        return self.key

@@ -32,6 +32,7 @@ from cancellations.models import (
     CancellationRequest,
     Decision,
     DecisionLine,
+    DecisionQuerySet,
     Event,
     Evidence,
     Verdict,
@@ -47,10 +48,12 @@ if TYPE_CHECKING:
 
 
 def decide(
-    cancellation: CancellationRequest, verdict: Verdict, user: "User", details: Details | None = None
-) -> Decision:
+    cancellation: CancellationRequest, verdict: Verdict, user: "User", details: Details | None = None, *,
+    undo_seconds: int | None = None, client_key: str = "",
+) -> Decision:  # fmt: skip
     """Record what staff want done about a request; it is sent when the undo window ends, or waits for a second person.
 
+    `undo_seconds` makes the window shorter; `client_key` is the name by which its maker finds the decision again.
     Raises PermissionDenied, AlreadyDecided (a decision is on its way), NotAllowed (rules or state) or ValidationError
     (a dictionary by field). The request's row is locked: of two people who decide at once one is told about the other.
     """
@@ -62,16 +65,22 @@ def decide(
             Order.objects.select_for_update(of=("self",)).get(pk=locked.order_id)
         check(locked, verdict, details)
         money = countersigning.given_back_by_approval(locked) if verdict == Verdict.APPROVE else None
-        decision = new_decision(locked.shop, user, verdict, details, money, cancellation=locked, order=locked.order)
+        decision = new_decision(
+            locked.shop, user, verdict, details, money, cancellation=locked, order=locked.order,
+            undo_seconds=undo_seconds, client_key=client_key,
+        )  # fmt: skip
         record(decision, "decision.recorded")
         keep_pictures(decision, details.pictures)
     return decision
 
 
-def cancel_items(order: Order, items: Mapping[int, int], user: "User", reason: str) -> Decision:
+def cancel_items(
+    order: Order, items: Mapping[int, int], user: "User", reason: str, *,
+    undo_seconds: int | None = None, client_key: str = "",
+) -> Decision:  # fmt: skip
     """Record that staff want lines of an order cancelled: {LineItem.pk: quantity}. All lines means the whole order.
 
-    Raises as `decide` does.
+    Takes and raises what `decide` does.
     """
     must_be_allowed(user, order.shop, Permission.CANCEL_ITEMS)
     with transaction.atomic():
@@ -88,7 +97,10 @@ def cancel_items(order: Order, items: Mapping[int, int], user: "User", reason: s
         )
         details = Details(reason=reason, reason_text=text)
         money = countersigning.given_back_for_items(locked, lines, items)
-        decision = new_decision(locked.shop, user, Verdict.CANCEL_ITEMS, details, money, order=locked)
+        decision = new_decision(
+            locked.shop, user, Verdict.CANCEL_ITEMS, details, money, order=locked,
+            undo_seconds=undo_seconds, client_key=client_key,
+        )  # fmt: skip
         DecisionLine.objects.bulk_create(
             DecisionLine(
                 decision=decision, line_item=line, quantity=items[line.pk], cancelled_before=line.cancelled_in_all
@@ -206,8 +218,9 @@ def set_aside(decision: Decision, user: "User", note: str) -> None:
 def new_decision(
     shop: Shop, user: "User", verdict: Verdict, details: Details, money: Money | None, *,
     cancellation: CancellationRequest | None = None, order: Order | None = None,
+    undo_seconds: int | None = None, client_key: str = "",
 ) -> Decision:  # fmt: skip
-    send_after = timezone.now() + undo_window(cancellation)
+    send_after = timezone.now() + undo_window(cancellation, undo_seconds)
     gives_back = verdict in (Verdict.APPROVE, Verdict.CANCEL_ITEMS)
     is_alone = not (gives_back and countersigning.needs_second_person(user, shop, verdict, money, order))
     decision = Decision(
@@ -216,20 +229,27 @@ def new_decision(
         gives_back=money.amount if money else None, currency=money.currency if money else "",
         reason=details.reason, reason_text=details.reason_text, comment=details.comment,
         shipment=details.shipping.as_json() if verdict == Verdict.SHIP_TO_REJECT else {},
-        send_after=send_after, due_at=send_after,
+        send_after=send_after, due_at=send_after, client_key=client_key,
     )  # fmt: skip
     try:
         with transaction.atomic():
             decision.save()
     except IntegrityError:
         about = {"cancellation": cancellation} if cancellation else {"order": order}
-        raise AlreadyDecided(Decision.objects.live().filter(**about).latest("pk")) from None
+        first = found_again(user, [client_key]).first() or Decision.objects.live().filter(**about).latest("pk")
+        raise AlreadyDecided(first) from None
     return decision
 
 
-def undo_window(cancellation: CancellationRequest | None) -> timedelta:
-    """UNDO_SECONDS, but never so long that silence decides first."""
-    window = timedelta(seconds=settings.UNDO_SECONDS)
+def found_again(user: "User", client_keys: Sequence[str]) -> DecisionQuerySet:
+    """What this person's requests of these names made, of those that have a name."""
+    return Decision.objects.filter(made_by=user, client_key__in=[key for key in client_keys if key])
+
+
+def undo_window(cancellation: CancellationRequest | None, seconds: int | None = None) -> timedelta:
+    """UNDO_SECONDS, or fewer where fewer are asked for, but never so long that silence decides first."""
+    most = settings.UNDO_SECONDS
+    window = timedelta(seconds=most if seconds is None else min(seconds, most))
     if cancellation is None or cancellation.deadline is None:
         return window
     return max(timedelta(0), min(window, (cancellation.deadline - timezone.now()) / 2))

@@ -1,7 +1,10 @@
 """Broker messages turned into calls. The rows are the queue: each message may be lost or come twice."""
 
+from datetime import timedelta
+
 import structlog
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
@@ -40,6 +43,13 @@ def sweep_decisions() -> None:
 @shared_task
 def forget_old_drafts() -> None:
     drafts.forget_old(timezone.now())
+
+
+@shared_task
+def forget_client_keys() -> None:
+    """With the answers that they were given: from then on the same name is a new request's."""
+    made_before = timezone.now() - timedelta(hours=settings.KEEP_IDEMPOTENCY_HOURS)
+    Decision.objects.exclude(client_key="").filter(made_at__lt=made_before).update(client_key="")
 
 
 @shared_task

@@ -48,6 +48,8 @@ app.conf.beat_schedule = {
     "purge buyer data": {"task": "cancellations.forgetting.purge_buyer_data", "schedule": 3600.0},
     "purge evidence": {"task": "cancellations.forgetting.purge_evidence", "schedule": 3600.0},
     "forget ended sessions": {"task": "accounts.sessions.forget_ended", "schedule": 86_400.0},
+    "forget old keys": {"task": "accounts.idempotency.forget_old_keys", "schedule": 3600.0},
+    "forget client keys": {"task": "cancellations.tasks.forget_client_keys", "schedule": 3600.0},
     "forget old entries": {"task": "audit.tasks.forget_old_entries", "schedule": 3600.0},
     "forget old drafts": {"task": "cancellations.tasks.forget_old_drafts", "schedule": 3600.0},
     "forget proposals": {"task": "cancellations.batch_work.forget_proposals", "schedule": 3600.0},
@@ -62,6 +64,7 @@ app.autodiscover_tasks(related_name="batch_work")
 app.autodiscover_tasks(related_name="pushes")
 app.autodiscover_tasks(related_name="forgetting")
 app.autodiscover_tasks(["accounts"], related_name="sessions")
+app.autodiscover_tasks(["accounts"], related_name="idempotency")
 app.autodiscover_tasks(related_name="listening")
 app.autodiscover_tasks(related_name="gaps")
 app.autodiscover_tasks(["shops.connecting"], related_name="attempts")

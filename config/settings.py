@@ -291,7 +291,8 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated", "accounts.api.WithinScope"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "config.api.pages.Pages",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "config.api.schema.Described",
+    "DEFAULT_THROTTLE_CLASSES": ["config.api.throttling.PerToken"],
     "EXCEPTION_HANDLER": "config.api.problems.problem",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["config.parsers.Json", "config.parsers.Multipart"],
@@ -302,6 +303,15 @@ KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105 - a model
 REST_KNOX = {"AUTH_HEADER_PREFIX": "Token"}
 # The longest that an API token may live.
 API_TOKEN_MAX_DAYS = env.int("API_TOKEN_MAX_DAYS", default=365)
+# How often each API token may call, and each person who comes with a session: in all, and with what changes something.
+# A wrong token is counted by the address that it comes from. Empty: as often as they like.
+API_RATE = env("API_RATE", default="600/minute")
+API_WRITE_RATE = env("API_WRITE_RATE", default="120/minute")
+API_FAILED_RATE = env("API_FAILED_RATE", default="30/minute")
+# How many calls may wait at a time in a process for what comes of a decision; each keeps one of its threads.
+API_WAITERS = env.int("API_WAITERS", default=2)
+# How long the answer to a request with an Idempotency-Key is given again.
+KEEP_IDEMPOTENCY_HOURS = env.int("KEEP_IDEMPOTENCY_HOURS", default=48)
 SPECTACULAR_SETTINGS = {
     "TITLE": "Countermand API",
     "VERSION": "1",
@@ -310,6 +320,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "config.api.schema.with_manners"],
     "ENUM_NAME_OVERRIDES": {
         "CancellationState": "cancellations.models.CancellationRequest.State",
         "DecisionState": "cancellations.models.Decision.State",

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from config.api.documented import US_REJECT, problems
+from config.api.manners import Manners
 from config.api.pages import FiltersLists
 from config.api.problems import Problem
 from shops.markets import capabilities_on, market_day
@@ -93,7 +94,7 @@ class ShopViewSet(FiltersLists, viewsets.ReadOnlyModelViewSet[Shop]):
         responses={200: SyncRunSerializer(many=True), **problems("invalid", "not-found")},
     )
 )
-class SyncRunViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[SyncRun]):
+class SyncRunViewSet(Manners, mixins.ListModelMixin, viewsets.GenericViewSet[SyncRun]):
     queryset = SyncRun.objects.none()
     serializer_class = SyncRunSerializer
     page_order = ("-started_at", "-pk")

@@ -6,7 +6,7 @@ from django.apps import apps
 from django.core.exceptions import FieldError
 from django.db import models, transaction
 
-from accounts import second_factor
+from accounts import idempotency, second_factor
 from accounts.encryption import decrypted, encrypted, fernet
 
 __all__ = ["EncryptedTextField", "fernet", "rotate_secrets"]
@@ -36,7 +36,7 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
 def rotate_secrets() -> int:
     """Write every encrypted column again with the first key, a row at a time; returns how many rows were written."""
     columns = sum(_rotate(model, fields) for model in apps.get_models() if (fields := _encrypted(model)))
-    return columns + second_factor.rotate_secrets()
+    return columns + second_factor.rotate_secrets() + idempotency.rotate_secrets()
 
 
 def _encrypted(model: type[models.Model]) -> list[str]:

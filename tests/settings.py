@@ -21,6 +21,7 @@ def _leave_nothing() -> None:
 if IS_FIRST_PROCESS:
     atexit.register(_leave_nothing)
 os.environ["BREACHED_PASSWORD_CHECK"] = "false"  # it would ask somebody on the internet
+os.environ["API_RATE"] = os.environ["API_WRITE_RATE"] = os.environ["API_FAILED_RATE"] = ""
 # Each worker has a broker and a cache to itself; pytest-django does the same for the database.
 private_servers.choose("countermand", number=int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]))
 private_servers.ensure()

@@ -1,3 +1,5 @@
+from typing import Any
+
 import django_filters
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
@@ -7,12 +9,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cancellations import decisions
+from cancellations.api.bulk import decide_each, told_of
 from cancellations.api.refusals import as_problems
+from cancellations.decisions import found_again
 from cancellations.models import Decision
 from cancellations.serializers.coming_in import VERDICTS, DecisionRequest, NoteRequest
 from cancellations.serializers.going_out import DecisionDetailSerializer, DecisionSerializer
+from cancellations.serializers.in_bulk import BulkAnswer, BulkRequest
+from config.api.bodies import JSON_ALONE
 from config.api.documented import problems
 from config.api.pages import FiltersLists
+from config.api.schema import WAITS
+from config.api.waiting import hold
 from shops.filters import shops_of
 from shops.models import Permission
 from shops.roles import must_be_allowed
@@ -35,6 +43,7 @@ CHANGED = {200: DecisionDetailSerializer}
     ),
     retrieve=extend_schema(
         summary="A decision with every call made for it",
+        parameters=WAITS,
         responses={200: DecisionDetailSerializer, **problems("not-found")},
     ),
 )
@@ -47,11 +56,11 @@ class DecisionViewSet(
     lookup_value_regex = r"\d+"
 
     def get_serializer_class(self) -> type[DecisionSerializer]:
-        return DecisionSerializer if self.action == "list" else DecisionDetailSerializer
+        return DecisionSerializer if self.action in ("list", "bulk") else DecisionDetailSerializer
 
     def get_queryset(self) -> QuerySet[Decision]:
         rows = Decision.objects.visible_to(self.request.user).select_related("made_by", "countersigned_by")
-        if self.action == "list":
+        if self.action in ("list", "bulk"):
             return rows
         return rows.select_related("shop").prefetch_related("attempts", "lines__line_item", "evidence")
 
@@ -62,6 +71,7 @@ class DecisionViewSet(
             "it. Send JSON, or multipart/form-data where images go with a rejection. Every name must be known and fit "
             "the verdict: what would be ignored is refused.\n\n" + VERDICTS
         ),
+        parameters=WAITS,
         request={"application/json": DecisionRequest, "multipart/form-data": DecisionRequest},
         examples=[
             OpenApiExample("approve", {"verdict": "approve", "cancellation": 4711}, request_only=True),
@@ -99,12 +109,61 @@ class DecisionViewSet(
         },
     )  # fmt: skip
     def create(self, request: Request) -> Response:
+        decision = found_again(request.user, [self.client_key()]).first() or self.recorded(request)  # type: ignore[arg-type]
+        headers = self.hold(decision)
+        body = self.get_serializer(self.get_queryset().get(pk=decision.pk)).data
+        return Response(body, status=201, headers={"Location": body["url"], **headers})
+
+    def recorded(self, request: Request) -> Decision:
         told = DecisionRequest(data=request.data, context=self.get_serializer_context())
         told.is_valid(raise_exception=True)
         with as_problems(request):
-            decision = told.record()
-        body = self.get_serializer(self.get_queryset().get(pk=decision.pk)).data
-        return Response(body, status=201, headers={"Location": body["url"]})
+            return told.record(self.client_key())
+
+    def hold(self, decision: Decision) -> dict[str, str]:
+        """Keep whoever prefers to wait until the decision no longer moves by itself."""
+        moving = Decision.objects.filter(pk=decision.pk, state__in=Decision.MOVING)
+        return hold(self.request, lambda: not moving.exists())
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        decision = self.get_object()
+        if headers := self.hold(decision):
+            decision = self.get_object()
+        return Response(self.get_serializer(decision).data, headers=headers)
+
+    @extend_schema(
+        summary="Decide about many at once",
+        description=(
+            "Up to 500 decisions, each judged by itself: one that is refused keeps none of the others from being "
+            "recorded. `results` tells for each, in the order in which they were sent, what a single one would have "
+            "been answered with. Images cannot go with many at once. Whether the marketplace would cancel an item, or "
+            "take a parcel this way, is not asked beforehand; its no comes with the decision. With an "
+            "`Idempotency-Key` the same body can be sent again after a lost answer: what is recorded is found, and "
+            "nothing is recorded twice."
+        ),
+        request=BulkRequest,
+        examples=[
+            OpenApiExample(
+                "two of them",
+                {
+                    "decisions": [
+                        {"verdict": "approve", "cancellation": 4711, "undo_seconds": 0},
+                        {"verdict": "reject", "cancellation": 4712, "reason": "package_sent"},
+                    ]
+                },
+                request_only=True,
+            )
+        ],
+        responses={200: BulkAnswer, **problems("malformed", "invalid", "too-large", "unsupported-media-type")},
+    )
+    @action(detail=False, methods=["post"], parser_classes=JSON_ALONE)
+    def bulk(self, request: Request) -> Response:
+        told = BulkRequest(data=request.data)
+        told.is_valid(raise_exception=True)
+        named = {number: self.client_key(number) for number in range(len(told.validated_data["decisions"]))}
+        outcomes = decide_each(request, told.validated_data["decisions"], named)
+        made = self.get_queryset().in_bulk([one for one in outcomes if isinstance(one, int)])
+        return Response(told_of(outcomes, {pk: self.get_serializer(row).data for pk, row in made.items()}))
 
     @extend_schema(
         summary="Take a decision back before it is sent",

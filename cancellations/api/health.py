@@ -8,10 +8,11 @@ from rest_framework.views import APIView
 from cancellations import health
 from cancellations.serializers.health import HealthSerializer, WholeSerializer
 from config.api.documented import problems
+from config.api.manners import Manners
 from shops.models import Shop
 
 
-class HealthView(APIView):
+class HealthView(Manners, APIView):
     @extend_schema(
         summary="How your shops stand, worst first",
         description="What was read and when, what failed, what ends, and what waits for people or is on its way out.",
@@ -23,7 +24,7 @@ class HealthView(APIView):
         return Response(WholeSerializer(whole, context={"request": request, "now": now}).data)
 
 
-class ShopHealthView(APIView):
+class ShopHealthView(Manners, APIView):
     @extend_schema(summary="How one shop stands", responses={200: HealthSerializer, **problems("not-found")})
     def get(self, request: Request, pk: int) -> Response:
         visible, now = Shop.objects.visible_to(request.user).filter(pk=pk), timezone.now()

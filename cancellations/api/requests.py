@@ -26,6 +26,7 @@ from cancellations.serializers.going_out import (
 from cancellations.serializers.heard import RecordRequest
 from cancellations.shipping import needs_tracking
 from config.api.documented import US_REJECT, problems
+from config.api.manners import Manners
 from config.api.pages import FiltersLists
 from config.api.problems import Problem
 from orders.models import Order
@@ -187,7 +188,7 @@ class CancellationViewSet(FiltersLists, viewsets.ReadOnlyModelViewSet[Cancellati
         return Response(ShippingOptionsSerializer(told).data)
 
 
-class OrderCancelOptionsView(GenericAPIView[Order]):
+class OrderCancelOptionsView(Manners, GenericAPIView[Order]):
     queryset = Order.objects.none()
     serializer_class = CancelOptionsSerializer
 

@@ -116,6 +116,8 @@ class Decision(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="decisions", verbose_name=_("by")
     )
     made_at = models.DateTimeField(_("made"), default=timezone.now)
+    # What the API's request was called by whoever sent it, hashed: sent again, it finds this one.
+    client_key = models.CharField(_("name of the request"), max_length=64, blank=True, db_default="", editable=False)
     gives_back = amount(_("gives back"), null=True)
     currency = models.CharField(_("currency"), max_length=3, blank=True, db_default="")
     countersigned_by = models.ForeignKey(
@@ -159,6 +161,9 @@ class Decision(models.Model):
                     state__in=("unsigned", "recorded", "sending", "accepted", "stalled"), verdict="cancel_items"
                 ),
                 name="one_live_item_cancellation_per_order",
+            ),
+            models.UniqueConstraint(
+                fields=["made_by", "client_key"], condition=~Q(client_key=""), name="one_decision_per_client_key"
             ),
             models.CheckConstraint(
                 condition=Q(verdict="cancel_items", order__isnull=False, cancellation__isnull=True)

@@ -1,15 +1,16 @@
 """What people and other systems send: a decision, and what goes with it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
+from django.conf import settings
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from cancellations import live
-from cancellations.checks import Details, must_be_offered, must_offer_items, not_taken
+from cancellations.checks import AlreadyDecided, Details, must_be_offered, must_offer_items, not_taken
 from cancellations.decisions import cancel_items, decide
 from cancellations.evidence import Picture, read_picture
 from cancellations.models import CancellationRequest, Decision, Verdict
@@ -21,8 +22,9 @@ from config.api.fields import UtcTime
 from config.api.problems import paths
 from marketplaces.base import Capabilities
 from marketplaces.errors import MarketplaceError
+from marketplaces.records import RejectReason
 from orders.models import Order
-from shops.models import Permission
+from shops.models import Permission, Shop
 from shops.roles import must_be_allowed
 
 logger = structlog.get_logger(__name__)
@@ -95,6 +97,13 @@ class DecisionRequest(Strict):
     )  # fmt: skip
     shipping = ShippingRequest(required=False, help_text="For `ship_to_reject`.")
     items = ItemRequest(many=True, required=False, help_text="For `cancel_items`.")
+    undo_seconds = serializers.IntegerField(
+        required=False, min_value=0,
+        help_text="For how long it can be taken back before it is sent; 0: at once. Never longer than without it.",
+    )  # fmt: skip
+
+    # Whether the marketplace is asked what it would say before anything is recorded.
+    asks_first: ClassVar[bool] = True
 
     def get_fields(self) -> dict[str, Any]:
         fields: dict[str, Any] = super().get_fields()
@@ -110,22 +119,46 @@ class DecisionRequest(Strict):
         problems = {
             name: [_("%(verdict)s takes no %(field)s.") % {"verdict": verdict, "field": name}]
             for name in told
-            if told[name] and name not in {"verdict", about, *TAKES[verdict]}
+            if told[name] and name not in {"verdict", "undo_seconds", about, *TAKES[verdict]}
         }
         if about not in told:
             problems[about] = [_("Say what this is about.")]
+        if told.get("undo_seconds", 0) > settings.UNDO_SECONDS:
+            problems["undo_seconds"] = [_("At most %(most)d.") % {"most": settings.UNDO_SECONDS}]
         if problems:
             raise serializers.ValidationError(problems)
-        must_be_allowed(self.context["request"].user, told[about].shop, Permission(told["verdict"]))
+        self.must_be_allowed(told[about].shop, Permission(told["verdict"]))
         return told
 
-    def record(self) -> Decision:
-        """Record the decision. Raises what `decisions.decide` raises, problems at the fields of this body."""
+    def must_be_allowed(self, shop: Shop, permission: Permission) -> None:
+        must_be_allowed(self.context["request"].user, shop, permission)
+
+    def reasons(self, cancellation: CancellationRequest) -> Sequence[RejectReason]:
+        """Raises MarketplaceError where nobody tells."""
+        return live.reject_reasons(cancellation)
+
+    def record(self, client_key: str = "") -> Decision:
+        """Record the decision, or find the one that the request of this name made before its answer was lost.
+
+        Raises what `decisions.decide` raises, problems at the fields of this body.
+        """
+        try:
+            return self.decide({"undo_seconds": self.validated_data.get("undo_seconds"), "client_key": client_key})
+        except AlreadyDecided as no:
+            if client_key and no.decision.client_key == client_key:
+                return no.decision
+            raise
+
+    def decide(self, how: Mapping[str, Any]) -> Decision:
         told = self.validated_data
         user = self.context["request"].user
         if told["verdict"] == Verdict.CANCEL_ITEMS:
-            must_offer_items(told["order"])
-            return cancel_items(told["order"], own_items(told), user, told.get("reason", ""))
+            if self.asks_first:
+                must_offer_items(told["order"])
+            items = own_items(told)
+            if self.asks_first:
+                must_be_cancellable(told["order"], list(items))
+            return cancel_items(told["order"], items, user, told.get("reason", ""), **how)
         market = must_be_offered(told["cancellation"], told["verdict"])
         given = {"images" if name == "evidence" else name for name in told if told[name]}
         if problems := not_taken(market, given):
@@ -134,7 +167,7 @@ class DecisionRequest(Strict):
         shipping = Shipping(**{name: value for name, value in told.get("shipping", {}).items() if value})
         details = Details(
             reason=told.get("reason", ""),
-            reason_text=reason_text(told["cancellation"], told.get("reason", "")),
+            reason_text=self.reason_text(told["cancellation"], told.get("reason", "")),
             comment=told.get("comment", ""),
             pictures=[
                 *own_drafts(told["cancellation"], user, told.get("evidence", [])),
@@ -142,17 +175,38 @@ class DecisionRequest(Strict):
             ],
             shipping=shipping,
         )
-        if told["verdict"] == Verdict.SHIP_TO_REJECT:
+        if told["verdict"] == Verdict.SHIP_TO_REJECT and self.asks_first:
             must_be_on_offer(told["cancellation"].order, shipping)
         try:
-            return decide(told["cancellation"], told["verdict"], user, details)
+            return decide(told["cancellation"], told["verdict"], user, details, **how)
         except DjangoValidationError as problem:
             raise at_our_fields(problem) from None
+
+    def reason_text(self, cancellation: CancellationRequest, reason: str) -> str:
+        """What the buyer will read. A marketplace that does not answer now must not cost us the decision."""
+        if not reason:
+            return ""
+        try:
+            reasons = self.reasons(cancellation)
+        except MarketplaceError as error:
+            logger.warning("reason.not_checked", cancellation=cancellation.pk, code=error.code, error=error.message)
+            return ""
+        for known in reasons:
+            if known.name == reason:
+                return known.text
+        names = ", ".join(known.name for known in reasons)
+        raise serializers.ValidationError(
+            {
+                "reason": [
+                    _("This request cannot be rejected with this reason. Choose one of: %(names)s.") % {"names": names}
+                ]
+            }
+        )
 
 
 def own_items(told: Mapping[str, Any]) -> dict[int, int]:
     """{LineItem.pk: quantity}; a line of another order is a problem at its own place in the list."""
-    own = set(told["order"].lines.values_list("pk", flat=True))
+    own = {line.pk for line in told["order"].lines.all()}
     items: dict[int, int] = {}
     problems: dict[Any, Any] = {}
     for number, item in enumerate(told.get("items", [])):
@@ -161,22 +215,22 @@ def own_items(told: Mapping[str, Any]) -> dict[int, int]:
         elif item["line_item"] in items:
             problems[number] = {"line_item": [_("This line item is named twice.")]}
         items[item["line_item"]] = item["quantity"]
-    if problems := problems or not_cancellable(told["order"], list(items)):
+    if problems:
         raise serializers.ValidationError({"items": problems})
     return items
 
 
-def not_cancellable(order: Order, items: Sequence[int]) -> dict[Any, Any]:
-    """By place in the list, what the marketplace would not cancel now."""
-    why_not = ineligible(order) if items else None
-    if not why_not:
-        return {}
-    ids = dict(order.lines.values_list("pk", "marketplace_id"))
-    return {
+def must_be_cancellable(order: Order, items: Sequence[int]) -> None:
+    """Raises at the place in the list of what the marketplace would not cancel now."""
+    why_not = (ineligible(order) if items else None) or {}
+    ids = {line.pk: line.marketplace_id for line in order.lines.all()}
+    problems: dict[Any, Any] = {
         number: {"line_item": [_("The marketplace would not cancel it: %(why)s") % {"why": why_not[ids[pk]]}]}
         for number, pk in enumerate(items)
         if ids[pk] in why_not
     }
+    if problems:
+        raise serializers.ValidationError({"items": problems})
 
 
 def ineligible(order: Order) -> dict[str, str] | None:
@@ -186,28 +240,6 @@ def ineligible(order: Order) -> dict[str, str] | None:
     except MarketplaceError as error:
         logger.warning("items.not_checked", order=order.pk, code=error.code, error=error.message)
         return None
-
-
-def reason_text(cancellation: CancellationRequest, reason: str) -> str:
-    """What the buyer will read. A marketplace that does not answer now must not cost us the decision."""
-    if not reason:
-        return ""
-    try:
-        reasons = live.reject_reasons(cancellation)
-    except MarketplaceError as error:
-        logger.warning("reason.not_checked", cancellation=cancellation.pk, code=error.code, error=error.message)
-        return ""
-    for known in reasons:
-        if known.name == reason:
-            return known.text
-    names = ", ".join(known.name for known in reasons)
-    raise serializers.ValidationError(
-        {
-            "reason": [
-                _("This request cannot be rejected with this reason. Choose one of: %(names)s.") % {"names": names}
-            ]
-        }
-    )
 
 
 def must_be_on_offer(order: Order, shipping: Shipping) -> None:

@@ -8,6 +8,10 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from config.api.fields import UtcTime
+from config.parsers import Json
+
+# For bodies that are never a form.
+JSON_ALONE = [Json]
 
 
 class Rows(serializers.ModelSerializer[Any]):

@@ -77,6 +77,11 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         "detail": "You decided this yourself: somebody else has to countersign.",
         "decision": "https://countermand.example/api/v1/decisions/4711/",
     },
+    "idempotency-key-reused": {"detail": "This key was sent with another request. Take a new one for this."},
+    "idempotency-key-in-use": {
+        "detail": "The first request with this key is still being answered. Send it again in a moment."
+    },
+    "too-many-requests": {"detail": "You call more often than is allowed. Wait 12 seconds."},
     "too-large": {"detail": "The body may have at most 5242880 bytes."},
     "unsupported-media-type": {"detail": 'Unsupported media type "text/plain" in request.'},
     "not-allowed": {

@@ -12,13 +12,14 @@ from rest_framework.settings import api_settings
 from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
+from config.api.manners import Manners
 from config.api.problems import invalid
 from shops.paging import key_page, read_token
 
 
-# No docstring: it would be the description of every address that says nothing of its own.
-class FiltersLists:
-    # Parameters that narrow a list say nothing about a single row.
+class FiltersLists(Manners):
+    """Parameters that narrow a list say nothing about a single row."""
+
     action: str
 
     def filter_queryset(self, queryset: "QuerySet[Any]") -> "QuerySet[Any]":

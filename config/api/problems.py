@@ -1,5 +1,6 @@
 """How errors are told: problems (RFC 9457), made of whatever was raised."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +9,7 @@ from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views import defaults
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
@@ -32,11 +34,14 @@ TITLES: Mapping[str, tuple[int, str]] = {
     "too-late": (409, "Too late to take it back"),
     "not-stalled": (409, "The decision does not wait for anybody"),
     "not-unsigned": (409, "The decision does not wait for you to countersign"),
+    "idempotency-key-reused": (409, "This key belongs to another request"),
+    "idempotency-key-in-use": (409, "The first request with this key is still being answered"),
     "length-required": (411, "Say how long the body is"),
     "too-large": (413, "Too large"),
     "unsupported-media-type": (415, "No such content type"),
     "not-allowed": (422, "The market or the request's state does not allow this"),
     "marketplace-refused": (422, "The marketplace refused"),
+    "too-many-requests": (429, "Too many requests"),
     "broken": (500, "Something broke on our side"),
     "reconnect": (503, "The shop has to be connected again"),
     "marketplace-unavailable": (503, "The marketplace does not answer"),
@@ -55,12 +60,19 @@ class Problem(Exception):
     more: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def response(self) -> Response:
+    @property
+    def status(self) -> int:
+        return TITLES[self.kind][0]
+
+    def body(self) -> dict[str, Any]:
         code, title = TITLES[self.kind]
         body = {"type": f"/problems/{self.kind}", "title": title, "status": code, "detail": self.detail}
         if self.errors:
             body["errors"] = dict(self.errors)
-        return Response({**body, **self.more}, status=code, headers=dict(self.headers), content_type=PROBLEM_JSON)
+        return {**body, **self.more}
+
+    def response(self) -> Response:
+        return Response(self.body(), status=self.status, headers=dict(self.headers), content_type=PROBLEM_JSON)
 
 
 def problem(exc: Exception, context: Mapping[str, Any]) -> Response | None:
@@ -96,15 +108,25 @@ def as_problem(exc: Exception) -> Problem | None:
 
 
 def from_drf(exc: exceptions.APIException) -> Problem | None:
+    if isinstance(exc, exceptions.Throttled):
+        return too_many(getattr(exc, "wait", None) or 1)
     kind = BY_STATUS.get(exc.status_code)
     if kind is None:
         return None
     headers = {}
     if challenge := getattr(exc, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
-    if wait := getattr(exc, "wait", None):
-        headers["Retry-After"] = f"{wait:.0f}"
     return Problem(kind, str(exc.detail), headers=headers)
+
+
+def too_many(wait: float) -> Problem:
+    seconds = max(1, math.ceil(wait))
+    words = ngettext(
+        "You call more often than is allowed. Wait %(count)d second.",
+        "You call more often than is allowed. Wait %(count)d seconds.",
+        seconds,
+    )
+    return Problem("too-many-requests", words % {"count": seconds}, headers={"Retry-After": str(seconds)})
 
 
 def from_marketplace(error: MarketplaceError) -> Problem:
