@@ -285,7 +285,15 @@ def test_support_sees_rows_of_its_own_shops_alone(everything: CancellationReques
 
 @pytest.mark.parametrize(
     "name",
-    ["accounts_user", "accounts_apitoken", "accounts_idempotencykey", "shops_membership", "shops_connection", "audit_entry", "admin_logentry"],
+    [
+        "accounts_user",
+        "accounts_apitoken",
+        "accounts_idempotencykey",
+        "shops_membership",
+        "shops_connection",
+        "audit_entry",
+        "admin_logentry",
+    ],
 )
 def test_what_opens_doors_is_for_superusers(support: Client, name: str) -> None:
     for page in ("changelist", "add"):
@@ -453,6 +461,7 @@ def test_lists_cost_the_same_queries_for_one_row_as_for_many(root: Client, djang
         order.shop.alerts.create(kind="pushes_missing", detail={"count": 3})
         member(Role.AGENT, order.shop)
         make_token(decision.made_by, Scope.READ, 1, made_by=decision.made_by, shops=[order.shop])
+        IdempotencyKey.objects.create(user=decision.made_by, key="order-4711", leased_until=ends_at)
         ShopGroup.objects.create(name=f"Group {order.pk}")
         MoneyCap.objects.create(role=Role.AGENT, currency=f"X{number:02}", amount=1)
         log.write("order.read", about=order, actor=decision.made_by)
