@@ -62,7 +62,7 @@ def decide(
     with transaction.atomic():
         locked = CancellationRequest.objects.select_for_update(of=("self",)).get(pk=cancellation.pk)
         if locked.order_id:  # whose items somebody may be cancelling at this moment
-            Order.objects.select_for_update(of=("self",)).get(pk=locked.order_id)
+            locked.order = Order.objects.select_for_update(of=("self",)).get(pk=locked.order_id)
         check(locked, verdict, details)
         money = countersigning.given_back_by_approval(locked) if verdict == Verdict.APPROVE else None
         decision = new_decision(

@@ -78,8 +78,8 @@ def test_the_guide_sends_no_field_and_names_no_address_that_is_not_there(schema:
     guide = (settings.BASE_DIR / "docs/api.md").read_text()
     sent = [json.loads(body) for body in re.findall(r"-d '(\{.*\})'", guide)]
     bodies = schema["components"]["schemas"]
-    assert len(sent) == 2
-    for body in sent:
+    assert len(sent) == 3
+    for body in [one for told in sent for one in told.get("decisions", [told])]:
         assert set(body) <= set(bodies["DecisionRequest" if "verdict" in body else "RecordRequest"]["properties"]), body
     for address in re.findall(r"(?:GET|POST) ([a-z{][a-z/{}-]+/)", guide):
         assert f"/api/v1/{address}" in schema["paths"], address
@@ -101,6 +101,21 @@ def test_integrators_read_of_the_us_rule_wherever_they_would_trip_over_it(schema
         found = found[key]
     assert "March 31, 2024" in found
     assert "ship_to_reject" in found
+
+
+def test_every_operation_documents_the_manners(schema: Any) -> None:
+    for path, method, told in operations(schema):
+        where = f"{method} {path}"
+        headers = {one["name"] for one in told["parameters"] if one["in"] == "header"}
+        responses = told["responses"]
+        assert "RateLimit" in responses["429"]["headers"], where
+        if method == "post":
+            assert "Idempotency-Key" in headers, where
+            assert {"400", "409"} <= set(responses), where
+        else:
+            assert "If-None-Match" in headers, where
+            assert {"304", "400"} <= set(responses), where
+            assert "ETag" in responses["200"]["headers"], where
 
 
 def test_recording_a_request_documents_each_no(schema: Any) -> None:
