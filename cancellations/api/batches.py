@@ -21,6 +21,7 @@ from cancellations.serializers.together import (
     TakenBackSerializer,
 )
 from config.api.documented import problems
+from config.api.manners import Manners
 from config.api.pages import FiltersLists
 
 NOT_STARTED = ("forbidden", "not-allowed", "marketplace-refused", "marketplace-unavailable", "reconnect")
@@ -127,7 +128,7 @@ class BatchItemFilter(django_filters.FilterSet):  # type: ignore[misc]
         responses={200: BatchItemSerializer(many=True), **problems("invalid", "not-found")},
     )
 )
-class BatchItemViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[BatchItem]):
+class BatchItemViewSet(Manners, mixins.ListModelMixin, viewsets.GenericViewSet[BatchItem]):
     queryset = BatchItem.objects.none()
     serializer_class = BatchItemSerializer
     filterset_class = BatchItemFilter

@@ -17,6 +17,7 @@ from cancellations.models import CancellationRequest, Evidence
 from cancellations.serializers.evidence import KeptEvidenceSerializer, UploadRequest
 from cancellations.views.evidence import KEPT_BY_BROWSERS, opened
 from config.api.documented import problems
+from config.api.manners import Manners
 from shops.models import Permission
 from shops.roles import must_be_allowed
 
@@ -27,7 +28,7 @@ from shops.roles import must_be_allowed
         responses={200: KeptEvidenceSerializer(many=True), **problems("invalid", "not-found")},
     )
 )
-class RequestEvidenceViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Evidence]):
+class RequestEvidenceViewSet(Manners, mixins.ListModelMixin, viewsets.GenericViewSet[Evidence]):
     queryset = Evidence.objects.none()
     serializer_class = KeptEvidenceSerializer
     page_order = ("pk",)
@@ -78,7 +79,7 @@ class ImageOrProblem(JSONRenderer):
 @extend_schema_view(
     retrieve=extend_schema(summary="An image", responses={200: KeptEvidenceSerializer, **problems("not-found")})
 )
-class EvidenceViewSet(mixins.RetrieveModelMixin, viewsets.GenericViewSet[Evidence]):
+class EvidenceViewSet(Manners, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Evidence]):
     queryset = Evidence.objects.none()
     serializer_class = KeptEvidenceSerializer
     lookup_value_regex = r"\d+"

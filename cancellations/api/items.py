@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 from cancellations import live, rules
 from cancellations.serializers.items import EligibilitySerializer, RefundPreviewRequest, RefundPreviewSerializer
 from config.api.documented import problems
+from config.api.manners import Manners
 from marketplaces.records import LineEligibility
 from orders.models import LineItem, Order
 from shops.models import Permission
@@ -26,7 +27,7 @@ def visible_order(request: Request, pk: int) -> Order:
     return get_object_or_404(Order.objects.visible_to(request.user).with_lines(), pk=pk)
 
 
-class EligibilityView(APIView):
+class EligibilityView(Manners, APIView):
     @extend_schema(
         summary="Which lines of an order can be cancelled now, asked of the marketplace",
         description="Where the market's rules or the order's state already say no, the marketplace is not asked.",
@@ -64,7 +65,7 @@ def not_open(line: LineItem) -> str:
     return _("“%(item)s” is %(status)s and cannot be cancelled.") % {"item": line, "status": line.status}
 
 
-class RefundPreviewView(APIView):
+class RefundPreviewView(Manners, APIView):
     @extend_schema(
         summary="What the buyer would get back for these items, asked of the marketplace",
         description=(

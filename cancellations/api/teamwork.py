@@ -19,6 +19,7 @@ from cancellations.serializers.teamwork import (
     NoteSerializer,
 )
 from config.api.documented import problems
+from config.api.manners import Manners
 from config.api.problems import Problem
 from orders.models import Order
 from shops.roles import must_be_agent
@@ -35,7 +36,7 @@ def visible_cancellation(request: Request, pk: int | str) -> CancellationRequest
         responses={200: NoteSerializer(many=True), **problems("invalid", "not-found")},
     )
 )
-class NoteViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Note]):
+class NoteViewSet(Manners, mixins.ListModelMixin, viewsets.GenericViewSet[Note]):
     queryset = Note.objects.none()
     serializer_class = NoteSerializer
     page_order = ("-at", "-pk")
@@ -61,7 +62,7 @@ class NoteViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Note]):
         return Response(self.get_serializer(note).data, status=201)
 
 
-class ClaimView(APIView):
+class ClaimView(Manners, APIView):
     @extend_schema(
         summary="Be on a request",
         description=(
@@ -93,7 +94,7 @@ class ClaimView(APIView):
         return Response(status=204)
 
 
-class AssigneeView(APIView):
+class AssigneeView(Manners, APIView):
     @extend_schema(
         summary="Whose a request is, and whose it can be",
         responses={200: AssigneeSerializer, **problems("not-found")},
@@ -119,7 +120,7 @@ class AssigneeView(APIView):
         return Response(AssigneeSerializer(body).data)
 
 
-class CancellationHistoryView(APIView):
+class CancellationHistoryView(Manners, APIView):
     @extend_schema(
         summary="What happened to a request and its order, and what is to come",
         responses={200: HistorySerializer, **problems("not-found")},
@@ -129,7 +130,7 @@ class CancellationHistoryView(APIView):
         return Response(HistorySerializer({"entries": entries}).data)
 
 
-class OrderHistoryView(APIView):
+class OrderHistoryView(Manners, APIView):
     @extend_schema(
         summary="What happened to an order and to all requests about it, and what is to come",
         responses={200: HistorySerializer, **problems("not-found")},

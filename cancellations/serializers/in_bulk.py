@@ -33,7 +33,7 @@ class Bodies(serializers.ListField):
 class BulkRequest(Strict):
     decisions = Bodies(
         min_length=1, max_length=MOST,
-        help_text=f"Up to {MOST}, each as a single one is sent to `decisions/`, without images.",
+        help_text=f"Up to {MOST}, each as a single one is sent to `decisions/`, without `images`.",
     )  # fmt: skip
 
 
@@ -51,7 +51,8 @@ class BulkRow(DecisionRequest):
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping) and "images" in data:
-            raise serializers.ValidationError({"images": [_("Images cannot go with many at once: send it by itself.")]})
+            words = _("Images cannot go with many at once: upload them ahead, and name them in “evidence”.")
+            raise serializers.ValidationError({"images": [words]})
         return super().to_internal_value(data)
 
     def must_be_allowed(self, shop: Shop, permission: Permission) -> None:

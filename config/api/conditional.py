@@ -18,13 +18,15 @@ class Conditional:
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         final = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[misc]
-        if request.method not in ("GET", "HEAD") or final.status_code != 200 or not isinstance(final, Response):
+        if request.method not in ("GET", "HEAD") or final.status_code != 200 or final.streaming:
             return final
+        if isinstance(final, Response):
+            final.render()
         # Weak, since proxies may compress it on its way.
-        final.headers["ETag"] = f'W/"{hashlib.sha256(final.render().content).hexdigest()[:32]}"'
+        final.headers["ETag"] = f'W/"{hashlib.sha256(final.content).hexdigest()[:32]}"'
         patch_vary_headers(final, ["Authorization", "Cookie", "Prefer"])
         if getattr(request.user, "token", None):  # a browser keeps nothing: others may sit down at it
-            final.headers["Cache-Control"] = "private, no-cache"
+            final.headers.setdefault("Cache-Control", "private, no-cache")
         return not_modified(final) if is_there(final.headers["ETag"], request) else final
 
 

@@ -9,7 +9,7 @@ from config.api.documented import example
 from config.api.problems import PROBLEM_JSON, TITLES
 
 PROBLEMS = {
-    "get": ("invalid", "too-many-requests"),
+    **dict.fromkeys(("get", "put", "patch", "delete"), ("invalid", "too-many-requests")),
     "post": ("invalid", "idempotency-key-reused", "idempotency-key-in-use", "too-many-requests"),
 }
 KEY = OpenApiParameter(

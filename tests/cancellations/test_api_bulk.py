@@ -130,7 +130,8 @@ def test_images_cannot_come_along(agent: Client) -> None:
 
 def test_the_same_body_again_records_nothing_twice_after_a_death_in_the_middle(shop: Shop, agent: Client) -> None:
     rows = {"decisions": [approve(one) for one in requests(shop, 3)]}
-    recorded, done = in_bulk.BulkRow.record, []
+    recorded = in_bulk.BulkRow.record
+    done: list[Decision] = []
 
     def dies_at_the_third(row: Any, client_key: str) -> Any:
         if len(done) == 2:
