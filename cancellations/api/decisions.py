@@ -136,9 +136,9 @@ class DecisionViewSet(
         description=(
             "Up to 500 decisions, each judged by itself: one that is refused keeps none of the others from being "
             "recorded. `results` tells for each, in the order in which they were sent, what a single one would have "
-            "been answered with. Images are uploaded ahead and named in `evidence`. Whether the marketplace would cancel an item, or "
-            "take a parcel this way, is not asked beforehand; its no comes with the decision. With an "
-            "`Idempotency-Key` the same body can be sent again after a lost answer: what is recorded is found, and "
+            "been answered with. Images are uploaded ahead and named in `evidence`. Whether the marketplace would "
+            "cancel an item, or take a parcel this way, is not asked beforehand; its no comes with the decision. With "
+            "an `Idempotency-Key` the same body can be sent again after a lost answer: what is recorded is found, and "
             "nothing is recorded twice."
         ),
         request=BulkRequest,
