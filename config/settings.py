@@ -350,6 +350,12 @@ KEEP_AUDIT_DAYS = env.int("KEEP_AUDIT_DAYS", default=0)
 KEEP_BUYER_DATA_DAYS = env.int("KEEP_BUYER_DATA_DAYS", default=180)
 KEEP_EVIDENCE_DAYS = env.int("KEEP_EVIDENCE_DAYS", default=365)
 KEEP_PUSHES_DAYS = env.int("KEEP_PUSHES_DAYS", default=30)
+# How long events and their deliveries are kept after they were handed on; 0 is for ever.
+KEEP_OUTGOING_DAYS = env.int("KEEP_OUTGOING_DAYS", default=30)
+# Endpoints are told of a request that nobody has answered so many hours before silence decides.
+DEADLINE_NEAR_HOURS = env.int("DEADLINE_NEAR_HOURS", default=2)
+# Private networks in which endpoints may stand, and speak plain http; none by default.
+WEBHOOK_ALLOW_PRIVATE = env.list("WEBHOOK_ALLOW_PRIVATE", default=[])
 
 # What a Prometheus sends as its bearer token to read /metrics; without one there are none.
 METRICS_TOKEN = env("METRICS_TOKEN", default="")
