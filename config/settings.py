@@ -327,7 +327,13 @@ SPECTACULAR_SETTINGS = {
         "SyncRunState": "shops.models.SyncRun.State",
         "ConnectionState": "shops.models.Connection.State",
         "Verdict": "cancellations.models.Verdict",
+        "EndpointState": "webhooks.models.Endpoint.State",
+        "DeliveryState": "webhooks.models.Delivery.State",
     },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "webhooks.schema.describe_events",
+    ],
     # The validator's badge would tell a stranger's server where we are.
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
 }

@@ -86,10 +86,19 @@ def told(rows: Sequence[CancelledLine]) -> Iterator[OutgoingEvent]:
     yield event("line_items.cancelled", order, {**facts, "lines": [of_line(row) for row in rows]})
     for row in rows:
         one = {**facts, **of_line(row)}
-        if not row.was_shipped:
-            yield event("stock.released", order, one, event_id=f"stock_{row.key.hex}")
-        if row.was_paid and row.amount:
-            yield event("money.returned", order, one, event_id=f"money_{row.key.hex}")
+        if stock := stock_id(row):
+            yield event("stock.released", order, one, stock)
+        if money := money_id(row):
+            yield event("money.returned", order, one, money)
+
+
+def stock_id(row: CancelledLine) -> str | None:
+    """The id of what is told of its stock; None where nothing is."""
+    return f"stock_{row.key.hex}" if row.is_told and not row.was_shipped else None
+
+
+def money_id(row: CancelledLine) -> str | None:
+    return f"money_{row.key.hex}" if row.is_told and row.was_paid and row.amount else None
 
 
 def event(type: str, order: Order, data: Mapping[str, Any], event_id: str = "") -> OutgoingEvent:  # noqa: A002

@@ -100,4 +100,6 @@ def embedded(address: Address) -> Address:
 def is_public(address: Address) -> bool:
     # A mapped address is as public as the one inside; Python calls some of them global by themselves.
     inside = embedded(address)
+    if isinstance(inside, IPv6Address) and inside.is_site_local:
+        return False
     return inside.is_global and not (inside.is_multicast or inside.is_reserved or inside.is_unspecified)

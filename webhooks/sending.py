@@ -51,8 +51,9 @@ def attempt(parts: SplitResult, headers: Mapping[str, str], body: bytes) -> Answ
         try:
             connection.connect()
             with ending(connection, overdue):
-                connection.request("POST", target(parts), body=body, headers={**headers, "Host": parts.netloc})
-                return read(connection)
+                host = {"Host": parts.netloc}
+                connection.request("POST", target(parts), body, {**headers, **host}, preload_content=False)
+                return read(connection, overdue)
         finally:
             connection.close()
     except Unresolved:
@@ -97,10 +98,15 @@ def target(parts: SplitResult) -> str:
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
-def read(connection: HTTPConnection) -> Answer:
+def read(connection: HTTPConnection, overdue: threading.Event) -> Answer:
+    """Once the status is here it counts; what follows is only for the log."""
     response = connection.getresponse()
     status = response.status
-    excerpt = response.read(EXCERPT_BYTES, decode_content=False) or b""
+    if overdue.is_set():  # headers that we cut off look like headers that ended
+        return Answer(Problem.TIMEOUT)
+    excerpt = b""
+    with contextlib.suppress(OSError, HTTPError, HTTPException):
+        excerpt = response.read(EXCERPT_BYTES, decode_content=False) or b""
     words = excerpt.decode("utf-8", "replace").replace("\0", "\ufffd")
     if 200 <= status < 300:
         return Answer("", status, words)

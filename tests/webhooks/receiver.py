@@ -1,5 +1,8 @@
 """An endpoint on this machine that remembers what came, checks each signature, and answers as it is told to."""
 
+import contextlib
+import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +27,7 @@ class Receiver:
     taken: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # (id, body)
 
     def answer(self, headers: Any, body: bytes) -> int:
+        told: Any = json.loads(body)
         for secret in self.secrets:
             told = Webhook(secret).verify(body, {name.lower(): value for name, value in headers.items()})
         time.sleep(self.slow)
@@ -72,3 +76,25 @@ def receiving() -> Iterator[Receiver]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def dripping() -> Iterator[str]:
+    """A server that never comes to the end of its headers."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def drip() -> None:
+        peer, _address = listener.accept()
+        with peer, contextlib.suppress(OSError):
+            peer.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            for _ in range(100):
+                peer.sendall(b"x")
+                time.sleep(0.05)
+
+    thread = threading.Thread(target=drip, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    finally:
+        thread.join()
+        listener.close()

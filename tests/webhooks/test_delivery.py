@@ -15,7 +15,7 @@ from audit.models import Entry
 from shops.models import Membership, OutgoingEvent, Role, Shop
 from tests.factories import ShopFactory, member
 from tests.webhooks.conftest import happened
-from tests.webhooks.receiver import Receiver, receiving
+from tests.webhooks.receiver import Receiver, dripping, receiving
 from webhooks import endpoints, notices, sending
 from webhooks.delivery import DEAD_AFTER, GIVES_UP, deliver
 from webhooks.models import Delivery, Endpoint
@@ -81,9 +81,9 @@ class TestWhatArrives:
         assert Delivery.objects.get().problem == Delivery.Problem.NOT_SEEN
 
     def test_what_was_rolled_back_was_never_said(self, endpoint: Endpoint, shop: Shop) -> None:
-        with pytest.raises(ZeroDivisionError), transaction.atomic():
+        with transaction.atomic():
             happened(shop, "decision:1")
-            1 / 0  # noqa: B018
+            transaction.set_rollback(True)
         assert relay() == set()
         assert not OutgoingEvent.objects.exists()
 
@@ -168,19 +168,22 @@ class TestABadReceiver:
             deliver(endpoint.pk)
         assert Endpoint.objects.get().state == Endpoint.State.ACTIVE
         told = numbers(receiver)
-        assert sorted(told) == sorted(f"{about}/{n}" for about in ("decision:1", "decision:2", "order:3") for n in range(3))
+        assert sorted(told) == sorted(
+            f"{about}/{n}" for about in ("decision:1", "decision:2", "order:3") for n in range(3)
+        )
         for about in ("decision:1", "decision:2", "order:3"):
             assert [n for n in told if n.startswith(about)] == [f"{about}/{n}" for n in range(3)]
         assert not Delivery.objects.exclude(state=State.DELIVERED).exists()
 
     def test_one_that_sends_a_drop_now_and_then_is_hung_up_on(
-        self, endpoint: Endpoint, receiver: Receiver, shop: Shop, monkeypatch: pytest.MonkeyPatch
+        self, settings: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(sending, "TOTAL_SECONDS", 0.15)
-        receiver.slow = 0.5
-        answer = sending.post(receiver.url, {"webhook-id": "x"}, b"{}")
+        settings.WEBHOOK_ALLOW_PRIVATE = ["127.0.0.1"]
+        monkeypatch.setattr(sending, "TOTAL_SECONDS", 0.2)
+        with dripping() as url:
+            answer = sending.post(url, {}, b"{}")
         assert answer.problem == Delivery.Problem.TIMEOUT
-        assert answer.seconds < 0.45
+        assert answer.seconds < 1
 
     def test_while_it_fails_it_is_left_alone_a_little_longer_each_time(
         self, endpoint: Endpoint, receiver: Receiver, shop: Shop
@@ -382,5 +385,6 @@ class TestRaces:
             relay()
             assert deliver(endpoint.pk) is True  # more to do, after others had their turn
             assert 0 < len(receiver.taken) < 9
+            monkeypatch.setattr("webhooks.delivery.SECONDS_AT_ONCE", 5.0)
             deliver(other.pk)
-            assert len(quick.taken) == 3
+            assert len(quick.taken) == 12
