@@ -136,6 +136,7 @@ class EndpointViewSet(
     @action(detail=True, methods=["post"], url_path="replay-failed")
     def replay_failed(self, request: Request, pk: str) -> Response:
         endpoint = self.get_object()
+        endpoints.must_be_manager(request.user)  # type: ignore[arg-type]
         told = ReplayRequest(data=request.data)
         told.is_valid(raise_exception=True)
         since = told.validated_data.get("since")

@@ -161,7 +161,8 @@ class TestTheLedger:
         for told in (True, False):
             CancelledLine.objects.create(
                 shop=shop, order=order, line_item=LineItemFactory(order=order), quantity=2, cancelled_in_all=2,
-                currency="GBP", amount="24", was_shipped=False, was_paid=True, is_told=told, cancelled_at=timezone.now(),
+                currency="GBP", amount="24", was_shipped=False, was_paid=True, is_told=told,
+                cancelled_at=timezone.now(),
             )  # fmt: skip
         elsewhere = OrderFactory()
         CancelledLine.objects.create(

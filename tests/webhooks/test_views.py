@@ -110,7 +110,7 @@ def test_endpoints_are_for_managers_and_others_are_told(shop: Shop) -> None:
 def test_a_test_is_sent_and_its_page_says_what_came_of_it(
     client: Client, endpoint: Endpoint, receiver: Receiver
 ) -> None:
-    receiver.words = b"thank you"
+    receiver.status, receiver.words = 200, b"thank you"
     answer = client.post(endpoint.get_absolute_url(), {"do": "test"})
     sent = Delivery.objects.get()
     assert answer["Location"] == sent.get_absolute_url()
