@@ -1,5 +1,6 @@
 """The one settings file. Everything that differs between machines comes from the environment (see .env.example)."""
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import environ
@@ -362,6 +363,10 @@ KEEP_OUTGOING_DAYS = env.int("KEEP_OUTGOING_DAYS", default=30)
 DEADLINE_NEAR_HOURS = env.int("DEADLINE_NEAR_HOURS", default=2)
 # Private networks in which endpoints may stand, and speak plain http; none by default.
 WEBHOOK_ALLOW_PRIVATE = env.list("WEBHOOK_ALLOW_PRIVATE", default=[])
+try:
+    [ip_network(text, strict=False) for text in WEBHOOK_ALLOW_PRIVATE]
+except ValueError as problem:
+    raise ImproperlyConfigured(f"WEBHOOK_ALLOW_PRIVATE takes networks such as 10.0.0.0/8: {problem}") from None
 
 # What a Prometheus sends as its bearer token to read /metrics; without one there are none.
 METRICS_TOKEN = env("METRICS_TOKEN", default="")

@@ -4,7 +4,6 @@ That a try is made is written before it is made, and what came of it afterwards;
 row that is due again, so that an event arrives at least once.
 """
 
-import json
 import random
 import time
 import uuid
@@ -18,8 +17,8 @@ from django.utils import timezone
 
 from audit import log
 from shops.models import OutgoingEvent, Shop
-from shops.outgoing import moment
 from webhooks import sending, signing
+from webhooks.body import body
 from webhooks.models import Delivery, Endpoint
 from webhooks.relay import shops_of
 from webhooks.sending import Answer
@@ -123,10 +122,9 @@ def begin(endpoint: Endpoint, delivery: Delivery) -> None:
 
 def message(event: OutgoingEvent, secrets: list[str]) -> tuple[dict[str, str], bytes]:
     """The headers and the body, the same at every try but for the time that is signed."""
-    told = {"type": event.type, "timestamp": moment(event.at), "data": event.data}
-    body = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
-    signed = signing.headers(event.event_id, timezone.now(), body, secrets)
-    return {"Content-Type": "application/json", "User-Agent": USER_AGENT, **signed}, body
+    sent = body(event)
+    signed = signing.headers(event.event_id, timezone.now(), sent, secrets)
+    return {"Content-Type": "application/json", "User-Agent": USER_AGENT, **signed}, sent
 
 
 def keys(endpoint: Endpoint, now: datetime) -> list[str]:

@@ -1,6 +1,5 @@
 """A person's own endpoints, and what was delivered to them."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +17,7 @@ from accounts.models import User
 from shops.models import Role, Shop
 from shops.paging import key_page
 from webhooks import endpoints
-from webhooks.delivery import message
+from webhooks.body import body
 from webhooks.events import TYPES
 from webhooks.filters import DeliveryFilter
 from webhooks.forms import EndpointForm
@@ -109,10 +108,10 @@ def delivery(request: HttpRequest, pk: int) -> HttpResponse:
         endpoints.replay(found, person(request))
         messages.success(request, _("It is sent once more."))
         return redirect(found)
-    body = json.dumps(json.loads(message(found.event, [])[1]), indent=2, ensure_ascii=False)
+    sent = body(found.event, indent=2).decode()
     fragment = request.headers.get("HX-Target") == "delivery-state"
     template = "webhooks/_delivery_state.html" if fragment else "webhooks/delivery.html"
-    return render(request, template, {"delivery": found, "endpoint": found.endpoint, "body": body})
+    return render(request, template, {"delivery": found, "endpoint": found.endpoint, "body": sent})
 
 
 @require_http_methods(["GET", "POST"])
