@@ -143,9 +143,8 @@ TYPES: dict[str, Kind] = {
         {**SHOP, "because": "taken_back"},
     ),
 }
-# Of an endpoint itself; nobody has to choose it.
+# What the button sends; nobody has to choose it.
 TEST_NAME = "endpoint.test"
-TEST = Kind(_("A test"), "Somebody pressed the button.", {"endpoint": 2})
 
 
 def example(name: str, kind: Kind) -> dict[str, Any]:

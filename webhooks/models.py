@@ -1,7 +1,7 @@
 """Endpoints that integrators named, and what is on its way to each."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -182,7 +182,3 @@ class Delivery(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("webhooks:delivery", args=[self.pk])
-
-    @property
-    def took_seconds(self) -> Any:
-        return None if self.took_ms is None else self.took_ms / 1000
