@@ -471,6 +471,13 @@ def test_lists_cost_the_same_queries_for_one_row_as_for_many(root: Client, djang
         drift.note(order.shop_id, {"order.status: NEW"})
         order.shop.push_registrations.create(topic="order")
         order.shop.alerts.create(kind="pushes_missing", detail={"count": 3})
+        told = OutgoingEvent.objects.create(event_id=f"evt_{number}", shop=order.shop, type="order", about="order:1")
+        endpoint = Endpoint.objects.create(owner=decision.made_by, name="ERP", url="https://e.example", secret="x")
+        Delivery.objects.create(endpoint=endpoint, event=told, about=told.about)
+        CancelledLine.objects.create(
+            shop=order.shop, order=order, line_item=line, quantity=1, cancelled_in_all=1, currency="GBP",
+            was_shipped=False, was_paid=True, is_told=True, cancelled_at=at("2026-11-20 12:00"),
+        )  # fmt: skip
         member(Role.AGENT, order.shop)
         make_token(decision.made_by, Scope.READ, 1, made_by=decision.made_by, shops=[order.shop])
         IdempotencyKey.objects.create(user=decision.made_by, key="order-4711", leased_until=ends_at)
