@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
 from accounts.models import User
+from cancellations import happening
 from cancellations.models import CancellationRequest, Decision, Event, Verdict
 from cancellations.models.words import Words
 from marketplaces.records import Money
@@ -102,7 +103,8 @@ def end_overtaken() -> None:
             note = Words("This was settled before a second person had countersigned. Nothing was sent.")
             ended = Decision.objects.unsigned().filter(pk=decision.pk)
             if ended.update(state=Decision.State.WITHDRAWN, settled_at=timezone.now(), note=note):
-                Event.objects.create(
+                event = Event(
                     shop_id=decision.shop_id, order_id=decision.order_id, cancellation_id=decision.cancellation_id,
                     decision=decision, name="decision.overtaken", detail={"verdict": decision.verdict},
                 )  # fmt: skip
+                happening.note([event])

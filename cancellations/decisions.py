@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from audit import log
-from cancellations import countersigning, drafts, rules, tasks
+from cancellations import countersigning, drafts, happening, rules, tasks
 from cancellations.checks import (
     AlreadyDecided,
     Details,
@@ -290,10 +290,11 @@ def is_unsigned(decision: Decision) -> bool:
 
 
 def tell(decision: Decision, name: str, user: "User | None", detail: Mapping[str, Any] | None = None) -> None:
-    Event.objects.create(
+    event = Event(
         shop_id=decision.shop_id, order_id=decision.order_id, cancellation_id=decision.cancellation_id,
         decision=decision, actor=user, name=name, detail={"verdict": decision.verdict, **(detail or {})},
     )  # fmt: skip
+    happening.note([event])
     log.write(
         name, about=decision, actor=user, shop_id=decision.shop_id, order_id=decision.order_id,
         cancellation_id=decision.cancellation_id,

@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models import Case, F, Max, Value, When
 from django.utils import timezone
 
-from cancellations import calls, following, outcome, sync
+from cancellations import calls, following, happening, outcome, sync
 from cancellations.models import Attempt, CancellationRequest, Decision, Event, Evidence, Verdict
 from cancellations.models.words import Words, kept
 from cancellations.outcome import Shows
@@ -444,7 +444,7 @@ def waited_long_enough(decision: Decision) -> bool:
 
 
 def tell(decision: Decision, name: str) -> None:
-    Event.objects.create(
+    event = Event(
         shop_id=decision.shop_id, order_id=decision.order_id, cancellation_id=decision.cancellation_id,
         decision=decision, name=name,
         detail={
@@ -452,6 +452,7 @@ def tell(decision: Decision, name: str) -> None:
             "message": decision.message, "note": kept(decision.note),
         },
     )  # fmt: skip
+    happening.note([event])
 
 
 def resume_reconnected() -> int:

@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from cancellations import outcome
+from cancellations import happening, outcome
 from cancellations.models import Announcement, CancellationRequest, Event
 from marketplaces import records
 from marketplaces.base import Adapter, Capabilities
@@ -166,8 +166,9 @@ def settle(cancellation: CancellationRequest, state: CancellationRequest.State) 
             state=state, needs_answer=False, updated_at=timezone.now()
         )
         if settled:
-            Event.objects.create(
+            event = Event(
                 shop_id=cancellation.shop_id, order_id=cancellation.order_id, cancellation=cancellation,
                 name="cancellation.moved", detail={"from": cancellation.state, "to": state, "status": ""},
             )  # fmt: skip
+            happening.note([event])
     cancellation.refresh_from_db()

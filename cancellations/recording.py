@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit import log
+from cancellations import happening
 from cancellations.checks import AlreadyDecided, NotAllowed
 from cancellations.models import Announcement, CancellationLine, CancellationRequest, Event
 from orders.models import LineItem, Order
@@ -166,8 +167,9 @@ def handle(announcement: Announcement, user: "User", cancellation: CancellationR
 
 
 def tell(cancellation: CancellationRequest, name: str, user: "User", note: str) -> None:
-    Event.objects.create(
+    event = Event(
         shop_id=cancellation.shop_id, order_id=cancellation.order_id, cancellation=cancellation, actor=user, name=name,
         detail={"note": note, "heard_through": cancellation.heard_through},
     )  # fmt: skip
+    happening.note([event])
     log.write(name, about=cancellation, actor=user, after={"heard_through": cancellation.heard_through})

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Subquery
 from django.utils import timezone
 
-from cancellations import following
+from cancellations import following, happening
 from cancellations.models import CancellationLine, CancellationRequest, Event
 from marketplaces.errors import MarketplaceError, Refused
 from marketplaces.records import CancellationRecord
@@ -194,7 +194,7 @@ def tell(shop: Shop, orders: Mapping[str, int], written: Mapping[int, Cancellati
                 at=record.updated_at if known else record.created_at,
             )
         )
-    Event.objects.bulk_create(events)
+    happening.note(events)
 
 
 KIND = pulling.Kind(

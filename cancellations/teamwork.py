@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit import log
+from cancellations import happening
 from cancellations.models import CancellationRequest, Claim, Event, Note
 from shops.models import Role, Shop
 from shops.roles import members_of, must_be_agent
@@ -111,7 +112,8 @@ def add_note(cancellation: CancellationRequest, user: "User", text: str) -> Note
 
 
 def tell(cancellation: CancellationRequest, name: str, user: "User", detail: dict[str, str]) -> None:
-    Event.objects.create(
+    event = Event(
         shop_id=cancellation.shop_id, order_id=cancellation.order_id, cancellation=cancellation, actor=user, name=name,
         detail=detail,
     )  # fmt: skip
+    happening.note([event])

@@ -23,7 +23,9 @@ from cancellations.api.teamwork import (
 )
 from config.api.problems import NowhereView
 from orders.api import OrderViewSet
+from orders.reconciling import CancelledLineViewSet
 from shops.api import ShopViewSet, SyncRunViewSet
+from webhooks.api import DeliveryViewSet, EndpointViewSet
 
 router = SimpleRouter()
 router.register("shops", ShopViewSet, "shop")
@@ -38,6 +40,9 @@ router.register(r"batches/(?P<batch_pk>\d{1,19})/items", BatchItemViewSet, "batc
 router.register("decisions", DecisionViewSet, "decision")
 router.register("announcements", AnnouncementViewSet, "announcement")
 router.register("audit", AuditViewSet, "audit")
+router.register("cancelled-lines", CancelledLineViewSet, "cancelled-line")
+router.register("endpoints", EndpointViewSet, "endpoint")
+router.register("deliveries", DeliveryViewSet, "delivery")
 
 # Swagger UI writes styles into its elements; it is the one page that may.
 swagger = csp_update({"style-src": [SELF, UNSAFE_INLINE]})(

@@ -57,6 +57,9 @@ app.conf.beat_schedule = {
     "pull shops": {"task": "shops.tasks.pull_shops", "schedule": 3600.0},
     "sweep connecting": {"task": "shops.connecting.attempts.sweep_connecting", "schedule": 3.0, "options": STALE},
     "warn of ends": {"task": "shops.staying.warn_of_ends", "schedule": 3600.0},
+    "tell of near deadlines": {"task": "cancellations.nearing.tell_of_near_deadlines", "schedule": 60.0},
+    "sweep webhooks": {"task": "webhooks.tasks.sweep", "schedule": 5.0, "options": STALE},
+    "forget old events": {"task": "shops.outgoing.forget_old_events", "schedule": 3600.0},
     "renew tokens": {"task": "shops.tasks.renew_tokens", "schedule": 300.0},
 }
 app.autodiscover_tasks()
@@ -69,3 +72,5 @@ app.autodiscover_tasks(related_name="listening")
 app.autodiscover_tasks(related_name="gaps")
 app.autodiscover_tasks(["shops.connecting"], related_name="attempts")
 app.autodiscover_tasks(related_name="staying")
+app.autodiscover_tasks(related_name="outgoing")
+app.autodiscover_tasks(related_name="nearing")

@@ -104,6 +104,7 @@ class Demo:
         require_free(PORT, "PORT")
         require_free(SANDBOX_PORT, "SANDBOX_PORT")
         os.environ.setdefault("PUBLIC_URL", WEB_URL)  # the sandbox pushes to any address
+        os.environ.setdefault("WEBHOOK_ALLOW_PRIVATE", "127.0.0.0/8")  # to try endpoints on this machine
         os.environ["PYTHONUNBUFFERED"] = "1"  # a line comes out when it is written
         # The sandbox's pictures are on this machine, and unencrypted.
         os.environ.setdefault("IMAGE_SOURCES", f"https:,{SANDBOX_URL},http://localhost:{SANDBOX_PORT}")

@@ -1,5 +1,6 @@
 """The one settings file. Everything that differs between machines comes from the environment (see .env.example)."""
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import environ
@@ -327,7 +328,13 @@ SPECTACULAR_SETTINGS = {
         "SyncRunState": "shops.models.SyncRun.State",
         "ConnectionState": "shops.models.Connection.State",
         "Verdict": "cancellations.models.Verdict",
+        "EndpointState": "webhooks.models.Endpoint.State",
+        "DeliveryState": "webhooks.models.Delivery.State",
     },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "webhooks.schema.describe_events",
+    ],
     # The validator's badge would tell a stranger's server where we are.
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
 }
@@ -350,6 +357,16 @@ KEEP_AUDIT_DAYS = env.int("KEEP_AUDIT_DAYS", default=0)
 KEEP_BUYER_DATA_DAYS = env.int("KEEP_BUYER_DATA_DAYS", default=180)
 KEEP_EVIDENCE_DAYS = env.int("KEEP_EVIDENCE_DAYS", default=365)
 KEEP_PUSHES_DAYS = env.int("KEEP_PUSHES_DAYS", default=30)
+# How long events and their deliveries are kept after they were handed on; 0 is for ever.
+KEEP_OUTGOING_DAYS = env.int("KEEP_OUTGOING_DAYS", default=30)
+# Endpoints are told of a request that nobody has answered so many hours before silence decides.
+DEADLINE_NEAR_HOURS = env.int("DEADLINE_NEAR_HOURS", default=2)
+# Private networks in which endpoints may stand, and speak plain http; none by default.
+WEBHOOK_ALLOW_PRIVATE = env.list("WEBHOOK_ALLOW_PRIVATE", default=[])
+try:
+    [ip_network(text, strict=False) for text in WEBHOOK_ALLOW_PRIVATE]
+except ValueError as problem:
+    raise ImproperlyConfigured(f"WEBHOOK_ALLOW_PRIVATE takes networks such as 10.0.0.0/8: {problem}") from None
 
 # What a Prometheus sends as its bearer token to read /metrics; without one there are none.
 METRICS_TOKEN = env("METRICS_TOKEN", default="")

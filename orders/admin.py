@@ -1,7 +1,7 @@
 from django.contrib import admin
 
 from config.admin import FoundByNumber, ReadOnly, ReadOnlyInline
-from orders.models import LineItem, Order, Package
+from orders.models import CancelledLine, LineItem, Order, Package
 from shops.admin import VisibleShops
 
 
@@ -52,4 +52,15 @@ class PackageAdmin(ReadOnly):
     list_display = ("marketplace_id", "order", "status", "tracking_number", "shipping_provider")
     list_select_related = ("order",)
     search_fields = ("marketplace_id__exact",)
+    ordering = ("-pk",)
+
+
+@admin.register(CancelledLine)
+class CancelledLineAdmin(ReadOnly):
+    list_display = (
+        "order", "line_item", "shop", "quantity", "cancelled_in_all", "amount", "currency", "was_shipped", "was_paid",
+        "is_told", "cancelled_at",
+    )  # fmt: skip
+    list_select_related = ("order", "line_item", "shop")
+    list_filter = (VisibleShops, "is_told")
     ordering = ("-pk",)

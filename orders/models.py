@@ -4,8 +4,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -244,6 +246,54 @@ class LineItem(models.Model):
         if self.is_cancelled or self.is_shipped:
             return 0
         return max(0, self.quantity - self.cancelled_quantity - self.shipped_quantity)
+
+
+class CancelledLineQuerySet(models.QuerySet["CancelledLine"]):
+    def visible_to(self, user: "User | AnonymousUser") -> Self:
+        return self.filter(shop__in=Shop.objects.visible_to(user))
+
+
+class CancelledLine(models.Model):
+    """So many units of a line came to be cancelled. `orders.cancelled` alone adds rows; none is ever changed.
+
+    One row for each step up in how many are cancelled, so that reading an order twice tells of nothing twice.
+    """
+
+    shop = models.ForeignKey(Shop, verbose_name=_("shop"), on_delete=models.PROTECT, related_name="+", db_index=False)
+    order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.CASCADE, related_name="cancelled_lines")
+    line_item = models.ForeignKey(
+        LineItem, verbose_name=_("line item"), on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    key = models.UUIDField(_("id of what is told"), unique=True, db_default=RandomUUID(), editable=False)
+    quantity = models.PositiveIntegerField(_("newly cancelled"))
+    cancelled_in_all = models.PositiveIntegerField(_("cancelled in all"))
+    currency = models.CharField(_("currency"), max_length=3)
+    amount = amount(_("what these units cost"))
+    was_shipped = models.BooleanField(_("had left the seller"))
+    was_paid = models.BooleanField(_("was paid"))
+    is_told = models.BooleanField(
+        _("told"), help_text=_("Not so where it was cancelled before its shop was connected here.")
+    )
+    cancelled_at = models.DateTimeField(_("cancelled"), help_text=_("As the order tells it, else when it was read."))
+    noted_at = models.DateTimeField(_("written"), db_default=Now(), editable=False)
+
+    objects = CancelledLineQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("cancelled line")
+        verbose_name_plural = _("cancelled lines")
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["line_item", "cancelled_in_all"], name="one_row_per_step_of_a_line"),
+            models.CheckConstraint(condition=Q(quantity__gte=1), name="cancelled_lines_have_a_quantity"),
+        ]
+        indexes = [
+            models.Index(fields=["shop", "id"], name="cancelled_lines_of_a_shop"),
+            models.Index(fields=["noted_at"], name="cancelled_lines_since"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.line_item_id}"
 
 
 class Package(models.Model):

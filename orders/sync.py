@@ -9,6 +9,7 @@ from django.db import transaction
 
 from marketplaces.base import Adapter
 from marketplaces.records import OrderRecord, Page
+from orders import cancelled
 from orders.forgetting import keep_erased
 from orders.models import LineItem, Order, Package
 from shops import pulling
@@ -135,6 +136,7 @@ def write(shop: Shop, changed: Mapping[str, OrderRecord]) -> int:
     """Write orders with their lines and packages, unless something newer is stored; returns how many were written."""
     if not changed:
         return 0
+    known = cancelled.stored_before(shop, changed.values())
     ids = upsert(
         Order, ("shop_id", *ORDER_COLUMNS), [row(shop.pk, ORDER_COLUMNS, record) for record in changed.values()],
         key=("shop_id", "marketplace_id"), unless_older_by="updated_at",
@@ -142,6 +144,7 @@ def write(shop: Shop, changed: Mapping[str, OrderRecord]) -> int:
     written = {ids[marketplace_id]: changed[marketplace_id] for marketplace_id in ids}
     store_lines(written)
     store_packages(written)
+    cancelled.note(shop, written, known)
     keep_erased(written)
     return len(written)
 

@@ -23,6 +23,7 @@ from shops.connecting.entitled import may_disconnect
 from shops.connecting.telling import write_for_each
 from shops.models import AuthorizationNotice, ConnectAttempt, Connection, Permission, Shop
 from shops.models.connections import TAKEN_BACK
+from shops.outgoing import announce_shops
 from shops.roles import who_may
 
 logger = structlog.get_logger(__name__)
@@ -43,8 +44,11 @@ def deauthorized(shop: Shop, at: datetime) -> None:
         is_known = connection.problem == TAKEN_BACK or connection.state == Connection.State.DISCONNECTED
         if is_known or at < authorized_at - SAME_MOMENT:
             return
+        was_connected = connection.state == Connection.State.CONNECTED
         connection.state, connection.problem = Connection.State.RECONNECT, TAKEN_BACK
         connection.save(update_fields=["state", "problem"])
+        if was_connected:
+            announce_shops(connection.shops.all(), "shop.disconnected", because="taken_back")
         write("connection.deauthorized", about=connection, shop_id=shop.pk, after={"at": at})
     logger.warning("connection.deauthorized", connection=connection.pk)
 
@@ -90,6 +94,8 @@ def disconnect(connection: Connection, user: User) -> None:
         locked.shops.update(cipher="")
         for attempt in ConnectAttempt.objects.filter(connection=locked, state__in=ConnectAttempt.UNSETTLED):
             fail(ConnectAttempt.objects.filter(pk=attempt.pk), attempt, ConnectAttempt.Failure.LATE)
+        if locked.state == Connection.State.CONNECTED:
+            announce_shops(locked.shops.all(), "shop.disconnected", because="by_hand")
         write_for_each(
             locked.shops.all(), "connection.ended", about=locked, actor=user, before=before,
             after={"state": "disconnected"},

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from config.admin import ReadOnly
-from shops.models import Alert, Drift, PushRegistration, Shop, SyncCursor, SyncRun
+from shops.models import Alert, Drift, OutgoingEvent, PushRegistration, Shop, SyncCursor, SyncRun
 
 
 class VisibleShops(admin.SimpleListFilter):
@@ -88,3 +88,14 @@ class AlertAdmin(ReadOnly):
     list_select_related = ("shop",)
     list_filter = (VisibleShops, "kind")
     ordering = ("-opened_at", "-pk")
+
+
+@admin.register(OutgoingEvent)
+class OutgoingEventAdmin(ReadOnly):
+    """What was told outside, and whether it has been handed on to those who listen."""
+
+    list_display = ("event_id", "type", "about", "shop", "at", "taken_at")
+    list_select_related = ("shop",)
+    list_filter = (VisibleShops,)
+    search_fields = ("event_id__exact",)
+    ordering = ("-pk",)

@@ -15,6 +15,7 @@ from marketplaces.errors import CredentialsRejected, MarketplaceError, Temporary
 from marketplaces.records import Tokens
 from marketplaces.registry import marketplace
 from shops.models import Connection, Shop
+from shops.outgoing import announce_shops
 
 logger = structlog.get_logger(__name__)
 RENEWAL_LEASE = timedelta(seconds=60)
@@ -128,6 +129,7 @@ def mark_for_reconnection(connection: Connection, why: CredentialsRejected, used
             return
         current.state, current.problem = Connection.State.RECONNECT, str(why)[:500]
         current.save(update_fields=["state", "problem"])
+        announce_shops(current.shops.all(), "shop.disconnected", because="rejected")
     logger.warning("connection.rejected", connection=connection.pk, code=why.code, request_id=why.request_id)
 
 

@@ -21,6 +21,7 @@ from shops.connecting.sellers import LONGEST_ID, Account, authorize, store_shop,
 from shops.connecting.telling import write_for_each
 from shops.models import ConnectAttempt, Connection, Shop
 from shops.models.connecting import ConnectAttemptQuerySet
+from shops.outgoing import announce_shops
 
 logger = structlog.get_logger(__name__)
 
@@ -223,6 +224,8 @@ def renew(attempt: ConnectAttempt) -> None:
         connection.shops.filter(is_active=True).update(next_pull_at=timezone.now())
         if not held(attempt).settle(state=State.DONE, failure="", settled_at=timezone.now()):
             raise ClaimLost
+        if before["state"] != Connection.State.CONNECTED:
+            announce_shops(connection.shops.all(), "shop.connected")
         after = told_of(connection, ours)
         told = {"about": connection, "actor": attempt.user, "before": before, "after": after}
         write_for_each(connection.shops.all(), "connection.renewed", **told)

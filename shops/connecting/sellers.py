@@ -14,6 +14,7 @@ from shops import pulling
 from shops.connecting.registering import fitting_app
 from shops.connecting.telling import write_for_each
 from shops.models import App, Connection, Shop, SyncKind, SyncRun
+from shops.outgoing import announce_shops
 from shops.tokens import store_tokens
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def connect(
         known_shop = known.select_related("connection").order_by("pk").first()
         connection = known_shop.connection if known_shop else Connection(marketplace=slug)
         before = {"state": connection.state} if known_shop else {}
+        read = known.active().filter(connection__state=Connection.State.CONNECTED)
+        were_read = list(read.values_list("pk", flat=True))
         named = tokens.seller_name or (records[0].name if records else account.app_key)
         connection.seller_name = named[:LONGEST_NAME]
         authorize(connection, account, tokens)
@@ -87,6 +90,7 @@ def connect(
         Shop.objects.filter(marketplace=slug, marketplace_id__in=chosen or ()).update(
             is_active=True, next_pull_at=timezone.now()
         )
+        announce_shops(connection.shops.exclude(pk__in=were_read), "shop.connected")
         after = told_of(connection, wanted)
         write_for_each(
             connection.shops.all(), "connection.made", about=connection, actor=by, before=before, after=after

@@ -3,12 +3,13 @@
 from shops.models.connecting import AuthorizationNotice, ConnectAttempt
 from shops.models.connections import App, Connection
 from shops.models.members import Membership, MembershipQuerySet, MoneyCap, Permission, Role, ShopGroup
+from shops.models.outgoing import OutgoingEvent, OutgoingEventQuerySet
 from shops.models.pulls import Drift, SyncCursor, SyncKind, SyncRun, SyncRunQuerySet
 from shops.models.pushes import Alert, PushRegistration
 from shops.models.shops import Shop, ShopQuerySet
 
 __all__ = [
     "Alert", "App", "AuthorizationNotice", "ConnectAttempt", "Connection", "Drift", "Membership", "MembershipQuerySet",
-    "MoneyCap", "Permission", "PushRegistration", "Role", "Shop", "ShopGroup", "ShopQuerySet", "SyncCursor", "SyncKind",
-    "SyncRun", "SyncRunQuerySet",
+    "MoneyCap", "OutgoingEvent", "OutgoingEventQuerySet", "Permission", "PushRegistration", "Role", "Shop", "ShopGroup",
+    "ShopQuerySet", "SyncCursor", "SyncKind", "SyncRun", "SyncRunQuerySet",
 ]  # fmt: skip

@@ -116,6 +116,7 @@ def addresses(cancellation: CancellationRequest) -> dict[str, tuple[str, ...]]:
         announced: ("get",),
         f"{announced}handle/": ("post",),
         "/api/v1/audit/": ("get",),
+        "/api/v1/cancelled-lines/": ("get",),
         "/api/v1/health/": ("get",),
         f"{shop}health/": ("get",),
     }
@@ -128,6 +129,13 @@ def picture() -> "ContentFile[bytes]":
 
 
 METHODS = ("get", "post", "put", "patch", "delete")
+# Of what is one person's own, with the number of their methods: tried in tests/webhooks/test_api.
+OWN = {
+    "/api/v1/endpoints/": 2, "/api/v1/endpoints/{id}/": 3, "/api/v1/endpoints/{id}/rotate/": 1,
+    "/api/v1/endpoints/{id}/pause/": 1, "/api/v1/endpoints/{id}/resume/": 1, "/api/v1/endpoints/{id}/test/": 1,
+    "/api/v1/endpoints/{id}/replay-failed/": 1, "/api/v1/deliveries/": 1, "/api/v1/deliveries/{id}/": 1,
+    "/api/v1/deliveries/{id}/replay/": 1,
+}  # fmt: skip
 
 
 def ask(client: Client, method: str, address: str, body: Any = None) -> Any:
@@ -148,8 +156,10 @@ def test_this_list_of_addresses_is_the_whole_api(cancellation: CancellationReque
 
     documented = SchemaGenerator().get_schema(request=None, public=True)["paths"]
     known = addresses(cancellation)
-    assert len(documented) == len(known)
-    assert sum(len(set(item) & set(METHODS)) for item in documented.values()) == sum(map(len, known.values()))
+    assert len(documented) == len(known) + len(OWN)
+    methods = {path: len(set(item) & set(METHODS)) for path, item in documented.items()}
+    assert {path: methods[path] for path in OWN} == OWN
+    assert sum(methods.values()) == sum(map(len, known.values())) + sum(OWN.values())
 
 
 def test_nobody_is_let_in_without_a_session_or_a_token(cancellation: CancellationRequest, client: Client) -> None:

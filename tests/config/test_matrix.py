@@ -226,7 +226,7 @@ def test_a_token_for_other_shops_finds_nothing_here(cancellation: CancellationRe
             assert status(answer) in ({404, 400} if method == "post" else {404}), address
 
 
-LISTS = ("shops", "orders", "cancellations", "decisions", "announcements", "audit", "health")
+LISTS = ("shops", "orders", "cancellations", "decisions", "announcements", "audit", "health", "cancelled-lines")
 
 
 def bearing(person: User, scope: Scope, *shops: Shop) -> Client:

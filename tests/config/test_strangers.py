@@ -19,7 +19,7 @@ from cancellations.models import (
     SavedView,
     Verdict,
 )
-from shops.models import ConnectAttempt, Role
+from shops.models import ConnectAttempt, OutgoingEvent, Role
 from tests.cancellations.views.pages import picture
 from tests.factories import (
     CancellationFactory,
@@ -30,6 +30,7 @@ from tests.factories import (
     ShopFactory,
     member,
 )
+from webhooks.models import Delivery, Endpoint
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +38,7 @@ pytestmark = pytest.mark.django_db
 PERSONAL = {
     "cancellations:queue", "cancellations:announcements", "cancellations:batches", "cancellations:views",
     "cancellations:record", "cancellations:audit", "orders:list", "shops:list", "accounts:profile",
-    "accounts:tokens", "accounts:new_token",
+    "accounts:tokens", "accounts:new_token", "webhooks:list", "webhooks:new",
     "cancellations:health",
 }  # fmt: skip
 READ = {
@@ -67,6 +68,7 @@ OWN = {
     "cancellations:remove_evidence", "cancellations:batch", "cancellations:take_back_batch",
     "cancellations:try_batch_again", "cancellations:view", "cancellations:delete_view",
     "accounts:end_token",
+    "webhooks:endpoint", "webhooks:change", "webhooks:remove", "webhooks:delivery",
 }  # fmt: skip
 ONLY_POST = {
     "shops:renew", "shops:choose", "shops:again",
@@ -108,7 +110,12 @@ def addresses() -> dict[str, str]:
     BatchItem.objects.create(batch=batch, cancellation=cancellation)
     view = SavedView.objects.create(owner=uploader, name="Mugs", query="q=mug")
     kept = CommentTemplate.objects.create(shop=order.shop, name="Packed", text="It is packed.")
+    endpoint = Endpoint.objects.create(owner=uploader, name="ERP", url="https://erp.example/", secret="whsec_x")
+    event = OutgoingEvent.objects.create(event_id="evt_1", shop=order.shop, type="shop.connected", about="shop:1")
+    delivery = Delivery.objects.create(endpoint=endpoint, event=event, about=event.about)
     pks = {
+        **dict.fromkeys(["endpoint", "change", "remove"], endpoint.pk),
+        "delivery": delivery.pk,
         **dict.fromkeys(["cancellation", "next", "approve", "reject", "ship", "close"], cancellation.pk),
         **dict.fromkeys(["claim", "take_over", "let_go", "assign", "note"], cancellation.pk),
         **dict.fromkeys(["decision", "undo", "ask_again", "set_aside", "countersign", "decline"], decision.pk),

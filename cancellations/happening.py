@@ -1,0 +1,140 @@
+"""What happened to requests and decisions: the one writer of `Event`, which tells integrators of it as well."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from cancellations.models import CancellationRequest, Decision, Event, Verdict
+from shops import outgoing
+from shops.models import OutgoingEvent
+
+State = CancellationRequest.State
+# What ends a request as a decision wanted it.
+WANTED = {
+    Verdict.APPROVE: {State.APPROVED, State.COMPLETED},
+    Verdict.REJECT: {State.CLOSED},
+    Verdict.SHIP_TO_REJECT: {State.CLOSED},
+}
+OF_DECISIONS = {
+    "decision.recorded", "decision.countersigned", "decision.declined", "decision.withdrawn", "decision.overtaken",
+    "decision.accepted", "decision.confirmed", "decision.refused", "decision.stalled", "decision.asked_again",
+    "decision.set_aside",
+}  # fmt: skip
+OF_REQUESTS = {"cancellation.requested", "cancellation.recorded", "cancellation.moved", "cancellation.closed"}
+# Said apart for staff; whoever listens asks what became of it, and `state` says the rest.
+TOLD_AS = {"decision.declined": "decision.withdrawn", "decision.overtaken": "decision.withdrawn"}
+
+
+def note(events: Sequence[Event]) -> None:
+    """Write down what happened, in the transaction of the change, and announce what others may want to hear."""
+    if events:
+        Event.objects.bulk_create(events)
+        outgoing.announce(announced(events))
+
+
+def announced(events: Sequence[Event]) -> Iterator[OutgoingEvent]:
+    """Two queries, however many events."""
+    requests = {event.cancellation_id for event in events if event.name in OF_REQUESTS} - {None}
+    decisions = {event.decision_id for event in events if event.name in OF_DECISIONS} - {None}
+    rows = CancellationRequest.objects.select_related("shop").defer("shop__cipher").with_decisions()
+    request_of = rows.in_bulk(requests) if requests else {}
+    decision_of = Decision.objects.select_related("cancellation", "order").in_bulk(decisions) if decisions else {}
+    for event in events:
+        if event.cancellation_id in request_of and event.name in OF_REQUESTS:
+            yield from of_request(event, request_of[event.cancellation_id])
+        elif event.decision_id in decision_of and event.name in OF_DECISIONS:
+            yield from of_decision(event, decision_of[event.decision_id])
+
+
+# --- requests ---------------------------------------------------------------------------------------------------------
+
+
+def of_request(event: Event, row: CancellationRequest) -> Iterator[OutgoingEvent]:
+    """A request that came and went between two pulls is told of twice: that it came, and how it ended."""
+    came = event.name in ("cancellation.requested", "cancellation.recorded")
+    before, after = event.detail.get("from") or State.WAITING, event.detail.get("to") or row.state
+    if came:
+        if not row.needs_answer and row.created_at < row.shop.created_at:
+            return  # history that the first pull brought
+        yield about_request("cancellation.requested", event, row, {"from": None, "to": State.WAITING})
+    if after == before:
+        return
+    moved = {"from": before, "to": after}
+    if before == State.WAITING and after != State.UNKNOWN:
+        yield from ending(event, row, moved)
+    else:
+        yield about_request("cancellation.moved", event, row, moved)
+
+
+def ending(event: Event, row: CancellationRequest, moved: dict[str, Any]) -> Iterator[OutgoingEvent]:
+    by, decision = settled_by(event, row, str(moved["to"]))
+    more = {**moved, "settled_by": by, "decision": decision}
+    yield about_request("cancellation.settled", event, row, more)
+    if moved["to"] == State.CLOSED and by == "elsewhere":
+        yield about_request("cancellation.withdrawn", event, row, moved)
+
+
+def settled_by(event: Event, row: CancellationRequest, state: str) -> tuple[str, int | None]:
+    """Who decided, as far as our own rows tell, with the decision that did."""
+    sent = (one for one in row.history if one.sent_at and (one.is_live or one.state == Decision.State.CONFIRMED))
+    ours = next((one for one in sent if state in WANTED.get(Verdict(one.verdict), ())), None)
+    if ours:
+        return "decision", ours.pk
+    if event.name == "cancellation.closed":
+        return "staff", None
+    if row.deadline and row.deadline <= event.at and state in (State.APPROVED, State.COMPLETED):
+        return "deadline", None
+    return "elsewhere", None
+
+
+def about_request(type: str, event: Event, row: CancellationRequest, more: dict[str, Any]) -> OutgoingEvent:  # noqa: A002
+    return outgoing.event(
+        type, f"cancellation:{row.pk}", {**facts_of_request(row), **more}, shop_id=row.shop_id, at=event.at
+    )
+
+
+def facts_of_request(row: CancellationRequest) -> dict[str, Any]:
+    return {
+        "cancellation": row.pk, "url": outgoing.address("api:cancellation-detail", row.pk),
+        "cancellation_marketplace_id": row.marketplace_id, "shop": row.shop_id, **order_of(row),
+        "kind": row.kind, "asked_by": row.initiator, "reason": row.reason, "needs_answer": row.needs_answer,
+        "deadline": outgoing.moment(row.deadline), "refund": outgoing.money(row.refund_total, row.currency),
+    }  # fmt: skip
+
+
+def order_of(row: CancellationRequest) -> dict[str, Any]:
+    return {
+        "order": row.order_id, "order_marketplace_id": row.order_marketplace_id, "order_number": row.order_number
+    }  # fmt: skip
+
+
+# --- decisions --------------------------------------------------------------------------------------------------------
+
+
+def of_decision(event: Event, row: Decision) -> Iterator[OutgoingEvent]:
+    """Nothing of what people wrote is in it: comments and notes may tell of the buyer."""
+    request, order = row.cancellation, row.order
+    names = order_of(request) if request else {
+        "order": row.order_id, "order_marketplace_id": order.marketplace_id if order else "",
+        "order_number": order.number if order else "",
+    }  # fmt: skip
+    data = {
+        "decision": row.pk, "url": outgoing.address("api:decision-detail", row.pk), "shop": row.shop_id,
+        "cancellation": row.cancellation_id,
+        "cancellation_marketplace_id": request.marketplace_id if request else None, **names,
+        "verdict": row.verdict, "state": row.state, "stalled_because": row.stalled_because or None,
+        "gives_back": outgoing.money(row.gives_back, row.currency), "code": row.code, "request_id": row.request_id,
+    }  # fmt: skip
+    name = TOLD_AS.get(event.name, event.name)
+    if row.state == Decision.State.UNSIGNED and name == "decision.recorded":
+        name = "decision.waits_for_second_person"
+    yield outgoing.event(name, f"decision:{row.pk}", data, shop_id=row.shop_id, at=event.at)
+
+
+def about_deadline(row: CancellationRequest, now: datetime) -> OutgoingEvent:
+    assert row.deadline
+    return outgoing.event(
+        "deadline.near", f"cancellation:{row.pk}",
+        {**facts_of_request(row), "seconds_left": round((row.deadline - now).total_seconds())},
+        shop_id=row.shop_id, at=now, event_id=f"deadline_{row.pk}_{row.deadline:%Y%m%d%H%M%S}",
+    )  # fmt: skip

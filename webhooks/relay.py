@@ -1,0 +1,69 @@
+"""From the outbox to the endpoints: each event becomes a delivery for every endpoint that wants it."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from django.db import connection, transaction
+from django.db.models import Prefetch
+from django.utils import timezone
+
+from shops.models import OutgoingEvent, Shop
+from webhooks.models import Delivery, Endpoint
+
+AT_ONCE = 500
+
+
+def relay() -> set[int]:
+    """Hand on all that was written; returns the endpoints that have something to be told."""
+    told: set[int] = set()
+    while True:
+        with transaction.atomic():
+            found = take(timezone.now()) if is_alone() else None
+        if found is None:
+            return told
+        told |= found
+
+
+def is_alone() -> bool:
+    """One at a time, until the transaction ends. Two would hand on later events before earlier ones of one object."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext('webhooks.relay'))")
+        return bool(cursor.fetchone()[0])
+
+
+def take(now: datetime) -> set[int] | None:
+    """Hand on some events, oldest first, in the surrounding transaction; None where there are none.
+
+    The endpoints are read after the events, so that whatever happened after one was made reaches it.
+    """
+    events = list(OutgoingEvent.objects.untaken()[:AT_ONCE])
+    if not events:
+        return None
+    made = [
+        Delivery(endpoint=endpoint, event=event, about=event.about, due_at=now)
+        for endpoint, shops in listeners()
+        for event in events
+        if event.shop_id in shops and (not endpoint.types or event.type in endpoint.types)
+    ]
+    Delivery.objects.bulk_create(made, ignore_conflicts=True)
+    OutgoingEvent.objects.filter(pk__in=[event.pk for event in events]).update(taken_at=now)
+    return {one.endpoint_id for one in made}
+
+
+def listeners() -> Iterable[tuple[Endpoint, set[int]]]:
+    """Every endpoint that is still wanted, with the shops that it is told of."""
+    rows = Endpoint.objects.exclude(state=Endpoint.State.GONE).without_secrets()
+    endpoints: Sequence[Endpoint] = list(
+        rows.select_related("owner").prefetch_related(Prefetch("shops", Shop.objects.only("pk")))
+    )
+    seen: dict[int, set[int]] = {}
+    for endpoint in endpoints:
+        if endpoint.owner_id not in seen:
+            visible = Shop.objects.visible_to(endpoint.owner)
+            seen[endpoint.owner_id] = set(visible.values_list("pk", flat=True))
+        yield endpoint, shops_of(endpoint, seen[endpoint.owner_id])
+
+
+def shops_of(endpoint: Endpoint, seen: set[int]) -> set[int]:
+    """Those that were chosen, or all; never more than its owner sees."""
+    return seen & {shop.pk for shop in endpoint.shops.all()} if endpoint.is_limited else seen
