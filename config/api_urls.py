@@ -22,6 +22,7 @@ from cancellations.api.teamwork import (
     OrderHistoryView,
 )
 from config.api.problems import NowhereView
+from exports.api import ExportViewSet
 from orders.api import OrderViewSet
 from shops.api import ShopViewSet, SyncRunViewSet
 
@@ -38,6 +39,7 @@ router.register(r"batches/(?P<batch_pk>\d{1,19})/items", BatchItemViewSet, "batc
 router.register("decisions", DecisionViewSet, "decision")
 router.register("announcements", AnnouncementViewSet, "announcement")
 router.register("audit", AuditViewSet, "audit")
+router.register("exports", ExportViewSet, "export")
 
 # Swagger UI writes styles into its elements; it is the one page that may.
 swagger = csp_update({"style-src": [SELF, UNSAFE_INLINE]})(

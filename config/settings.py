@@ -350,6 +350,8 @@ KEEP_AUDIT_DAYS = env.int("KEEP_AUDIT_DAYS", default=0)
 KEEP_BUYER_DATA_DAYS = env.int("KEEP_BUYER_DATA_DAYS", default=180)
 KEEP_EVIDENCE_DAYS = env.int("KEEP_EVIDENCE_DAYS", default=365)
 KEEP_PUSHES_DAYS = env.int("KEEP_PUSHES_DAYS", default=30)
+# How long the file of an export can be fetched.
+EXPORT_DAYS = env.int("EXPORT_DAYS", default=7)
 
 # What a Prometheus sends as its bearer token to read /metrics; without one there are none.
 METRICS_TOKEN = env("METRICS_TOKEN", default="")
