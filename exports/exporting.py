@@ -2,7 +2,8 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -101,7 +102,7 @@ def remove(export: Export) -> None:
         own = Export.objects.filter(pk=export.pk)
         own.unfinished().update(state=Export.State.CANCELLED, finished_at=now, claim=None, parts=[], bytes=0)
         own.filter(state=Export.State.DONE).update(state=Export.State.EXPIRED, ends_at=now, parts=[])
-        transaction.on_commit(lambda: shutil.rmtree(export.path, ignore_errors=True))
+        transaction.on_commit(lambda: delete([export.path]))
     export.refresh_from_db()
 
 
@@ -137,5 +138,10 @@ def forget_files() -> Counter[str]:
             due_at=timezone.now(),
         )  # fmt: skip
         gone = kept.update(state=Export.State.EXPIRED, ends_at=timezone.now(), parts=[])
-        transaction.on_commit(lambda: [shutil.rmtree(folder, ignore_errors=True) for folder in folders])
+        transaction.on_commit(lambda: delete(folders))
     return Counter(exports=gone)
+
+
+def delete(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import QuerySet
 from django.http import QueryDict
@@ -38,7 +38,7 @@ class RequestRowSerializer(CancellationDetailSerializer):
     """As in the API's list, with the parts of the refund and the lines."""
 
     class Meta(CancellationSerializer.Meta):
-        fields: ClassVar = [
+        fields = [
             *CancellationSerializer.Meta.fields, "refund_subtotal", "refund_shipping_fee", "refund_tax", "refund_fees",
             "lines",
         ]  # fmt: skip

@@ -102,7 +102,7 @@ def write_part(export: Export) -> bool:
     if not chosen.is_valid():
         fail(export, Words("A filter asks for something that is not here any more."))
         return False
-    rows = chosen.rows()
+    rows = chosen.qs
     if export.up_to is None:
         begin(export, rows)
     part = export.path / f"{export.claim}.part"
@@ -133,13 +133,13 @@ def fill(export: Export, kind: Kind, rows: "QuerySet[Any]", part: Path) -> tuple
     with opened(part, is_compressed=export.is_compressed) as file:
         if not export.parts and export.format == ExportFormat.CSV:
             file.writelines(spreadsheets.lines(kind.heads, ()))
-        while time.monotonic() < ends:
+        while True:
             chunk = list(rows.filter(pk__gt=after, pk__lte=up_to).order_by("pk")[:CHUNK])
             file.writelines(lines(export, kind, chunk, request))
             written += len(chunk)
             after = chunk[-1].pk if len(chunk) == CHUNK else up_to
             change(export, rows_done=before + written, due_at=lease())
-            if after >= up_to:
+            if after >= up_to or time.monotonic() > ends:
                 break
     return after, written
 
