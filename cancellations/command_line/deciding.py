@@ -32,7 +32,7 @@ def approve(desk: Desk, told: dict[str, Any]) -> int:
 
 
 def reject(desk: Desk, told: dict[str, Any]) -> int:
-    images: Sequence[Any] = ()
+    images: Sequence[tuple[str, bytes]] = ()
     with desk.or_says_no("--image"):
         images = [picture(path) for path in told["image"]]
     if desk.refused:
@@ -40,9 +40,9 @@ def reject(desk: Desk, told: dict[str, Any]) -> int:
     body = {"verdict": Verdict.REJECT, "reason": told["reason"], "comment": told["comment"], **haste(told)}
 
     def fresh() -> dict[str, Any]:
-        for image in images:
-            image.seek(0)  # each of several requests gets them
-        return {"images": list(images)} if images else {}
+        """Each of several requests gets them, and reading one closes it."""
+        uploads = [SimpleUploadedFile(name, content) for name, content in images]
+        return {"images": uploads} if uploads else {}
 
     return decide_each(desk, asked_for(desk, told["ids"]), body, fresh)
 
@@ -77,9 +77,9 @@ def haste(told: Mapping[str, Any]) -> dict[str, int]:
     return {"undo_seconds": 0} if told["at_once"] else {}
 
 
-def picture(path: str) -> SimpleUploadedFile:
+def picture(path: str) -> tuple[str, bytes]:
     try:
-        return SimpleUploadedFile(Path(path).name, Path(path).read_bytes())
+        return Path(path).name, Path(path).read_bytes()
     except OSError as error:
         raise ValidationError({path: error.strerror or _("This file cannot be read.")}) from None
 
