@@ -38,10 +38,14 @@ def exportable_by(user: "User | AnonymousUser") -> "QuerySet[Entry]":
 
 
 def everything_or_of(user: "User | AnonymousUser", shops: ShopQuerySet) -> "QuerySet[Entry]":
+    own = Entry.objects.filter(shop_id__in=shops.values("pk"))
+    return Entry.objects.all() if reads_everything(user) else own
+
+
+def reads_everything(user: "User | AnonymousUser") -> bool:
+    """Also what belongs to no shop."""
     token = getattr(user, "token", None)
-    if user.is_superuser and user.is_active and (token is None or not token.is_limited):
-        return Entry.objects.all()
-    return Entry.objects.filter(shop_id__in=shops.values("pk"))
+    return bool(user.is_superuser and user.is_active and (token is None or not token.is_limited))
 
 
 def managed_by(user: "User | AnonymousUser") -> ShopQuerySet:

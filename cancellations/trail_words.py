@@ -70,6 +70,8 @@ ACTIONS: Mapping[str, Any] = {
     "evidence.purged": _("Files of evidence erased by schedule"),
     "evidence.removed": _("Evidence removed"),
     "evidence.uploaded": _("Evidence uploaded"),
+    "export.fetched": _("Export fetched"),
+    "export.started": _("Export started"),
     "membership.added": _("Membership added in the admin"),
     "membership.changed": _("Membership changed"),
     "membership.deleted": _("Membership deleted in the admin"),

@@ -42,7 +42,6 @@ urlpatterns = [
     path("cancellations/<int:pk>/reject/", verdicts.decide, {"verdict": Verdict.REJECT}, name="reject"),
     path("cancellations/<int:pk>/ship/", verdicts.decide, {"verdict": Verdict.SHIP_TO_REJECT}, name="ship"),
     path("audit/", audit.entries, name="audit"),
-    path("audit/<slug:ending>/", audit.export, name="export_audit"),
     path("batches/", batches.all_batches, name="batches"),
     path("batches/<int:pk>/", batches.batch, name="batch"),
     path("batches/<int:pk>/take-back/", batches.take_back, name="take_back_batch"),

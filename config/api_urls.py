@@ -22,6 +22,7 @@ from cancellations.api.teamwork import (
     OrderHistoryView,
 )
 from config.api.problems import NowhereView
+from exports.api import ExportViewSet
 from orders.api import OrderViewSet
 from orders.reconciling import CancelledLineViewSet
 from shops.api import ShopViewSet, SyncRunViewSet
@@ -43,6 +44,7 @@ router.register("audit", AuditViewSet, "audit")
 router.register("cancelled-lines", CancelledLineViewSet, "cancelled-line")
 router.register("endpoints", EndpointViewSet, "endpoint")
 router.register("deliveries", DeliveryViewSet, "delivery")
+router.register("exports", ExportViewSet, "export")
 
 # Swagger UI writes styles into its elements; it is the one page that may.
 swagger = csp_update({"style-src": [SELF, UNSAFE_INLINE]})(

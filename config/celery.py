@@ -40,6 +40,8 @@ app.conf.beat_schedule = {
     "heartbeat": {"task": "shops.tasks.heartbeat", "schedule": 10.0, "options": STALE},
     "sweep decisions": {"task": "cancellations.tasks.sweep_decisions", "schedule": 3.0, "options": STALE},
     "sweep batches": {"task": "cancellations.batch_work.sweep_batches", "schedule": 3.0, "options": STALE},
+    "sweep exports": {"task": "exports.tasks.sweep_exports", "schedule": 5.0, "options": STALE},
+    "remove ended exports": {"task": "exports.tasks.remove_ended_exports", "schedule": 3600.0},
     "pull due shops": {"task": "cancellations.tasks.pull_due_shops", "schedule": 3.0, "options": STALE},
     "sweep registrations": {"task": "shops.listening.sweep_registrations", "schedule": 10.0, "options": STALE},
     "sweep pushes": {"task": "cancellations.pushes.sweep_pushes", "schedule": 3.0, "options": STALE},

@@ -367,6 +367,8 @@ try:
     [ip_network(text, strict=False) for text in WEBHOOK_ALLOW_PRIVATE]
 except ValueError as problem:
     raise ImproperlyConfigured(f"WEBHOOK_ALLOW_PRIVATE takes networks such as 10.0.0.0/8: {problem}") from None
+# How long the file of an export can be fetched.
+EXPORT_DAYS = env.int("EXPORT_DAYS", default=7)
 
 # What a Prometheus sends as its bearer token to read /metrics; without one there are none.
 METRICS_TOKEN = env("METRICS_TOKEN", default="")

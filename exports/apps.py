@@ -7,3 +7,9 @@ class ExportsConfig(AppConfig):
 
     name = "exports"
     verbose_name = _("exports")
+
+    def ready(self) -> None:
+        from cancellations import forgetting
+        from exports.exporting import forget_files
+
+        forgetting.ALSO_FORGETS.append(forget_files)

@@ -23,7 +23,7 @@ from cancellations.views.announcements import announced
 from cancellations.views.asking import shops_to_record_for, visible_cancellation, wants_fragment
 from cancellations.views.unreachable import unreachable
 from marketplaces.base import Capabilities
-from shops.models import Role, Shop
+from shops.models import Permission, Role, Shop
 from shops.paging import KeyPage, beyond, key_page
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def queue(request: "Request") -> HttpResponse:
         "stalled": stalled(request),
         "unreachable": unreachable(request),
         "decides_in": decides_in(request),
+        "can_export": Shop.objects.where_may(request.user, Permission.EXPORT).exists(),
     }
     context |= batches.selection(request, chosen, page)
     if wants_fragment(request):

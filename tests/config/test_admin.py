@@ -32,6 +32,7 @@ from cancellations.models import (
     SavedView,
 )
 from config.admin import BoundedPaginator
+from exports.models import Export
 from orders.models import CancelledLine, LineItem, Order
 from shops import drift
 from shops.models import (
@@ -64,7 +65,7 @@ from tests.factories import (
 from webhooks.models import Delivery, Endpoint
 
 pytestmark = pytest.mark.django_db
-OURS = ("accounts", "audit", "shops", "orders", "cancellations", "webhooks")
+OURS = ("accounts", "audit", "shops", "orders", "cancellations", "exports", "webhooks")
 WRITTEN_ELSEWHERE = [
     "orders.order", "orders.lineitem", "orders.package", "cancellations.cancellationrequest",
     "cancellations.cancellationline", "cancellations.decision", "cancellations.decisionline", "cancellations.attempt",
@@ -72,7 +73,7 @@ WRITTEN_ELSEWHERE = [
     "cancellations.batch", "cancellations.batchitem", "shops.syncrun", "shops.synccursor", "shops.drift",
     "shops.pushregistration", "shops.alert", "shops.outgoingevent", "orders.cancelledline",
     "audit.entry", "admin.logentry", "shops.connectattempt", "shops.authorizationnotice", "accounts.idempotencykey",
-    "webhooks.endpoint", "webhooks.delivery",
+    "exports.export", "webhooks.endpoint", "webhooks.delivery",
 ]  # fmt: skip
 
 
@@ -112,6 +113,7 @@ def everything(cancellation: CancellationRequest) -> CancellationRequest:  # noq
     group = ShopGroup.objects.create(name="Mugs and more")
     Membership.objects.create(user=UserFactory(), group=group, role=Role.AGENT, permissions=["approve"])
     MoneyCap.objects.create(role=Role.AGENT, currency="USD", amount=100)
+    Export.objects.create(made_by=UserFactory(), kind="audit", format="csv", shops=[cancellation.shop_id])
     log.write("cancellation.assigned", about=cancellation, actor=decision.made_by)
     IdempotencyKey.objects.create(user=UserFactory(), key="order-4711", leased_until=at("2026-11-20 12:00"))
     return cancellation
@@ -286,7 +288,7 @@ def test_support_sees_rows_of_its_own_shops_alone(everything: CancellationReques
     shops = support.get(reverse("admin:shops_shop_changelist")).content.decode()
     assert "Own shop" in shops
     assert everything.shop.name not in shops
-    for label in WRITTEN_ELSEWHERE[:-7]:  # the logs, and what opens doors, are for superusers
+    for label in WRITTEN_ELSEWHERE[:-8]:  # the logs, and what opens doors, are for superusers
         name = f"admin:{label.replace('.', '_')}"
         row = apps.get_model(label)._default_manager.first()
         listed = support.get(reverse(f"{name}_changelist"))
@@ -305,6 +307,7 @@ def test_support_sees_rows_of_its_own_shops_alone(everything: CancellationReques
         "shops_connection",
         "audit_entry",
         "admin_logentry",
+        "exports_export",
     ],
 )
 def test_what_opens_doors_is_for_superusers(support: Client, name: str) -> None:
@@ -483,6 +486,7 @@ def test_lists_cost_the_same_queries_for_one_row_as_for_many(root: Client, djang
         IdempotencyKey.objects.create(user=decision.made_by, key="order-4711", leased_until=ends_at)
         ShopGroup.objects.create(name=f"Group {order.pk}")
         MoneyCap.objects.create(role=Role.AGENT, currency=f"X{number:02}", amount=1)
+        Export.objects.create(made_by=decision.made_by, kind="audit", format="csv")
         log.write("order.read", about=order, actor=decision.made_by)
     for model, model_admin in admin.site._registry.items():
         if model._meta.app_label in OURS:

@@ -119,6 +119,7 @@ def addresses(cancellation: CancellationRequest) -> dict[str, tuple[str, ...]]:
         "/api/v1/cancelled-lines/": ("get",),
         "/api/v1/health/": ("get",),
         f"{shop}health/": ("get",),
+        "/api/v1/exports/": ("get", "post"),
     }
 
 
@@ -129,12 +130,12 @@ def picture() -> "ContentFile[bytes]":
 
 
 METHODS = ("get", "post", "put", "patch", "delete")
-# Of what is one person's own, with the number of their methods: tried in tests/webhooks/test_api.
+# Of what is one person's own, with the number of their methods: tried in tests/webhooks/test_api and tests/exports/test_api.
 OWN = {
     "/api/v1/endpoints/": 2, "/api/v1/endpoints/{id}/": 3, "/api/v1/endpoints/{id}/rotate/": 1,
     "/api/v1/endpoints/{id}/pause/": 1, "/api/v1/endpoints/{id}/resume/": 1, "/api/v1/endpoints/{id}/test/": 1,
     "/api/v1/endpoints/{id}/replay-failed/": 1, "/api/v1/deliveries/": 1, "/api/v1/deliveries/{id}/": 1,
-    "/api/v1/deliveries/{id}/replay/": 1,
+    "/api/v1/deliveries/{id}/replay/": 1, "/api/v1/exports/{id}/": 2, "/api/v1/exports/{id}/file/": 1,
 }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from cancellations.models import CancellationRequest
 from shops.models import Membership, Permission, Role, Shop, ShopGroup
 from tests.config.test_api import addresses as api_addresses
 from tests.config.test_api import ask, cancellation  # noqa: F401 - a row with everything on it
-from tests.config.test_strangers import ONLY_POST, OWN, PERSONAL, READ, WRITE, addresses, names_of  # noqa: F401
+from tests.config.test_strangers import ONLY_GET, ONLY_POST, OWN, PERSONAL, READ, WRITE, addresses, names_of  # noqa: F401
 from tests.factories import ShopFactory, UserFactory, member
 
 pytestmark = pytest.mark.django_db
@@ -153,7 +153,7 @@ def test_a_screen_opens_to_those_who_have_what_it_takes_and_to_no_others(
 
 @pytest.mark.parametrize("name", sorted(READ | WRITE | OWN))
 def test_to_strangers_a_row_is_not_there(addresses: dict[str, str], name: str) -> None:  # noqa: F811
-    method = "get" if name in READ else "post"
+    method = "get" if name in READ | ONLY_GET else "post"
     strangers = [
         member(Role.MANAGER, ShopFactory()),
         through_a_group(Role.MANAGER)(ShopFactory()),
@@ -181,6 +181,7 @@ def needed(address: str, method: str, row: CancellationRequest) -> tuple[Need, d
         "/set-aside/": (Role.MANAGER, {"note": "Looked into it."}),
         "/handle/": (Role.AGENT, {}),
         "/sync/": (Role.MANAGER, {}),
+        "/exports/": (Permission.EXPORT, {"kind": "requests", "filters": {"shop": str(row.shop_id)}}),
     }
     if method == "get":
         return Role.VIEWER, {}
@@ -226,7 +227,9 @@ def test_a_token_for_other_shops_finds_nothing_here(cancellation: CancellationRe
             assert status(answer) in ({404, 400} if method == "post" else {404}), address
 
 
-LISTS = ("shops", "orders", "cancellations", "decisions", "announcements", "audit", "health", "cancelled-lines")
+LISTS = (
+    "shops", "orders", "cancellations", "decisions", "announcements", "audit", "health", "cancelled-lines", "exports",
+)  # fmt: skip
 
 
 def bearing(person: User, scope: Scope, *shops: Shop) -> Client:

@@ -19,6 +19,7 @@ from cancellations.models import (
     SavedView,
     Verdict,
 )
+from exports.models import Export
 from shops.models import ConnectAttempt, OutgoingEvent, Role
 from tests.cancellations.views.pages import picture
 from tests.factories import (
@@ -39,7 +40,7 @@ PERSONAL = {
     "cancellations:queue", "cancellations:announcements", "cancellations:batches", "cancellations:views",
     "cancellations:record", "cancellations:audit", "orders:list", "shops:list", "accounts:profile",
     "accounts:tokens", "accounts:new_token", "webhooks:list", "webhooks:new",
-    "cancellations:health",
+    "cancellations:health", "exports:exports",
 }  # fmt: skip
 READ = {
     "cancellations:cancellation", "cancellations:decision", "cancellations:evidence", "cancellations:items_offer",
@@ -69,8 +70,11 @@ OWN = {
     "cancellations:try_batch_again", "cancellations:view", "cancellations:delete_view",
     "accounts:end_token",
     "webhooks:endpoint", "webhooks:change", "webhooks:remove", "webhooks:delivery",
+    "exports:file", "exports:remove",
 }  # fmt: skip
+ONLY_GET = {"exports:file"}
 ONLY_POST = {
+    "exports:remove",
     "shops:renew", "shops:choose", "shops:again",
     "shops:remove_pushes", "shops:register_pushes",
     "shops:member", "shops:remove_member",
@@ -109,6 +113,7 @@ def addresses() -> dict[str, str]:
     batch = Batch.objects.create(verdict=Verdict.APPROVE, made_by=uploader, started_at=timezone.now())
     BatchItem.objects.create(batch=batch, cancellation=cancellation)
     view = SavedView.objects.create(owner=uploader, name="Mugs", query="q=mug")
+    export = Export.objects.create(made_by=uploader, kind="requests", format="csv", shops=[order.shop.pk])
     kept = CommentTemplate.objects.create(shop=order.shop, name="Packed", text="It is packed.")
     endpoint = Endpoint.objects.create(owner=uploader, name="ERP", url="https://erp.example/", secret="whsec_x")
     event = OutgoingEvent.objects.create(event_id="evt_1", shop=order.shop, type="shop.connected", about="shop:1")
@@ -136,8 +141,10 @@ def addresses() -> dict[str, str]:
         "end_token": make_token(uploader, Scope.READ, 1)[0].begins_with,
         **dict.fromkeys(["renew", "renew_sign_in", "disconnect"], order.shop.pk),
         **dict.fromkeys(["choose", "again"], attempt.pk),
+        **dict.fromkeys(["exports:file", "exports:remove"], export.pk),
     }
-    return {name: reverse(name, args=[pks[name.partition(":")[2]]]) for name in READ | WRITE | OWN}
+    pks = {name: pks.get(name) or pks[name.partition(":")[2]] for name in READ | WRITE | OWN}
+    return {name: reverse(name, args=[pk]) for name, pk in pks.items()}
 
 
 APPS = {"accounts", "cancellations", "exports", "gate", "orders", "shops", "webhooks"}
@@ -156,7 +163,7 @@ def names_of(resolver: URLResolver, app: str = "") -> set[str]:
 def test_every_address_of_the_screens_is_in_this_matrix() -> None:
     assert names_of(get_resolver()) == PERSONAL | READ | WRITE | OWN | CONNECTING | {
         "cancellations:webhook",  # which is tried with pushes
-        "cancellations:export_audit",  # tried in tests/audit, and with the rest of what takes permissions
+        "exports:new",  # of no row: tried in tests/exports
     }
 
 
@@ -165,7 +172,7 @@ def test_every_address_of_the_screens_is_in_this_matrix() -> None:
 def test_a_stranger_finds_nothing(client: Client, addresses: dict[str, str], name: str, method: str) -> None:
     client.force_login(member(Role.MANAGER, ShopFactory()))
     answer = getattr(client, method)(addresses[name])
-    wrong_method = (name in ONLY_POST and method == "get") or (name in READ and method == "post")
+    wrong_method = (name in ONLY_POST and method == "get") or (name in READ | ONLY_GET and method == "post")
     assert answer.status_code == (405 if wrong_method else 404)
 
 
@@ -198,7 +205,9 @@ def test_a_managers_colleague_finds_nothing_of_what_is_the_managers_own(
     client: Client, addresses: dict[str, str], name: str
 ) -> None:
     client.force_login(member(Role.MANAGER, Decision.objects.get().shop))
-    assert client.post(addresses[name]).status_code == 404
+    method = client.get if name in ONLY_GET else client.post
+    assert method(addresses[name]).status_code == 404
+    assert Export.objects.get().is_unfinished
     assert Evidence.objects.filter(decision=None).exists()
     assert BatchItem.objects.get().state == BatchItem.State.WAITING
 

@@ -1,0 +1,38 @@
+"""What is written down beside decisions: notes, requests that were heard of, and their end."""
+
+from typing import Any
+
+from cancellations import recording, teamwork
+from cancellations.command_line import finding
+from cancellations.command_line.looking import show_one
+from cancellations.command_line.people import Desk
+from cancellations.serializers.heard import RecordRequest
+
+
+def note(desk: Desk, told: dict[str, Any]) -> int:
+    with desk.or_says_no(told["id"]):
+        found = finding.request(desk, told["id"])
+        teamwork.add_note(found, desk.user, told["text"])
+        show_one(desk, found)
+    return desk.exit_code
+
+
+def close(desk: Desk, told: dict[str, Any]) -> int:
+    with desk.or_says_no(told["id"]):
+        found = finding.request(desk, told["id"])
+        recording.close(found, desk.user, told["note"])
+        show_one(desk, found)
+    return desk.exit_code
+
+
+def record(desk: Desk, told: dict[str, Any]) -> int:
+    with desk.or_says_no(told["order"]):
+        order = finding.order(desk, told["order"])
+        body = {"order": order.pk, "note": told["note"]}
+        body |= {name: told[name] for name in ("asked_at", "heard_through") if told[name]}
+        if told["line"]:
+            body["line_item"] = finding.line(order, told["line"]).pk
+        heard = RecordRequest(data=body, context={"request": desk.request})
+        heard.is_valid(raise_exception=True)
+        show_one(desk, finding.request(desk, heard.record().marketplace_id))
+    return desk.exit_code
