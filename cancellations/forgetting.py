@@ -64,7 +64,9 @@ def forget(orders: OrderQuerySet, user: "User | None" = None) -> Counter[str]:
         ids = [order.pk for order in locked]
         counts = erase(ids, timezone.now())
         counts["pictures"] = erase_pictures(
-            Evidence.objects.filter(Q(decision__in=decisions_about(ids)) | Q(is_from_bench=True, cancellation__order__in=ids))
+            Evidence.objects.filter(
+                Q(decision__in=decisions_about(ids)) | Q(is_from_bench=True, cancellation__order__in=ids)
+            )
         )
         for order in locked:
             log.write("buyer_data.erased", about=order, actor=user)

@@ -252,6 +252,9 @@ def of_event(event: Event) -> Entry:
     elif event.name == "cancellation.recorded":
         heard = _("Heard through %(channel)s") % {"channel": channel_of(detail.get("heard_through", ""))}
         extra = " · ".join(part for part in (heard, detail.get("note", "")) if part)
+    elif event.name == "parcel.pulled":
+        photo = [_("with a photo")] if detail.get("photo") else []
+        extra = " · ".join([*detail.get("lines", []), *photo])
     elif event.name == "cancellation.assigned":
         extra = detail.get("person") or _("to nobody")
     elif event.name in ("decision.set_aside", "decision.declined", "cancellation.closed"):
@@ -280,6 +283,8 @@ def words_for(name: str, verdict: str, state: str) -> tuple[str, str]:
         "cancellation.moved": (_("The marketplace shows: %(state)s") % {"state": state}, ""),
         "cancellation.assigned": (_("Assigned"), ""),
         "cancellation.taken_over": (_("Taken over"), "muted"),
+        "parcel.pulled": (_("The parcel was taken out of what leaves"), "good"),
+        "parcel.not_there": (_("The parcel was looked for and is not there"), "bad"),
         "decision.recorded": (_("Decided: %(verdict)s") % {"verdict": verdict}, ""),
         "decision.countersigned": (_("Countersigned: %(verdict)s") % {"verdict": verdict}, ""),
         "decision.declined": (_("Not countersigned: %(verdict)s") % {"verdict": verdict}, "muted"),

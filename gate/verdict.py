@@ -234,7 +234,7 @@ class Parcel:
         if out and any(part.stays for part in self.parts()):
             return newest if is_covered else None
         is_same = newest.cancellation_id == (request.pk if request else None)
-        return newest if is_same and (request or not out) or (out and is_covered) else None
+        return newest if (is_same and (request or not out)) or (out and is_covered) else None
 
 
 def verdict(facts: Facts, now: datetime, package_id: str = "", asked: Asked | None = None) -> Answer:
