@@ -159,7 +159,8 @@ class Parcel:
         wholly = {line.pk for request in self.approved() for line in self.concerns(request)}
         for line in self.lines:
             all_of_it = self.facts.order.is_cancelled or self.pushed(Says.ORDER_CANCELLED) or self.is_approved_unread()
-            yield line, line.quantity if all_of_it or line.pk in wholly else max(way(line) for way in ways)
+            is_out = (all_of_it or line.pk in wholly) and not line.is_cancelled  # else a part of it may have left
+            yield line, line.quantity if is_out else max(way(line) for way in ways)
 
     def being_cancelled(self, line: LineItem) -> int:
         items: Any = [item for one in self.cancelling_items() for item in getattr(one, "items", ())]
@@ -178,9 +179,7 @@ class Parcel:
         return [
             one
             for one in self.facts.requests
-            if one.pk in on_their_way
-            or one.marketplace_id in pushed
-            or (one.state in APPROVED and one.updated_at >= self.facts.order.updated_at)
+            if one.pk in on_their_way or one.marketplace_id in pushed or one.state in APPROVED
         ]
 
     def is_approved_unread(self) -> bool:
@@ -188,7 +187,10 @@ class Parcel:
         return any(not self.request(push.cancellation_id) for push in self.pushed(Says.APPROVED))
 
     def parts(self) -> list[ParcelLine]:
-        return [ParcelLine(line, self.out[line.pk], line.quantity - self.out[line.pk]) for line in self.lines]
+        return [
+            ParcelLine(line, self.out[line.pk], 0 if line.is_cancelled else line.quantity - self.out[line.pk])
+            for line in self.lines
+        ]
 
     # --- where it is ----------------------------------------------------------------------------------------------
 
@@ -333,8 +335,7 @@ def not_known(parcel: Parcel) -> Found | None:
 
 def settled(parcel: Parcel) -> CancellationRequest | None:
     """The request behind a cancellation, as far as one is here."""
-    approved = [one for one in parcel.facts.requests if one.state in APPROVED]
-    return first([*parcel.approved(), *approved, *parcel.waiting()])
+    return first([*parcel.approved(), *parcel.waiting()])
 
 
 def first(requests: Sequence[CancellationRequest]) -> CancellationRequest | None:
