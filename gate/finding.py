@@ -59,7 +59,9 @@ class Found:
 
 def ways_to_read(code: str) -> list[str]:
     """A code as it may stand in our rows."""
-    plain = SEPARATORS.sub("", code)[:LONGEST_CODE]
+    plain = SEPARATORS.sub("", code)
+    if len(plain) > LONGEST_CODE:
+        return []
     inner = BEFORE_NUMBER.fullmatch(plain)
     return list(dict.fromkeys(filter(None, [plain, plain.upper(), inner[1] if inner else ""])))
 

@@ -33,11 +33,8 @@ pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
 NOT_PACKED: dict[str, Any] = {"status": "AWAITING_SHIPMENT"}
 PACKED: dict[str, Any] = {
-    "status": "AWAITING_COLLECTION",
-    "is_shipped": True,
-    "shipped_quantity": 1,
-    "package_id": "P1",
-}
+    "status": "AWAITING_COLLECTION", "is_shipped": True, "shipped_quantity": 1, "package_id": "P1",
+}  # fmt: skip
 LEFT: dict[str, Any] = {"status": "IN_TRANSIT", "is_shipped": True, "shipped_quantity": 1, "package_id": "P1"}
 CANCELLED: dict[str, Any] = {"is_cancelled": True, "cancelled_quantity": 1, "status": "CANCELLED"}
 
