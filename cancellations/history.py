@@ -241,7 +241,7 @@ def of_events(events: Iterable[Event]) -> Iterator[Entry]:
 def of_event(event: Event) -> Entry:
     detail, decision = event.detail, event.decision
     text, tone = words_for(event.name, verdict_of(detail.get("verdict", "")), state_of(detail.get("to", "")))
-    extra = ""
+    extra = taken_out(event)
     if event.name == "cancellation.requested" and event.cancellation:
         text, extra = who_asks(event.cancellation), why(event.cancellation)
     elif event.name == "cancellation.moved" and event.cancellation and event.cancellation.is_recorded:
@@ -252,9 +252,6 @@ def of_event(event: Event) -> Entry:
     elif event.name == "cancellation.recorded":
         heard = _("Heard through %(channel)s") % {"channel": channel_of(detail.get("heard_through", ""))}
         extra = " · ".join(part for part in (heard, detail.get("note", "")) if part)
-    elif event.name == "parcel.pulled":
-        photo = [_("with a photo")] if detail.get("photo") else []
-        extra = " · ".join([*detail.get("lines", []), *photo])
     elif event.name == "cancellation.assigned":
         extra = detail.get("person") or _("to nobody")
     elif event.name in ("decision.set_aside", "decision.declined", "cancellation.closed"):
@@ -273,6 +270,12 @@ def of_event(event: Event) -> Entry:
         request_id="" if event.name in ("decision.accepted", "decision.confirmed") else detail.get("request_id", ""),
         about=event.cancellation, rank=EVENT, name=event.name,
     )  # fmt: skip
+
+
+def taken_out(event: Event) -> str:
+    """What of a parcel was, where that is told; a whole one has no list."""
+    photo = [_("with a photo")] if event.detail.get("photo") and event.name == "parcel.pulled" else []
+    return " · ".join([*(event.detail.get("lines", ()) if event.name == "parcel.pulled" else ()), *photo])
 
 
 def words_for(name: str, verdict: str, state: str) -> tuple[str, str]:

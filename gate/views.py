@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cancellations.views.asking import Request
 
 RECENT = "gate_scans"  # in the session: what was scanned last, the newest first
-MOST_RECENT = 20
+MOST_RECENT = 10
 
 
 @require_GET

@@ -166,13 +166,17 @@
 
   const libraryReader = async () => {
     if (!window.ZXing) await load(gate.dataset.zxing);
-    const reader = new ZXing.BrowserMultiFormatReader();
+    // Not its reader of all formats, which writes to the console for every picture without a code.
+    const readers = [new ZXing.BrowserBarcodeReader(), new ZXing.BrowserQRCodeReader(), new ZXing.BrowserDatamatrixCodeReader()];
     return async () => {
-      try {
-        return [reader.decode(video).getText()];
-      } catch {
-        return []; // nothing in this picture
+      for (const reader of readers) {
+        try {
+          return [reader.decode(video).getText()];
+        } catch {
+          continue; // nothing that this one reads
+        }
       }
+      return [];
     };
   };
 

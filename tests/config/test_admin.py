@@ -32,6 +32,7 @@ from cancellations.models import (
     SavedView,
 )
 from config.admin import BoundedPaginator
+from gate.models import PullTask
 from orders.models import LineItem, Order
 from shops import drift
 from shops.models import (
@@ -62,14 +63,14 @@ from tests.factories import (
 )
 
 pytestmark = pytest.mark.django_db
-OURS = ("accounts", "audit", "shops", "orders", "cancellations")
+OURS = ("accounts", "audit", "shops", "orders", "cancellations", "gate")
 WRITTEN_ELSEWHERE = [
     "orders.order", "orders.lineitem", "orders.package", "cancellations.cancellationrequest",
     "cancellations.cancellationline", "cancellations.decision", "cancellations.decisionline", "cancellations.attempt",
     "cancellations.evidence", "cancellations.event", "cancellations.pushednotification", "cancellations.announcement",
     "cancellations.batch", "cancellations.batchitem", "shops.syncrun", "shops.synccursor", "shops.drift",
     "shops.pushregistration", "shops.alert", "audit.entry", "admin.logentry", "shops.connectattempt",
-    "shops.authorizationnotice", "accounts.idempotencykey",
+    "shops.authorizationnotice", "accounts.idempotencykey", "gate.pulltask",
 ]  # fmt: skip
 
 
@@ -100,6 +101,9 @@ def everything(cancellation: CancellationRequest) -> CancellationRequest:  # noq
     group = ShopGroup.objects.create(name="Mugs and more")
     Membership.objects.create(user=UserFactory(), group=group, role=Role.AGENT, permissions=["approve"])
     MoneyCap.objects.create(role=Role.AGENT, currency="USD", amount=100)
+    PullTask.objects.create(
+        order=line.order, cancellation=cancellation, reason="cancelled", done_by=UserFactory(), out={"1": 1}
+    )
     log.write("cancellation.assigned", about=cancellation, actor=decision.made_by)
     IdempotencyKey.objects.create(user=UserFactory(), key="order-4711", leased_until=at("2026-11-20 12:00"))
     return cancellation

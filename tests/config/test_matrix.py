@@ -45,7 +45,7 @@ SCREENS: dict[str, Need] = {
         [
             "cancellations:ask_again", "cancellations:record_request", "cancellations:close", "cancellations:handle",
             "cancellations:claim", "cancellations:take_over", "cancellations:let_go", "cancellations:assign",
-            "cancellations:note",
+            "cancellations:note", "gate:pulled",
         ],
         Role.AGENT,
     ),
@@ -181,6 +181,7 @@ def needed(address: str, method: str, row: CancellationRequest) -> tuple[Need, d
         "/set-aside/": (Role.MANAGER, {"note": "Looked into it."}),
         "/handle/": (Role.AGENT, {}),
         "/sync/": (Role.MANAGER, {}),
+        "/done/": (Role.AGENT, {}),
     }
     if method == "get":
         return Role.VIEWER, {}
@@ -226,7 +227,7 @@ def test_a_token_for_other_shops_finds_nothing_here(cancellation: CancellationRe
             assert status(answer) in ({404, 400} if method == "post" else {404}), address
 
 
-LISTS = ("shops", "orders", "cancellations", "decisions", "announcements", "audit", "health")
+LISTS = ("shops", "orders", "cancellations", "decisions", "announcements", "audit", "health", "pull-tasks")
 
 
 def bearing(person: User, scope: Scope, *shops: Shop) -> Client:
