@@ -85,9 +85,10 @@ _ends: ContextVar[float | None] = ContextVar("ends", default=None)
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Calls made inside, all together, take no longer: somebody stands there and waits. Nothing is tried twice.
+    """Reads made inside, all together, take no longer: somebody stands there and waits. None is tried twice.
 
-    A call that would come too late raises as one that gets no answer does.
+    One that would come too late raises as one that gets no answer does. Changes take their time: what a token that is
+    renewed answers must not be lost.
     """
     before = _ends.set(time.monotonic() + seconds)
     try:
@@ -137,9 +138,10 @@ class Http:
         Raises TemporaryFailure when the connection could not be made (nothing was sent) or a call that may be
         repeated got no answer; OutcomeUnknown when a change may have arrived and no complete answer came back.
         """
-        left = _seconds_left()
+        left = _seconds_left() if effect is Effect.READ else None
         session = self._session(retrying=effect is Effect.READ and left is None)
-        timeouts = self._timeouts if left is None else (min(self._timeouts[0], left), min(self._timeouts[1], left))
+        connecting, reading = self._timeouts
+        timeouts = self._timeouts if left is None else (min(connecting, left / 3), min(reading, left * 2 / 3))
         try:
             response = session.request(
                 method,
@@ -151,7 +153,7 @@ class Http:
                 auth=_as_it_is,
                 stream=True,
             )
-            body = self._body(response, self._longest_answer if left is None else left)
+            body = self._body(response, self._longest_answer if left is None else _seconds_left() or left)
             return HttpAnswer(response.status_code, body, _retry_after(response.headers))
         except (requests.RequestException, HTTPError, HTTPException, OSError, UnicodeError) as error:
             failure = _failure(error, effect, _host(url), timeouts)

@@ -110,7 +110,8 @@ def test_a_camera_that_is_not_allowed_and_a_server_that_is_gone_are_said_and_not
     page.keyboard.type(TRACKING)
     page.keyboard.press("Enter")
     expect(page.locator(".gate-panel.gate-ship")).to_be_visible()
-    page.evaluate("navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))")
+    denied = "Promise.reject(new DOMException('', 'NotAllowedError'))"
+    page.evaluate(f"() => {{ navigator.mediaDevices.getUserMedia = () => {denied} }}")
     page.get_by_role("button", name="Scan with the camera").click()
     expect(page.locator("[data-gate-says]")).to_contain_text("not allowed")
     page.route("**/gate/?code=*", lambda route: route.abort())
