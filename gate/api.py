@@ -10,6 +10,7 @@ from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
 from config.api.documented import problems
+from config.api.manners import Manners
 from config.api.problems import Problem
 from gate.asking import ask
 from gate.finding import Ambiguous, Unknown
@@ -87,7 +88,7 @@ def answer(request: Request, kinds: list[str], code: str, asked: dict[str, Any])
     return Response(AnswerSerializer(found, context={"request": request}).data)
 
 
-class GateView(APIView):
+class GateView(Manners, APIView):
     @extend_schema(
         summary="May this parcel leave? By tracking number, package or order",
         description=f"Give one of `tracking`, `package` and `order`. {LIVE}",
@@ -101,7 +102,7 @@ class GateView(APIView):
         return answer(request, [query.validated_data["kind"]], query.validated_data["code"], query.validated_data)
 
 
-class GateOrderView(APIView):
+class GateOrderView(Manners, APIView):
     @extend_schema(
         summary="May this order leave?",
         description=f"`code` is the order's id at the marketplace, its number, or our `id`. {LIVE}",
@@ -115,7 +116,7 @@ class GateOrderView(APIView):
         return answer(request, ["order"], code, query.validated_data)
 
 
-class PullTasksView(APIView):
+class PullTasksView(Manners, APIView):
     @extend_schema(
         summary="Parcels that are to be pulled and that nobody has pulled yet",
         description=(
@@ -130,7 +131,7 @@ class PullTasksView(APIView):
         return Response(PullTasksSerializer(told, context={"request": request}).data)
 
 
-class PullTaskDoneView(APIView):
+class PullTaskDoneView(Manners, APIView):
     @extend_schema(
         summary="Say that an order's parcel was pulled, or is not there",
         description=(

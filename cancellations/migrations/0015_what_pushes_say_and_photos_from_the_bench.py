@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("cancellations", "0012_keeping_less"),
+        ("cancellations", "0013_decisions_know_who_asked"),
         ("shops", "0008_caps_in_real_currencies"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
