@@ -52,6 +52,17 @@ def keep(
     return draft, True
 
 
+def keep_photo(cancellation: CancellationRequest, user: "User", picture: Picture) -> Evidence:
+    """A photo from the packing bench, for whoever answers the request; call it in a transaction."""
+    own = Evidence.objects.from_bench(cancellation).filter(uploaded_by=user, sha256=picture.sha256)
+    if known := own.first():
+        return known
+    photo = new_evidence(picture)
+    photo.cancellation, photo.uploaded_by, photo.is_from_bench = cancellation, user, True
+    store(photo, picture)
+    return photo
+
+
 def store(evidence: Evidence, picture: Picture) -> None:
     """Write the file, then the row; a file whose row could not be written goes again."""
     evidence.image.save(picture.stored_name(), picture.file(), save=False)
@@ -64,12 +75,15 @@ def store(evidence: Evidence, picture: Picture) -> None:
 
 
 def attach(decision: Decision, drafts: Iterable[Evidence]) -> None:
-    """Make drafts of who decided, about this request, the decision's. Raises ValidationError when one is gone."""
+    """Make drafts of who decided and photos from the bench, about this request, the decision's. Raises ValidationError
+    when one is gone.
+    """
     wanted = {draft.pk for draft in drafts}
-    own = Evidence.objects.filter(
-        decision=None, cancellation=decision.cancellation, uploaded_by=decision.made_by, pk__in=wanted
-    )
-    if own.update(decision=decision, cancellation=None, uploaded_by=None) != len(wanted):
+    if not wanted:
+        return
+    assert decision.cancellation and decision.made_by
+    offered = Evidence.objects.offered(decision.cancellation, decision.made_by).filter(pk__in=wanted)
+    if offered.update(decision=decision, cancellation=None, uploaded_by=None) != len(wanted):
         raise ValidationError({"images": _("An image is no longer there: add it again. Nothing was sent.")})
 
 
@@ -96,4 +110,5 @@ def remove(draft: Evidence, user: "User") -> bool:
 
 
 def forget_old(now: datetime) -> int:
-    return forget(Evidence.objects.filter(decision=None, created_at__lt=now - KEPT_FOR)[:1000])
+    old = Evidence.objects.filter(decision=None, is_from_bench=False, created_at__lt=now - KEPT_FOR)
+    return forget(old[:1000])

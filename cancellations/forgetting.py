@@ -65,7 +65,11 @@ def forget(orders: OrderQuerySet, user: "User | None" = None) -> Counter[str]:
             raise StillOpen(what)
         ids = [order.pk for order in locked]
         counts = erase(ids, timezone.now())
-        counts["pictures"] = erase_pictures(Evidence.objects.filter(decision__in=decisions_about(ids)))
+        counts["pictures"] = erase_pictures(
+            Evidence.objects.filter(
+                Q(decision__in=decisions_about(ids)) | Q(is_from_bench=True, cancellation__order__in=ids)
+            )
+        )
         for forgets in ALSO_FORGETS if locked else ():
             counts += forgets()
         for order in locked:
@@ -184,9 +188,12 @@ def purge_evidence() -> None:
 
 
 def purge_pictures(before: datetime) -> int:
-    """Delete the files of decisions that ended before then; returns how many."""
+    """Delete the files of decisions that ended before then, and of photos from the bench that none took; returns how
+    many.
+    """
     ended = Q(decision__settled_at__lt=before) | Q(decision__settled_at=None, decision__made_at__lt=before)
-    old = Evidence.objects.filter(ended, created_at__lt=before).exclude(decision__state__in=Decision.LIVE)
+    never_sent = Q(is_from_bench=True, decision=None, cancellation__needs_answer=False)
+    old = Evidence.objects.filter(ended | never_sent, created_at__lt=before).exclude(decision__state__in=Decision.LIVE)
     erased = 0
     while True:
         with transaction.atomic():

@@ -241,7 +241,7 @@ def of_events(events: Iterable[Event]) -> Iterator[Entry]:
 def of_event(event: Event) -> Entry:
     detail, decision = event.detail, event.decision
     text, tone = words_for(event.name, verdict_of(detail.get("verdict", "")), state_of(detail.get("to", "")))
-    extra = ""
+    extra = taken_out(event)
     if event.name == "cancellation.requested" and event.cancellation:
         text, extra = who_asks(event.cancellation), why(event.cancellation)
     elif event.name == "cancellation.moved" and event.cancellation and event.cancellation.is_recorded:
@@ -272,6 +272,12 @@ def of_event(event: Event) -> Entry:
     )  # fmt: skip
 
 
+def taken_out(event: Event) -> str:
+    """What of a parcel was, where that is told; a whole one has no list."""
+    photo = [_("with a photo")] if event.detail.get("photo") and event.name == "parcel.pulled" else []
+    return " · ".join([*(event.detail.get("lines", ()) if event.name == "parcel.pulled" else ()), *photo])
+
+
 def words_for(name: str, verdict: str, state: str) -> tuple[str, str]:
     known = {
         "cancellation.requested": (_("The buyer asked to cancel"), ""),
@@ -280,6 +286,8 @@ def words_for(name: str, verdict: str, state: str) -> tuple[str, str]:
         "cancellation.moved": (_("The marketplace shows: %(state)s") % {"state": state}, ""),
         "cancellation.assigned": (_("Assigned"), ""),
         "cancellation.taken_over": (_("Taken over"), "muted"),
+        "parcel.pulled": (_("The parcel was taken out of what leaves"), "good"),
+        "parcel.not_there": (_("The parcel was looked for and is not there"), "bad"),
         "decision.recorded": (_("Decided: %(verdict)s") % {"verdict": verdict}, ""),
         "decision.countersigned": (_("Countersigned: %(verdict)s") % {"verdict": verdict}, ""),
         "decision.declined": (_("Not countersigned: %(verdict)s") % {"verdict": verdict}, "muted"),

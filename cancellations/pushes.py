@@ -82,6 +82,7 @@ def keep(shop: Shop, notification: Notification) -> None:
                 order_id=notification.order_id,
                 cancellation_id=notification.cancellation_id,
                 ends_at=notification.ends_at,
+                says=notification.says or "",
                 sent_at=notification.sent_at,
             )
         ],

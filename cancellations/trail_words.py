@@ -80,6 +80,8 @@ ACTIONS: Mapping[str, Any] = {
     "note.added": _("Note written"),
     "openid.linked": _("OpenID Connect account linked"),
     "openid.unlinked": _("OpenID Connect account unlinked"),
+    "parcel.not_there": _("Parcel looked for and not found"),
+    "parcel.pulled": _("Parcel pulled"),
     "password.changed": _("Password changed"),
     "password.reset": _("Password set anew by e-mail"),
     "person.sign_in_failed": _("Sign-in failed"),

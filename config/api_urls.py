@@ -23,6 +23,7 @@ from cancellations.api.teamwork import (
 )
 from config.api.problems import NowhereView
 from exports.api import ExportViewSet
+from gate.api import GateOrderView, GateView, PullTaskDoneView, PullTasksView
 from orders.api import OrderViewSet
 from orders.reconciling import CancelledLineViewSet
 from shops.api import ShopViewSet, SyncRunViewSet
@@ -62,6 +63,10 @@ urlpatterns = [
     path("v1/cancellations/<int:pk>/history/", CancellationHistoryView.as_view(), name="cancellation-history"),
     path("v1/cancellations/<int:pk>/claim/", ClaimView.as_view(), name="cancellation-claim"),
     path("v1/cancellations/<int:pk>/assignee/", AssigneeView.as_view(), name="cancellation-assignee"),
+    path("v1/gate/", GateView.as_view(), name="gate"),
+    path("v1/gate/<str:code>/", GateOrderView.as_view(), name="gate-order"),
+    path("v1/pull-tasks/", PullTasksView.as_view(), name="pull-tasks"),
+    path("v1/pull-tasks/<int:pk>/done/", PullTaskDoneView.as_view(), name="pull-task-done"),
     path("v1/health/", HealthView.as_view(), name="health"),
     path("v1/shops/<int:pk>/health/", ShopHealthView.as_view(), name="shop-health"),
     path("v1/", include(router.urls)),

@@ -268,6 +268,7 @@ STATICFILES_DIRS = [
     BASE_DIR / "static",
     *((f"tabler/{part}", TABLER / part) for part in ("css", "js", "img")),
     ("idiomorph", BASE_DIR / "node_modules/idiomorph/dist"),
+    ("zxing", BASE_DIR / "node_modules/@zxing/library/umd"),
 ]
 STORAGES = {
     # Evidence lives here and is never served by the web server itself: a view checks who may see it.
@@ -321,7 +322,6 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "config.api.schema.with_manners"],
     "ENUM_NAME_OVERRIDES": {
         "CancellationState": "cancellations.models.CancellationRequest.State",
         "DecisionState": "cancellations.models.Decision.State",
@@ -333,6 +333,7 @@ SPECTACULAR_SETTINGS = {
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "config.api.schema.with_manners",
         "webhooks.schema.describe_events",
     ],
     # The validator's badge would tell a stranger's server where we are.
@@ -349,6 +350,8 @@ CLAIM_SECONDS = env.int("CLAIM_SECONDS", default=120)
 BACKFILL_DAYS = env.int("BACKFILL_DAYS", default=90)
 # Seconds between two pulls of one shop; pushes only make a pull happen sooner.
 PULL_EVERY_SECONDS = env.int("PULL_EVERY_SECONDS", default=60)
+# Minutes after which what the gate answers from is said to be old, and an answer that lets a parcel leave is asked for.
+GATE_STALE_MINUTES = env.int("GATE_STALE_MINUTES", default=10)
 
 # How long entries of the audit log are kept; 0 is for ever.
 KEEP_AUDIT_DAYS = env.int("KEEP_AUDIT_DAYS", default=0)

@@ -1,4 +1,10 @@
-from django.urls import URLPattern
+from django.urls import path
+
+from gate import views
 
 app_name = "gate"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.gate, name="gate"),
+    path("to-pull/", views.pull_list, name="to_pull"),
+    path("orders/<int:pk>/pulled/", views.pulled, name="pulled"),
+]

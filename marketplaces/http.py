@@ -11,7 +11,9 @@ import re
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -78,6 +80,29 @@ def header_safe(token: str) -> str:
     return token
 
 
+_ends: ContextVar[float | None] = ContextVar("ends", default=None)
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Reads made inside, all together, take no longer: somebody stands there and waits. None is tried twice.
+
+    One that would come too late raises as one that gets no answer does. Changes take their time: what a token that is
+    renewed answers must not be lost.
+    """
+    before = _ends.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _ends.reset(before)
+
+
+def _seconds_left() -> float | None:
+    """None where there is no hurry; never 0, which sockets take for no limit."""
+    ends = _ends.get()
+    return None if ends is None else max(0.01, ends - time.monotonic())
+
+
 class Http:
     """Pooled keep-alive connections, one set for each thread of each process; safe to share."""
 
@@ -113,27 +138,31 @@ class Http:
         Raises TemporaryFailure when the connection could not be made (nothing was sent) or a call that may be
         repeated got no answer; OutcomeUnknown when a change may have arrived and no complete answer came back.
         """
-        session = self._session(retrying=effect is Effect.READ)
+        left = _seconds_left() if effect is Effect.READ else None
+        session = self._session(retrying=effect is Effect.READ and left is None)
+        connecting, reading = self._timeouts
+        timeouts = self._timeouts if left is None else (min(connecting, left / 3), min(reading, left * 2 / 3))
         try:
             response = session.request(
                 method,
                 url,
                 headers=dict(headers),
                 data=body,
-                timeout=self._timeouts,
+                timeout=timeouts,
                 allow_redirects=False,  # a signed request with its token goes to nobody else
                 auth=_as_it_is,
                 stream=True,
             )
-            return HttpAnswer(response.status_code, self._body(response), _retry_after(response.headers))
+            body = self._body(response, self._longest_answer if left is None else _seconds_left() or left)
+            return HttpAnswer(response.status_code, body, _retry_after(response.headers))
         except (requests.RequestException, HTTPError, HTTPException, OSError, UnicodeError) as error:
-            failure = _failure(error, effect, _host(url), self._timeouts)
+            failure = _failure(error, effect, _host(url), timeouts)
         # Raised out here, so that the library's exception and the URL in it are not in the chain.
         raise failure
 
-    def _body(self, response: requests.Response) -> bytes:
+    def _body(self, response: requests.Response, longest: float) -> bytes:
         """The whole body, unless it never ends: what the other side sends must not fill our memory or our day."""
-        ends, pieces, size = time.monotonic() + self._longest_answer, [], 0
+        ends, pieces, size = time.monotonic() + longest, [], 0
         try:
             while piece := response.raw.read1(65536, decode_content=True):
                 pieces.append(piece)
@@ -141,7 +170,7 @@ class Http:
                 if size > LARGEST_ANSWER:
                     raise _Endless(f"is larger than {LARGEST_ANSWER // 1_000_000} MB")
                 if time.monotonic() > ends:
-                    raise _Endless(f"was not complete after {self._longest_answer:g} seconds")
+                    raise _Endless(f"was not complete after {longest:.3g} seconds")
         except BaseException:
             response.close()  # the rest of it must not be taken for the next answer
             raise
@@ -233,7 +262,7 @@ def _failure(error: Exception, effect: Effect, host: str, timeouts: tuple[float,
     if problem:
         return TemporaryFailure(f"No connection to {host}: {problem}.")
     if isinstance(error, requests.ReadTimeout | ReadTimeoutError):
-        return unclear(effect, f"{host} did not answer within {timeouts[1]:g} seconds.")
+        return unclear(effect, f"{host} did not answer within {timeouts[1]:.3g} seconds.")
     if isinstance(error, _Endless):
         return unclear(effect, f"The answer of {host} {error}.")
     if isinstance(error, ProtocolError | DecodeError):  # while the body was read
@@ -261,7 +290,7 @@ def _nothing_sent(error: Exception, connect_timeout: float) -> str:
     if isinstance(reason, NewConnectionError):
         return "it was refused or cannot be reached"
     if isinstance(reason, ConnectTimeoutError):  # which the two above are kinds of
-        return f"not reached within {connect_timeout:g} seconds"
+        return f"not reached within {connect_timeout:.3g} seconds"
     inner = reason.args[0] if isinstance(reason, Exception) and reason.args else None
     if isinstance(reason, ssl.SSLCertVerificationError) or isinstance(inner, ssl.SSLCertVerificationError):
         return "its certificate is not to be trusted"

@@ -338,9 +338,19 @@ class Receipt:
     warning: str = ""
 
 
+class Told(StrEnum):
+    """What a push says about cancelling, before anything is read: enough to hold a parcel, never to let one leave."""
+
+    ORDER_CANCELLED = "order_cancelled"
+    WAITING = "waiting"  # a request waits for an answer
+    APPROVED = "approved"  # a request was approved, for all or a part of the order
+    CLOSED = "closed"  # a request ended without cancelling
+    UNCLEAR = "unclear"  # something about a request, in a word that we have not met
+
+
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A verified push. It names what to read again; only of an authorization does it say more."""
+    """A verified push. It names what to read again, and may say what became of an order or a request."""
 
     notification_id: str
     shop_id: str
@@ -350,6 +360,7 @@ class Notification:
     cancellation_id: str = ""
     ends_at: datetime | None = None  # when the authorization ends, where it is expiring
     is_known: bool = True  # False: nobody has told us what this topic is about
+    says: Told | None = None  # None: nothing about cancelling
 
 
 @dataclass(frozen=True, slots=True)

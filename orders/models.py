@@ -230,6 +230,8 @@ class LineItem(models.Model):
         indexes = [
             models.Index(fields=["sku_id"], name="line_items_of_a_sku"),
             models.Index(fields=["seller_sku"], name="line_seller_sku_starts_with", opclasses=["varchar_pattern_ops"]),
+            models.Index(fields=["tracking_number"], name="line_by_tracking", condition=~Q(tracking_number="")),
+            models.Index(fields=["package_id"], name="line_by_package", condition=~Q(package_id="")),
         ]
 
     def __str__(self) -> str:
@@ -311,7 +313,10 @@ class Package(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["order", "marketplace_id"], name="one_package_per_order_and_marketplace_id")
         ]
-        indexes = [models.Index(fields=["marketplace_id"], name="package_by_id")]
+        indexes = [
+            models.Index(fields=["marketplace_id"], name="package_by_id"),
+            models.Index(fields=["tracking_number"], name="package_by_tracking", condition=~Q(tracking_number="")),
+        ]
 
     def __str__(self) -> str:
         return self.marketplace_id

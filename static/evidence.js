@@ -177,7 +177,8 @@
     const beside = line.nextElementSibling || line.previousElementSibling;
     jobs.delete(line);
     line.remove();
-    (beside ? beside.querySelector("[data-evidence-remove]") : box.querySelector("input[type=file]")).focus();
+    // A photo from the packing bench has no such button.
+    (beside?.querySelector("[data-evidence-remove]") || box.querySelector("input[type=file]")).focus();
     say(box, words(box, "removed", { name }));
     next(box);
   };

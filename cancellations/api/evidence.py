@@ -86,7 +86,7 @@ class EvidenceViewSet(Manners, mixins.RetrieveModelMixin, viewsets.GenericViewSe
 
     def get_queryset(self) -> QuerySet[Evidence]:
         rows = Evidence.objects.visible_to(self.request.user)
-        return rows.filter(decision=None) if self.action == "destroy" else rows
+        return rows.filter(decision=None, is_from_bench=False) if self.action == "destroy" else rows
 
     @extend_schema(
         summary="Delete a draft of yours",

@@ -141,10 +141,11 @@ class RejectForm(VerdictForm):
             del self.fields["images"], self.fields["drafts"]
         else:
             self.describe_images()
-            self.own_drafts = list(Evidence.objects.drafts(self.cancellation, self.user))
+            offered = Evidence.objects.offered(self.cancellation, self.user)
+            self.offered = list(offered)
             drafts = self.fields["drafts"]
             assert isinstance(drafts, forms.ModelMultipleChoiceField)
-            drafts.queryset = Evidence.objects.drafts(self.cancellation, self.user)
+            drafts.queryset = offered
 
     def fitting(self) -> list[CommentTemplate]:
         """Comments that the shop keeps for reasons on offer, those that buyers here read first."""
@@ -226,11 +227,13 @@ class RejectForm(VerdictForm):
         }
 
     def uploaded(self) -> list[tuple[Evidence, bool]]:
-        """(draft, whether it is to be sent) of all that this person has uploaded ahead."""
+        """(draft, whether it is to be sent) of all that this person has uploaded ahead, and of photos from the bench,
+        which are sent once somebody chooses them.
+        """
         if not self.is_bound:
-            return [(draft, True) for draft in self.own_drafts]
+            return [(draft, not draft.is_from_bench) for draft in self.offered]
         chosen = {str(pk) for pk in self["drafts"].value() or []}
-        return [(draft, str(draft.pk) in chosen) for draft in self.own_drafts]
+        return [(draft, str(draft.pk) in chosen) for draft in self.offered]
 
     def hints(self) -> list[tuple[str, str, Sequence[Notice]]]:
         """(reason, its words, what the marketplace wants to see for it) of the reasons on offer."""

@@ -301,19 +301,31 @@ class Attempt(models.Model):
 
 class EvidenceQuerySet(models.QuerySet["Evidence"]):
     def visible_to(self, user: "User | AnonymousUser") -> Self:
-        """What goes with a decision, to all who see the shop; a draft to nobody but who uploaded it."""
+        """What goes with a decision, and photos from the packing bench, to all who see the shop; a draft to nobody but
+        who uploaded it.
+        """
         shops = Shop.objects.visible_to(user)
         own = Q(uploaded_by=user.pk, cancellation__shop__in=shops)
-        return self.filter(Q(decision__shop__in=shops) | own)
+        return self.filter(Q(decision__shop__in=shops) | own | Q(is_from_bench=True, cancellation__shop__in=shops))
 
     def drafts(self, cancellation: "CancellationRequest", user: "User") -> Self:
-        return self.filter(decision=None, cancellation=cancellation, uploaded_by=user)
+        """What this person uploaded ahead about a request."""
+        return self.filter(decision=None, cancellation=cancellation, uploaded_by=user, is_from_bench=False)
+
+    def from_bench(self, cancellation: "CancellationRequest") -> Self:
+        """Photos that were taken when its parcel was pulled, and that no decision has taken yet."""
+        return self.filter(decision=None, cancellation=cancellation, is_from_bench=True)
+
+    def offered(self, cancellation: "CancellationRequest", user: "User") -> Self:
+        """What this person may send with a rejection without uploading it."""
+        return self.drafts(cancellation, user) | self.from_bench(cancellation).exclude(image="")
 
 
 class Evidence(models.Model):
     """An image that goes with a rejection; re-encoded by us, kept privately, sent when the rejection is.
 
-    Uploaded ahead, it is a draft of one person about one request; with the decision it becomes the decision's.
+    Uploaded ahead, it is a draft of one person about one request; with the decision it becomes the decision's. A photo
+    that was taken at the packing bench is a draft for whoever answers the request, and stays.
     """
 
     decision = models.ForeignKey(
@@ -342,6 +354,7 @@ class Evidence(models.Model):
     original_width = models.PositiveIntegerField(_("width as uploaded"), default=0, db_default=0)
     original_height = models.PositiveIntegerField(_("height as uploaded"), default=0, db_default=0)
     marketplace_image_id = models.CharField(_("image id at the marketplace"), blank=True)
+    is_from_bench = models.BooleanField(_("taken at the packing bench"), default=False, db_default=False)
     created_at = models.DateTimeField(_("made"), auto_now_add=True)
 
     objects = EvidenceQuerySet.as_manager()
@@ -360,7 +373,7 @@ class Evidence(models.Model):
                 fields=["decision", "sha256"], condition=~Q(sha256=""), name="one_of_each_picture_per_decision"
             ),
             models.UniqueConstraint(
-                fields=["cancellation", "uploaded_by", "sha256"], name="one_of_each_picture_per_draft"
+                fields=["cancellation", "uploaded_by", "sha256", "is_from_bench"], name="one_of_each_picture_per_draft"
             ),
         ]
         indexes = [

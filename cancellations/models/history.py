@@ -33,6 +33,15 @@ class PushedNotification(models.Model):
         EXPIRING = "expiring", _("told when the authorization ends")
         NOTHING = "nothing", _("about nothing that is read here")
 
+    class Says(models.TextChoices):
+        """As `marketplaces.records.Told`."""
+
+        ORDER_CANCELLED = "order_cancelled", _("the order is cancelled")
+        WAITING = "waiting", _("a request waits for an answer")
+        APPROVED = "approved", _("a request was approved")
+        CLOSED = "closed", _("a request was closed")
+        UNCLEAR = "unclear", _("something about a request that is not understood")
+
     shop = models.ForeignKey(
         Shop, verbose_name=_("shop"), on_delete=models.CASCADE, related_name="notifications", db_index=False
     )
@@ -41,6 +50,7 @@ class PushedNotification(models.Model):
     order_id = models.CharField(_("order id"), blank=True)
     cancellation_id = models.CharField(_("request id at the marketplace"), blank=True)
     is_known = models.BooleanField(_("known topic"), default=True, db_default=True)
+    says = models.CharField(_("says about cancelling"), max_length=16, choices=Says, blank=True, db_default="")
     ends_at = models.DateTimeField(_("says that the authorization ends"), null=True, blank=True)
     sent_at = models.DateTimeField(_("sent"))
     received_at = models.DateTimeField(_("received"), default=timezone.now)
@@ -58,6 +68,7 @@ class PushedNotification(models.Model):
             models.Index(fields=["shop", "-received_at"], name="pushes_of_a_shop"),
             models.Index(fields=["shop"], name="pushes_waiting", condition=Q(processed_at__isnull=True)),
             models.Index(fields=["processed_at"], name="pushes_acted_on"),
+            models.Index(fields=["shop", "order_id"], name="pushes_about_an_order", condition=~Q(says="")),
         ]
 
     def __str__(self) -> str:

@@ -52,8 +52,8 @@ def in_words(text: str, status: int = INVALID) -> HttpResponse:
 @require_POST
 def remove(request: "Request", pk: int) -> HttpResponse:
     """Delete a draft of one's own."""
-    own = Evidence.objects.visible_to(request.user).filter(decision=None).select_related("cancellation")
-    drafts.remove(get_object_or_404(own, pk=pk), request.user)
+    own = Evidence.objects.visible_to(request.user).filter(decision=None, is_from_bench=False)
+    drafts.remove(get_object_or_404(own.select_related("cancellation"), pk=pk), request.user)
     return HttpResponse(status=204)
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from cancellations import countersigning, history, rules, trail
 from cancellations.forms.notes import CloseForm, DeclineForm, SetAsideForm
-from cancellations.models import CancellationRequest, Decision, TimeLeft, Verdict
+from cancellations.models import CancellationRequest, Decision, Evidence, TimeLeft, Verdict
 from cancellations.offers import offers_to
 from cancellations.rules import Offer
 from cancellations.views.asking import may
@@ -28,6 +28,7 @@ def whole_page(request: "Request", cancellation: CancellationRequest) -> dict[st
     reads_trail = trail.reads_trail_of(request.user, cancellation.shop)
     return context | {
         "history": happened,
+        "bench_photos": Evidence.objects.from_bench(cancellation).exclude(image="").select_related("uploaded_by"),
         "to_quote": history.to_quote(cancellation),
         "trail": urlencode({"request_id": cancellation.marketplace_id}) if reads_trail else "",
     }

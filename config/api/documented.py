@@ -44,6 +44,9 @@ class ProblemSerializer(serializers.Serializer[Any]):
     )
     decision = serializers.URLField(required=False, help_text="With 409: the decision that is there.")
     cancellation = serializers.URLField(required=False, help_text="With `already-recorded`: the request that is there.")
+    orders = serializers.ListField(
+        child=serializers.URLField(), required=False, help_text="With `ambiguous`: the orders that it may mean."
+    )
     notice = NoticeSerializer(required=False, help_text="With 422: the market's rule behind it.")
     marketplace = MarketplaceWords(required=False, help_text="With errors of the marketplace: what it said.")
 
@@ -57,6 +60,10 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "not-authenticated": {"detail": "Authentication credentials were not provided."},
     "forbidden": {"detail": "Your role in this shop does not allow this."},
     "not-found": {"detail": "There is nothing at this address that you may see."},
+    "ambiguous": {
+        "detail": "Several orders go by this. Choose one of them.",
+        "orders": ["https://countermand.example/api/v1/orders/815/", "https://countermand.example/api/v1/orders/816/"],
+    },
     "already-decided": {
         "detail": "Ada Lovelace has decided already: approve (recorded).",
         "decision": "https://countermand.example/api/v1/decisions/4711/",

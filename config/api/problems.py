@@ -29,6 +29,7 @@ TITLES: Mapping[str, tuple[int, str]] = {
     "not-found": (404, "Nothing is here for you"),
     "method-not-allowed": (405, "This cannot be done here"),
     "not-acceptable": (406, "No such format"),
+    "ambiguous": (409, "Several go by this"),
     "already-decided": (409, "Already decided"),
     "already-recorded": (409, "Already recorded"),
     "too-late": (409, "Too late to take it back"),

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from marketplaces.base import PushTopic
 from marketplaces.errors import BadRecord, Unsupported
 from marketplaces.reading import LONGEST_ID, Json, each, identifier, inside, members, parsed, short, text
-from marketplaces.records import Notification, RegisteredPush
+from marketplaces.records import CancellationState, Notification, RegisteredPush, Told
+from marketplaces.tiktok_shop.known import CANCELLATION_STATES
 from marketplaces.tiktok_shop.reading import moment, required_moment
 from marketplaces.tiktok_shop.signing import is_webhook_signature
 
@@ -37,6 +38,15 @@ PUSH_TOPICS: Sequence[PushTopic] = (
     PushTopic("deauthorized", "The seller takes the authorization back"),
     PushTopic("expiring", "The authorization is about to end"),
 )
+# The page of this push writes CANCEL where orders say CANCELLED.
+CANCELLED_ORDER = frozenset({"CANCEL", "CANCELLED"})
+SAYS = {
+    CancellationState.WAITING: Told.WAITING,
+    CancellationState.APPROVED: Told.APPROVED,
+    CancellationState.COMPLETED: Told.APPROVED,
+    CancellationState.CLOSED: Told.CLOSED,
+    CancellationState.UNKNOWN: Told.UNCLEAR,
+}
 LONGEST_ADDRESS = 255
 ADDRESS_PROBLEM = (
     "TikTok Shop pushes to https addresses with a domain name and no port, of at most 255 characters, not to"
@@ -89,6 +99,7 @@ def parse(body: bytes) -> Notification:
     try:
         order_id, cancellation_id = short(data, "order_id"), short(data, "cancel_id")
         ends_at = _seconds_as_text(data, "expiration_time") if kind == 7 else None
+        says = _says(TOPICS.get(kind, ""), data)
     except BadRecord as problem:
         raise inside("data", problem) from None
     return Notification(
@@ -100,7 +111,16 @@ def parse(body: bytes) -> Notification:
         cancellation_id=cancellation_id,
         ends_at=ends_at,
         is_known=kind in TOPICS or kind in OTHERS,
+        says=says,
     )
+
+
+def _says(topic: str, data: Json) -> Told | None:
+    if topic == "order":
+        return Told.ORDER_CANCELLED if text(data, "order_status") in CANCELLED_ORDER else None
+    if topic == "cancellation":
+        return SAYS[CANCELLATION_STATES.get(text(data, "cancel_status"), CancellationState.UNKNOWN)]
+    return None
 
 
 def claimed_shop_id(body: bytes) -> str:

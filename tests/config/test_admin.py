@@ -33,6 +33,7 @@ from cancellations.models import (
 )
 from config.admin import BoundedPaginator
 from exports.models import Export
+from gate.models import PullTask
 from orders.models import CancelledLine, LineItem, Order
 from shops import drift
 from shops.models import (
@@ -65,13 +66,13 @@ from tests.factories import (
 from webhooks.models import Delivery, Endpoint
 
 pytestmark = pytest.mark.django_db
-OURS = ("accounts", "audit", "shops", "orders", "cancellations", "exports", "webhooks")
+OURS = ("accounts", "audit", "shops", "orders", "cancellations", "exports", "gate", "webhooks")
 WRITTEN_ELSEWHERE = [
     "orders.order", "orders.lineitem", "orders.package", "cancellations.cancellationrequest",
     "cancellations.cancellationline", "cancellations.decision", "cancellations.decisionline", "cancellations.attempt",
     "cancellations.evidence", "cancellations.event", "cancellations.pushednotification", "cancellations.announcement",
     "cancellations.batch", "cancellations.batchitem", "shops.syncrun", "shops.synccursor", "shops.drift",
-    "shops.pushregistration", "shops.alert", "shops.outgoingevent", "orders.cancelledline",
+    "shops.pushregistration", "shops.alert", "shops.outgoingevent", "orders.cancelledline", "gate.pulltask",
     "audit.entry", "admin.logentry", "shops.connectattempt", "shops.authorizationnotice", "accounts.idempotencykey",
     "exports.export", "webhooks.endpoint", "webhooks.delivery",
 ]  # fmt: skip
@@ -114,6 +115,9 @@ def everything(cancellation: CancellationRequest) -> CancellationRequest:  # noq
     Membership.objects.create(user=UserFactory(), group=group, role=Role.AGENT, permissions=["approve"])
     MoneyCap.objects.create(role=Role.AGENT, currency="USD", amount=100)
     Export.objects.create(made_by=UserFactory(), kind="audit", format="csv", shops=[cancellation.shop_id])
+    PullTask.objects.create(
+        order=line.order, cancellation=cancellation, reason="cancelled", done_by=UserFactory(), out={"1": 1}
+    )
     log.write("cancellation.assigned", about=cancellation, actor=decision.made_by)
     IdempotencyKey.objects.create(user=UserFactory(), key="order-4711", leased_until=at("2026-11-20 12:00"))
     return cancellation

@@ -45,7 +45,7 @@ SCREENS: dict[str, Need] = {
         [
             "cancellations:ask_again", "cancellations:record_request", "cancellations:close", "cancellations:handle",
             "cancellations:claim", "cancellations:take_over", "cancellations:let_go", "cancellations:assign",
-            "cancellations:note",
+            "cancellations:note", "gate:pulled",
         ],
         Role.AGENT,
     ),
@@ -182,6 +182,7 @@ def needed(address: str, method: str, row: CancellationRequest) -> tuple[Need, d
         "/handle/": (Role.AGENT, {}),
         "/sync/": (Role.MANAGER, {}),
         "/exports/": (Permission.EXPORT, {"kind": "requests", "filters": {"shop": str(row.shop_id)}}),
+        "/done/": (Role.AGENT, {}),
     }
     if method == "get":
         return Role.VIEWER, {}
@@ -229,6 +230,7 @@ def test_a_token_for_other_shops_finds_nothing_here(cancellation: CancellationRe
 
 LISTS = (
     "shops", "orders", "cancellations", "decisions", "announcements", "audit", "health", "cancelled-lines", "exports",
+    "pull-tasks",
 )  # fmt: skip
 
 

@@ -40,7 +40,7 @@ PERSONAL = {
     "cancellations:queue", "cancellations:announcements", "cancellations:batches", "cancellations:views",
     "cancellations:record", "cancellations:audit", "orders:list", "shops:list", "accounts:profile",
     "accounts:tokens", "accounts:new_token", "webhooks:list", "webhooks:new",
-    "cancellations:health", "exports:exports",
+    "cancellations:health", "exports:exports", "gate:gate", "gate:to_pull",
 }  # fmt: skip
 READ = {
     "cancellations:cancellation", "cancellations:decision", "cancellations:evidence", "cancellations:items_offer",
@@ -57,7 +57,7 @@ WRITE = {
     "cancellations:record_request", "cancellations:close", "cancellations:handle", "shops:sync",
     "cancellations:claim", "cancellations:take_over", "cancellations:let_go", "cancellations:assign",
     "cancellations:note", "cancellations:add_evidence", "cancellations:templates", "cancellations:template",
-    "cancellations:delete_template",
+    "cancellations:delete_template", "gate:pulled",
 }  # fmt: skip
 # About no shop that is here yet: tried in tests/shops/test_views_connect.
 CONNECTING = {
@@ -75,6 +75,7 @@ OWN = {
 ONLY_GET = {"exports:file"}
 ONLY_POST = {
     "exports:remove",
+    "gate:pulled",
     "shops:renew", "shops:choose", "shops:again",
     "shops:remove_pushes", "shops:register_pushes",
     "shops:member", "shops:remove_member",
@@ -125,7 +126,7 @@ def addresses() -> dict[str, str]:
         **dict.fromkeys(["claim", "take_over", "let_go", "assign", "note"], cancellation.pk),
         **dict.fromkeys(["decision", "undo", "ask_again", "set_aside", "countersign", "decline"], decision.pk),
         **dict.fromkeys(["cancel_items", "afterwards", "items_offer", "order", "record_request"], order.pk),
-        "order_history": order.pk,
+        **dict.fromkeys(["order_history", "pulled"], order.pk),
         "templates": order.shop.pk,
         **dict.fromkeys(["template", "delete_template"], kept.pk),
         **dict.fromkeys(["pushes", "register_pushes", "remove_pushes"], order.shop.pk),

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from marketplaces.errors import MarketplaceError, OutcomeUnknown, TemporaryFailure
-from marketplaces.http import Effect, Http
+from marketplaces.http import Effect, Http, within
 from tests.marketplaces.scripted_server import (
     Step,
     answer,
@@ -279,6 +279,22 @@ def test_an_answer_in_drops_is_not_waited_for_without_end() -> None:
     told = r"was not complete after 0\.3 seconds"
     with scripted(without_end(b" ", 0.05)) as server, pytest.raises(TemporaryFailure, match=told):
         call(http, server.url, Effect.REPEATABLE)
+
+
+def test_who_waits_waits_no_longer_than_for_all_reads_together(http: Http) -> None:
+    began = time.monotonic()
+    with within(0.6), scripted(answer(), say_nothing, answer()) as server:
+        assert call(http, server.url, Effect.READ).status == 200
+        for _ in range(3):  # nothing is tried again
+            with pytest.raises(TemporaryFailure):
+                call(http, server.url, Effect.READ)
+        assert time.monotonic() - began < 0.9
+    assert len(server.requests) <= 4
+
+
+def test_a_change_takes_its_time_whoever_waits(http: Http) -> None:
+    with within(0.01), scripted(answer()) as server:
+        assert call(http, server.url, Effect.REPEATABLE).status == 200
 
 
 def test_what_was_packed_is_unpacked(http: Http) -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketplaces.errors import BadRecord
+from marketplaces.records import Told
 from marketplaces.tiktok_shop import webhooks
 from marketplaces.tiktok_shop.adapter import TikTokShop
 from marketplaces.tiktok_shop.signing import webhook_signature
@@ -44,6 +45,31 @@ def test_a_genuine_push_is_read() -> None:
     )
     assert (found.notification_id, found.shop_id) == ("7327112393057371911", "7495540735365777507")
     assert found.sent_at == datetime(2023, 11, 26, 14, 1, 41, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("CANCELLATION_REQUEST_PENDING", Told.WAITING),
+        ("CANCELLATION_REQUEST_SUCCESS", Told.APPROVED),
+        ("CANCELLATION_REQUEST_COMPLETE", Told.APPROVED),
+        ("CANCELLATION_REQUEST_CANCEL", Told.CLOSED),
+        ("CANCELLATION_REQUEST_CANCELLED", Told.CLOSED),
+        ("SOMETHING_NEW", Told.UNCLEAR),
+        ("", Told.UNCLEAR),
+    ],
+)
+def test_a_push_about_a_request_says_how_it_stands(word: str, says: Told) -> None:
+    assert webhooks.parse(body(data=PUSH["data"] | {"cancel_status": word})).says == says
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [("CANCEL", Told.ORDER_CANCELLED), ("CANCELLED", Told.ORDER_CANCELLED), ("IN_TRANSIT", None), ("", None)],
+)
+def test_a_push_about_an_order_says_that_it_is_cancelled_or_nothing(word: str, says: Told | None) -> None:
+    told = webhooks.parse(body(type=1, data={"order_id": "577087614418520388", "order_status": word}))
+    assert (told.order_id, told.says) == ("577087614418520388", says)
 
 
 @pytest.mark.parametrize("name", ["authorization", "AUTHORIZATION", "Authorization"])
