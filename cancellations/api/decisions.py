@@ -112,7 +112,7 @@ class DecisionViewSet(
         decision = found_again(request.user, [self.client_key()]).first() or self.recorded(request)  # type: ignore[arg-type]
         headers = self.hold(decision)
         body = self.get_serializer(self.get_queryset().get(pk=decision.pk)).data
-        return Response(body, status=201, headers={"Location": body["url"], **headers})
+        return Response(body, status=201, headers={"Location": str(body["url"]), **headers})
 
     def recorded(self, request: Request) -> Decision:
         told = DecisionRequest(data=request.data, context=self.get_serializer_context())
@@ -136,8 +136,8 @@ class DecisionViewSet(
         description=(
             "Up to 500 decisions, each judged by itself: one that is refused keeps none of the others from being "
             "recorded. `results` tells for each, in the order in which they were sent, what a single one would have "
-            "been answered with. Images are uploaded ahead and named in `evidence`. Whether the marketplace would cancel an item, or "
-            "take a parcel this way, is not asked beforehand; its no comes with the decision. With an "
+            "been answered with. Images are uploaded ahead and named in `evidence`. Whether the marketplace would "
+            "cancel an item, or take a parcel this way, is not asked beforehand; its no comes with the decision. With an "
             "`Idempotency-Key` the same body can be sent again after a lost answer: what is recorded is found, and "
             "nothing is recorded twice."
         ),
