@@ -293,7 +293,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated", "accounts.api.WithinScope"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "config.api.pages.Pages",
-    "DEFAULT_SCHEMA_CLASS": "config.api.schema.Described",
+    "DEFAULT_SCHEMA_CLASS": "config.api.explained.Explained",
     "DEFAULT_THROTTLE_CLASSES": ["config.api.throttling.PerToken"],
     "EXCEPTION_HANDLER": "config.api.problems.problem",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -322,6 +322,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "REDOC_DIST": "SIDECAR",
     "ENUM_NAME_OVERRIDES": {
         "CancellationState": "cancellations.models.CancellationRequest.State",
         "DecisionState": "cancellations.models.Decision.State",
@@ -334,6 +335,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "config.api.schema.with_manners",
+        "config.api.explained.with_examples",
         "webhooks.schema.describe_events",
     ],
     # The validator's badge would tell a stranger's server where we are.

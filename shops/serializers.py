@@ -18,7 +18,9 @@ class ShopSerializer(Rows):
         source="connection.state",
         help_text="Anything but `connected`: nothing can be sent or read for this shop until it is authorized again.",
     )
-    connection_problem = serializers.CharField(source="connection.problem")
+    connection_problem = serializers.CharField(
+        source="connection.problem", help_text="In words; empty where there is none."
+    )
     role = serializers.ChoiceField(
         choices=Role.choices, source="own_role", help_text="Your role in this shop, as far as your token goes."
     )
@@ -36,7 +38,7 @@ class ShopSerializer(Rows):
 
 class SetAsideSerializer(serializers.Serializer[Any]):
     id = serializers.CharField(help_text="The record's id at the marketplace; empty when even that was unreadable.")
-    problem = serializers.CharField()
+    problem = serializers.CharField(help_text="What could not be understood.")
 
 
 class SyncRunSerializer(Rows):
@@ -60,7 +62,7 @@ class SyncRequest(Strict):
 
 
 class SyncAsked(serializers.Serializer[Any]):
-    full = serializers.BooleanField()
+    full = serializers.BooleanField(help_text="Whether the whole history is read again.")
     sync_runs = serializers.URLField(help_text="Where the runs appear, within seconds.")
 
 
@@ -73,11 +75,15 @@ class SourceSerializer(serializers.Serializer[Any]):
 class MarketReasonSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(help_text="To be sent.")
     text = serializers.CharField()
-    order_statuses = serializers.ListField(child=serializers.CharField())
+    order_statuses = serializers.ListField(
+        child=serializers.CharField(), help_text="Of orders that it can be given for."
+    )
     cancels_lines = serializers.BooleanField(source="partial", help_text="It may cancel single line items.")
     seller_fault = serializers.BooleanField(allow_null=True, help_text="Null: no page says whose fault it is.")
     fault_since = serializers.DateField(allow_null=True, help_text="From this day on it is the seller's.")
-    source = SourceSerializer(allow_null=True)  # type: ignore[assignment]
+    source = SourceSerializer(  # type: ignore[assignment]
+        allow_null=True, help_text="The page that lists it; null: none does."
+    )
     fault_source = SourceSerializer(allow_null=True, help_text="The page that says whose fault it is.")
 
 
@@ -88,7 +94,7 @@ class ListedReasonSerializer(serializers.Serializer[Any]):
 
 
 class ResponseTimeSerializer(serializers.Serializer[Any]):
-    hours = serializers.IntegerField()
+    hours = serializers.IntegerField(help_text="How long sellers have to answer.")
     source = SourceSerializer()  # type: ignore[assignment]
 
 
@@ -116,36 +122,41 @@ class RulesSerializer(serializers.Serializer[Any]):
         help_text="It says that somebody asks, not about which order: see `announcements/`."
     )
     requests_notice = NoticeSerializer(allow_null=True, help_text="How requests are learned of, where it shows none.")
-    approve_notice = NoticeSerializer(allow_null=True)
-    can_reject = serializers.BooleanField()
+    approve_notice = NoticeSerializer(allow_null=True, help_text="What to know before a whole order is cancelled.")
+    can_reject = serializers.BooleanField(help_text="Whether `reject` works today.")
     reject_until = serializers.DateField(allow_null=True, help_text="From this day on `reject` is over. " + US_REJECT)
-    reject_notice = NoticeSerializer(allow_null=True)
+    reject_notice = NoticeSerializer(allow_null=True, help_text="What to know of rejecting.")
     shipping_rejects = serializers.BooleanField(help_text="Shipping the package rejects the request.")
-    shipping_notice = NoticeSerializer(allow_null=True)
+    shipping_notice = NoticeSerializer(allow_null=True, help_text="What shipping does to a request.")
     shippable_order_statuses = serializers.ListField(
         child=serializers.CharField(), help_text="Of orders that `ship_to_reject` works for."
     )
-    takes_reject_reason = serializers.BooleanField()
-    takes_comment = serializers.BooleanField()
+    takes_reject_reason = serializers.BooleanField(help_text="With `reject`.")
+    takes_comment = serializers.BooleanField(help_text="With `reject`.")
     comment_max_length = serializers.IntegerField(help_text="Characters.")
-    takes_images = serializers.BooleanField()
-    max_images = serializers.IntegerField()
-    image_formats = serializers.ListField(child=serializers.CharField())
-    max_image_bytes = serializers.IntegerField()
+    takes_images = serializers.BooleanField(help_text="With `reject`.")
+    max_images = serializers.IntegerField(help_text="How many may go with a rejection.")
+    image_formats = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="What the marketplace takes; others are converted before they are kept.",
+    )
+    max_image_bytes = serializers.IntegerField(help_text="Of one image; larger ones are made smaller.")
     min_image_side = serializers.IntegerField(help_text="Pixels.")
     max_image_side = serializers.IntegerField(help_text="Pixels.")
-    can_cancel_order = serializers.BooleanField()
-    can_cancel_lines = serializers.BooleanField()
+    can_cancel_order = serializers.BooleanField(help_text="The seller may cancel without being asked.")
+    can_cancel_lines = serializers.BooleanField(help_text="Also single lines; else only the whole order.")
     takes_cancel_reason = serializers.BooleanField(help_text="With `cancel_items`.")
     previews_refunds = serializers.BooleanField(help_text="`orders/{id}/refund-preview/` tells what a buyer gets back.")
     honours_keys = serializers.BooleanField(
         source="approve_has_key", help_text="The marketplace knows a decision again by its `idempotency_key`."
     )
-    items_notice = NoticeSerializer(allow_null=True)
+    items_notice = NoticeSerializer(allow_null=True, help_text="What to know before items are cancelled.")
     cancel_notice = NoticeSerializer(allow_null=True, help_text="Which orders can be cancelled, and why no others.")
     lines_notice = NoticeSerializer(allow_null=True, help_text="Why single line items cannot be cancelled.")
     order_statuses = OrderStatusSerializer(many=True, help_text="Those that an order goes through, in that order.")
-    cancellable_order_statuses = serializers.ListField(child=serializers.CharField())
+    cancellable_order_statuses = serializers.ListField(
+        child=serializers.CharField(), help_text="Of orders that a seller may cancel."
+    )
     cancel_reasons = MarketReasonSerializer(
         many=True,
         help_text="As pages list them. For an order in a state outside `cancellable_order_statuses` none is offered.",
@@ -173,8 +184,10 @@ class RulesSerializer(serializers.Serializer[Any]):
         help_text="What the marketplace tells its sellers; empty: no such page is known."
     )
     sources = SourceSerializer(many=True, help_text="Every page that these rules were read from.")
-    silence = serializers.ChoiceField(choices=["approves", "rejects", "nothing"])
-    notices = NoticeSerializer(many=True)
+    silence = serializers.ChoiceField(
+        choices=["approves", "rejects", "nothing"], help_text="What the marketplace does at the deadline."
+    )
+    notices = NoticeSerializer(many=True, help_text="What else to know of this market.")
 
     def to_representation(self, rules: tuple[date, Capabilities]) -> dict[str, Any]:
         """Of a day and what can be done on it."""

@@ -86,7 +86,7 @@ class BatchViewSet(FiltersLists, mixins.ListModelMixin, mixins.RetrieveModelMixi
 
     def begun(self, batch: Batch) -> Response:
         body = self.get_serializer(batch).data
-        return Response(body, status=202, headers={"Location": body["url"]})
+        return Response(body, status=202, headers={"Location": str(body["url"])})
 
     @extend_schema(
         summary="Take back whatever of a batch is not sent yet",

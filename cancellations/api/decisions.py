@@ -112,7 +112,7 @@ class DecisionViewSet(
         decision = found_again(request.user, [self.client_key()]).first() or self.recorded(request)  # type: ignore[arg-type]
         headers = self.hold(decision)
         body = self.get_serializer(self.get_queryset().get(pk=decision.pk)).data
-        return Response(body, status=201, headers={"Location": body["url"], **headers})
+        return Response(body, status=201, headers={"Location": str(body["url"]), **headers})
 
     def recorded(self, request: Request) -> Decision:
         told = DecisionRequest(data=request.data, context=self.get_serializer_context())

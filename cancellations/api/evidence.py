@@ -66,7 +66,7 @@ class RequestEvidenceViewSet(Manners, mixins.ListModelMixin, viewsets.GenericVie
         with as_problems(request):
             draft, is_new = told.keep(asked)
         body = self.get_serializer(draft).data
-        return Response(body, status=201 if is_new else 200, headers={"Location": body["url"]})
+        return Response(body, status=201 if is_new else 200, headers={"Location": str(body["url"])})
 
 
 class ImageOrProblem(JSONRenderer):

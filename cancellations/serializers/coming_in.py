@@ -36,12 +36,26 @@ VERDICTS = (
 
 
 class ShippingRequest(Strict):
-    handover_method = serializers.ChoiceField(choices=["PICKUP", "DROP_OFF"], required=False, allow_blank=True)
+    handover_method = serializers.ChoiceField(
+        choices=["PICKUP", "DROP_OFF"],
+        required=False,
+        allow_blank=True,
+        help_text="One of the ways in `shipping-options`, where the marketplace's carrier takes it.",
+    )
     pickup_start = UtcTime(required=False, allow_null=True, help_text="One of the slots in `shipping-options`.")
-    pickup_end = UtcTime(required=False, allow_null=True)
-    tracking_number = serializers.CharField(required=False, allow_blank=True, max_length=100)
-    shipping_provider_id = serializers.CharField(required=False, allow_blank=True, max_length=100)
-    package_ids = serializers.ListField(child=serializers.CharField(), required=False)
+    pickup_end = UtcTime(required=False, allow_null=True, help_text="The end of the same slot.")
+    tracking_number = serializers.CharField(
+        required=False, allow_blank=True, max_length=100, help_text="Of your own carrier."
+    )
+    shipping_provider_id = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=100,
+        help_text="The `id` of one of the `carriers` in `shipping-options`.",
+    )
+    package_ids = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="Without it all leave."
+    )
 
     def validate(self, values: dict[str, Any]) -> dict[str, Any]:
         if bool(values.get("pickup_start")) != bool(values.get("pickup_end")):
@@ -51,7 +65,7 @@ class ShippingRequest(Strict):
 
 class ItemRequest(Strict):
     line_item = serializers.IntegerField(min_value=1, help_text="Our `id` of a line of the order.")
-    quantity = serializers.IntegerField(min_value=1, default=1)
+    quantity = serializers.IntegerField(min_value=1, default=1, help_text="How many of it, up to its `open_quantity`.")
 
 
 # What goes with each verdict; anything else would be ignored, so it is refused.

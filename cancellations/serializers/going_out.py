@@ -133,7 +133,7 @@ class CancellationLineSerializer(Rows):
 class RecordedSerializer(serializers.Serializer[Any]):
     """How a request came to us that its marketplace does not show."""
 
-    at = UtcTime(source="recorded_at")
+    at = UtcTime(source="recorded_at", help_text="When it was recorded.")
     by = PersonSerializer(source="recorded_by", allow_null=True)
     heard_through = serializers.ChoiceField(choices=CancellationRequest.Channel.choices)
     note = serializers.CharField()

@@ -54,8 +54,8 @@ class ProblemOfShop(serializers.Serializer[Any]):
 class PullSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=SyncKind.values)
     read_until = UtcTime(allow_null=True, help_text="Everything that changed before is here; null: never read.")
-    lag_seconds = serializers.SerializerMethodField()
-    is_running = serializers.BooleanField()
+    lag_seconds = serializers.SerializerMethodField(help_text="Since when changes are missing; null: never read.")
+    is_running = serializers.BooleanField(help_text="A pull of this kind is under way.")
     failed_at = UtcTime(allow_null=True, help_text="The last failure, where no pull has succeeded since.")
 
     def get_lag_seconds(self, pull: Any) -> int | None:
@@ -64,8 +64,8 @@ class PullSerializer(serializers.Serializer[Any]):
 
 
 class AlertSerializer(serializers.Serializer[Any]):
-    kind = serializers.CharField()
-    opened_at = UtcTime()
+    kind = serializers.CharField(help_text="Stable, to compare.")
+    opened_at = UtcTime(help_text="Since when it holds.")
     text = serializers.SerializerMethodField()
 
     def get_text(self, alert: Any) -> str:
@@ -78,29 +78,43 @@ class HealthSerializer(serializers.Serializer[Health]):
     name = serializers.CharField(source="shop.name")
     marketplace = serializers.CharField(source="shop.marketplace")
     region = serializers.CharField(source="shop.region")
-    page = serializers.HyperlinkedRelatedField(source="shop", view_name="api:shop-health", read_only=True)  # type: ignore[var-annotated]
+    page = serializers.HyperlinkedRelatedField(
+        source="shop", view_name="api:shop-health", read_only=True, help_text="Where this shop alone is told of."
+    )  # type: ignore[var-annotated]
     level = serializers.ChoiceField(choices=LEVELS, help_text="The worst of its problems.")
-    problems = ProblemOfShop(many=True)
+    problems = ProblemOfShop(many=True, help_text="Empty where nothing is wrong.")
     lag_seconds = serializers.SerializerMethodField(help_text="Of the kind that is furthest behind; null: never read.")
-    pulls = PullSerializer(many=True, source="standing.pulls")
+    pulls = PullSerializer(many=True, source="standing.pulls", help_text="One of each kind.")
     failed_pulls = serializers.IntegerField(source="standing.failed_runs", help_text="In 24 hours.")
     errors = serializers.DictField(  # type: ignore[assignment]
         child=serializers.IntegerField(), help_text="The marketplace's codes with how often they came in 24 hours."
     )
     unknown_words = serializers.IntegerField(source="standing.unknown_words", help_text="Met in 24 hours.")
-    connection_state = serializers.CharField(source="shop.connection.state")
-    access_token_ends = UtcTime(source="shop.connection.access_token_expires_at", allow_null=True)
-    authorization_ends = UtcTime(source="shop.connection.authorization_ends_at", allow_null=True)
-    renewed_at = UtcTime(source="shop.connection.renewed_at", allow_null=True)
-    renewal_problem = serializers.CharField(source="shop.connection.renewal_problem")
+    connection_state = serializers.CharField(
+        source="shop.connection.state", help_text="Anything but `connected`: nothing can be sent or read."
+    )
+    access_token_ends = UtcTime(
+        source="shop.connection.access_token_expires_at", allow_null=True, help_text="It is renewed by itself before."
+    )
+    authorization_ends = UtcTime(
+        source="shop.connection.authorization_ends_at",
+        allow_null=True,
+        help_text="The seller has to authorize again before.",
+    )
+    renewed_at = UtcTime(
+        source="shop.connection.renewed_at", allow_null=True, help_text="When the access token was last renewed."
+    )
+    renewal_problem = serializers.CharField(
+        source="shop.connection.renewal_problem", help_text="Why the last renewal failed; empty where it did not."
+    )
     decisions = serializers.SerializerMethodField(help_text="Those that are not settled, by state.")
     disagreements = serializers.IntegerField(help_text="Where the marketplace shows something else than was decided.")
     oldest_due_seconds = serializers.SerializerMethodField(help_text="For how long a decision has needed a worker.")
     waiting = serializers.IntegerField(help_text="Requests that wait for an answer.")
     overdue = serializers.IntegerField(help_text="Those past their deadline.")
     due_soon = serializers.IntegerField(help_text="Those due within an hour.")
-    last_push = UtcTime(allow_null=True)
-    alerts = AlertSerializer(many=True, source="standing.alerts")
+    last_push = UtcTime(allow_null=True, help_text="When the marketplace last told of a change by itself; null: never.")
+    alerts = AlertSerializer(many=True, source="standing.alerts", help_text="Those that are open.")
 
     def get_lag_seconds(self, one: Health) -> int | None:
         return None if one.lag is None else int(one.lag)

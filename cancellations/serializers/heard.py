@@ -33,16 +33,22 @@ class RecordRequest(Strict):
         help_text="Our `id` of the order. Send this, `order_number` or `order_marketplace_id`.",
     )  # fmt: skip
     order_number = serializers.CharField(required=False, max_length=200, help_text="What people call the order.")
-    order_marketplace_id = serializers.CharField(required=False, max_length=200)
+    order_marketplace_id = serializers.CharField(
+        required=False, max_length=200, help_text="The marketplace's own id of the order."
+    )
     line_item = serializers.IntegerField(
         required=False, allow_null=True, min_value=1, help_text="Our `id` of one line; without it, all of the order."
     )
     asked_at = UtcTime(required=False, allow_null=True, help_text="Without it: now.")
     # An order that tells of it by itself is announced, not heard of.
     heard_through = serializers.ChoiceField(
-        choices=[choice for choice in Channel.choices if choice[0] != Channel.ORDER], default=Channel.SYSTEM
+        choices=[choice for choice in Channel.choices if choice[0] != Channel.ORDER],
+        default=Channel.SYSTEM,
+        help_text="How somebody told of it.",
     )
-    note = serializers.CharField(required=False, allow_blank=True, max_length=2000)
+    note = serializers.CharField(
+        required=False, allow_blank=True, max_length=2000, help_text="What colleagues should know of it."
+    )
     announcement = serializers.IntegerField(
         required=False, allow_null=True, min_value=1, help_text="Our `id` of the announcement that this came of."
     )

@@ -26,14 +26,14 @@ class NoteSerializer(Rows):
 
 
 class NewNote(Strict):
-    text = serializers.CharField(max_length=LONGEST_NOTE)
+    text = serializers.CharField(max_length=LONGEST_NOTE, help_text="Plain text.")
 
 
 class ClaimSerializer(Rows):
     """Who is about to answer a request. It binds nobody, and ends by itself."""
 
     by = PersonSerializer(source="user")
-    is_yours = serializers.SerializerMethodField()
+    is_yours = serializers.SerializerMethodField(help_text="It is you.")
 
     class Meta:
         model = Claim
@@ -75,7 +75,7 @@ class HistoryEntrySerializer(serializers.Serializer[Entry]):
     )
     text = serializers.CharField(help_text="What happened, in words.")
     who = serializers.CharField(help_text="The person; empty where nobody did it.")
-    detail = serializers.CharField()
+    detail = serializers.CharField(help_text="A reason, a comment, or what the marketplace said.")
     code = serializers.CharField(help_text="The marketplace's, where it spoke.")
     request_id = serializers.CharField(help_text="What the marketplace's support asks for.")
     cancellation = serializers.IntegerField(
