@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orders", "0005_erasing_buyers_data"),
+        ("orders", "0006_ledger_of_cancelled_lines"),
     ]
 
     operations = [
