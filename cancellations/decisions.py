@@ -242,8 +242,9 @@ def new_decision(
 
 
 def found_again(user: "User", client_keys: Sequence[str]) -> DecisionQuerySet:
-    """What this person's requests of these names made, of those that have a name."""
-    return Decision.objects.filter(made_by=user, client_key__in=[key for key in client_keys if key])
+    """What this person's requests of these names made, of those that have a name, in shops that they still see."""
+    named = [key for key in client_keys if key]
+    return Decision.objects.visible_to(user).filter(made_by=user, client_key__in=named)
 
 
 def undo_window(cancellation: CancellationRequest | None, seconds: int | None = None) -> timedelta:

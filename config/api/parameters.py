@@ -31,7 +31,7 @@ def documented(view: Any, request: Request) -> set[str]:
     if described is None:
         return set()
     schema = described()
-    schema.view, schema.method = view, request.method
+    schema.view, schema.method = view, "GET" if request.method == "HEAD" else request.method
     told = schema.get_override_parameters()
     names = {one.name for one in told if isinstance(one, OpenApiParameter) and one.location == OpenApiParameter.QUERY}
     for one in told:

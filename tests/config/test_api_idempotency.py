@@ -23,7 +23,7 @@ from cancellations import live
 from cancellations.models import CancellationRequest, Decision
 from cancellations.tasks import forget_client_keys
 from marketplaces.records import RejectReason
-from shops.models import Role
+from shops.models import Membership, Role
 from tests.cancellations.test_api import picture
 from tests.factories import CancellationFactory, ShopFactory, UserFactory, member
 
@@ -228,6 +228,16 @@ def test_it_is_found_though_it_is_settled_by_then(cancellation: CancellationRequ
     the_lease_runs_out()
     answer = post(agent, approve(cancellation))
     assert (answer.status_code, answer.json()["state"]) == (201, "refused")
+
+
+def test_it_is_not_found_by_who_no_longer_sees_the_shop(cancellation: CancellationRequest, agent: Client) -> None:
+    with patch.object(idempotency, "keep", side_effect=Died), pytest.raises(Died):
+        post(agent, approve(cancellation))
+    Membership.objects.all().delete()
+    the_lease_runs_out()
+    bulk = {"decisions": [approve(cancellation)]}
+    assert set(post(agent, approve(cancellation)).json()["errors"]) == {"cancellation"}
+    assert post(agent, bulk, "b", f"{DECISIONS}bulk/").json()["failed"] == 1
 
 
 def test_whoever_lost_the_claim_overwrites_no_answer(cancellation: CancellationRequest, agent: Client) -> None:
