@@ -33,7 +33,7 @@ def note(events: Sequence[Event]) -> None:
 
 
 def announced(events: Sequence[Event]) -> Iterator[OutgoingEvent]:
-    """Two queries, however many events."""
+    """A few queries, however many events."""
     requests = {event.cancellation_id for event in events if event.name in OF_REQUESTS} - {None}
     decisions = {event.decision_id for event in events if event.name in OF_DECISIONS} - {None}
     rows = CancellationRequest.objects.select_related("shop").defer("shop__cipher").with_decisions()
@@ -56,25 +56,25 @@ def of_request(event: Event, row: CancellationRequest) -> Iterator[OutgoingEvent
     if came:
         if not row.needs_answer and row.created_at < row.shop.created_at:
             return  # history that the first pull brought
-        yield about_request("cancellation.requested", event, row, {"from": None, "to": State.WAITING})
+        yield about_request("cancellation.requested", row, event.at, {"from": None, "to": State.WAITING})
     if after == before:
         return
-    moved = {"from": before, "to": after}
+    at, moved = row.updated_at if came else event.at, {"from": before, "to": after}
     if before == State.WAITING and after != State.UNKNOWN:
-        yield from ending(event, row, moved)
+        yield from ending(event, row, at, moved)
     else:
-        yield about_request("cancellation.moved", event, row, moved)
+        yield about_request("cancellation.moved", row, at, moved)
 
 
-def ending(event: Event, row: CancellationRequest, moved: dict[str, Any]) -> Iterator[OutgoingEvent]:
-    by, decision = settled_by(event, row, str(moved["to"]))
+def ending(event: Event, row: CancellationRequest, at: datetime, moved: dict[str, Any]) -> Iterator[OutgoingEvent]:
+    by, decision = settled_by(event, row, at, str(moved["to"]))
     more = {**moved, "settled_by": by, "decision": decision}
-    yield about_request("cancellation.settled", event, row, more)
+    yield about_request("cancellation.settled", row, at, more)
     if moved["to"] == State.CLOSED and by == "elsewhere":
-        yield about_request("cancellation.withdrawn", event, row, moved)
+        yield about_request("cancellation.withdrawn", row, at, moved)
 
 
-def settled_by(event: Event, row: CancellationRequest, state: str) -> tuple[str, int | None]:
+def settled_by(event: Event, row: CancellationRequest, at: datetime, state: str) -> tuple[str, int | None]:
     """Who decided, as far as our own rows tell, with the decision that did."""
     sent = (one for one in row.history if one.sent_at and (one.is_live or one.state == Decision.State.CONFIRMED))
     ours = next((one for one in sent if state in WANTED.get(Verdict(one.verdict), ())), None)
@@ -82,15 +82,13 @@ def settled_by(event: Event, row: CancellationRequest, state: str) -> tuple[str,
         return "decision", ours.pk
     if event.name == "cancellation.closed":
         return "staff", None
-    if row.deadline and row.deadline <= event.at and state in (State.APPROVED, State.COMPLETED):
+    if row.deadline and row.deadline <= at and state in (State.APPROVED, State.COMPLETED):
         return "deadline", None
     return "elsewhere", None
 
 
-def about_request(type: str, event: Event, row: CancellationRequest, more: dict[str, Any]) -> OutgoingEvent:  # noqa: A002
-    return outgoing.event(
-        type, f"cancellation:{row.pk}", {**facts_of_request(row), **more}, shop_id=row.shop_id, at=event.at
-    )
+def about_request(type: str, row: CancellationRequest, at: datetime, more: dict[str, Any]) -> OutgoingEvent:  # noqa: A002
+    return outgoing.event(type, f"cancellation:{row.pk}", {**facts_of_request(row), **more}, shop_id=row.shop_id, at=at)
 
 
 def facts_of_request(row: CancellationRequest) -> dict[str, Any]:

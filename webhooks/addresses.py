@@ -67,12 +67,13 @@ def resolve(parts: SplitResult) -> str:
         found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise Unresolved from None
-    addresses = [str(place[0]).partition("%")[0] for _family, _type, _proto, _name, place in found]
+    addresses = [ip_address(str(place[0]).partition("%")[0]) for _family, _type, _proto, _name, place in found]
     if not addresses:
         raise Unresolved
-    if not all(is_allowed(ip_address(one), parts.scheme) for one in addresses):
+    if not all(is_allowed(one, parts.scheme) for one in addresses):
         raise Private
-    return addresses[0]
+    # Version 4 is there everywhere.
+    return str(min(addresses, key=lambda one: one.version))
 
 
 def is_allowed(address: Address, scheme: str) -> bool:

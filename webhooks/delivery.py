@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models import Prefetch
+from django.db.models import Case, Prefetch, When
 from django.utils import timezone
 
 from audit import log
@@ -86,11 +86,12 @@ def shops_told(endpoint: Endpoint) -> set[int]:
 
 
 def next_due(endpoint: Endpoint) -> Delivery | None:
-    """Nothing more once somebody has paused it."""
+    """The oldest, but for tests, which somebody waits for. Nothing more once somebody has paused it."""
     rows = Delivery.objects.in_turn().filter(
         endpoint=endpoint, due_at__lte=timezone.now(), endpoint__state__in=Endpoint.TRYING
     )
-    return rows.select_related("event").first()
+    tests_first = Case(When(event__shop=None, then=0), default=1)
+    return rows.select_related("event").order_by(tests_first, "event").first()
 
 
 def tell(endpoint: Endpoint, delivery: Delivery, shops: set[int]) -> bool:

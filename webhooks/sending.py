@@ -49,8 +49,9 @@ def attempt(parts: SplitResult, headers: Mapping[str, str], body: bytes) -> Answ
     try:
         connection = connection_to(parts, resolve(parts))
         try:
-            connection.connect()
             with ending(connection, overdue):
+                connection.connect()
+                connection.sock.settimeout(TOTAL_SECONDS)
                 host = {"Host": parts.netloc}
                 connection.request("POST", target(parts), body, {**headers, **host}, preload_content=False)
                 return read(connection, overdue)
@@ -77,14 +78,16 @@ def connection_to(parts: SplitResult, address: str) -> HTTPConnection:
 
 @contextlib.contextmanager
 def ending(connection: HTTPConnection, overdue: threading.Event) -> Iterator[None]:
-    """Hang up after TOTAL_SECONDS: a peer that sends a byte now and then would otherwise hold a worker for ever."""
+    """Hang up after TOTAL_SECONDS: a peer that sends a byte now and then would otherwise hold a worker for ever.
+
+    From before the connection is made, since it may dawdle over TLS as well.
+    """
 
     def hang_up() -> None:
         overdue.set()
         with contextlib.suppress(OSError, AttributeError):
             connection.sock.shutdown(2)
 
-    connection.sock.settimeout(TOTAL_SECONDS)
     timer = threading.Timer(TOTAL_SECONDS, hang_up)
     timer.daemon = True
     timer.start()

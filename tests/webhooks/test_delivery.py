@@ -257,6 +257,21 @@ class TestABadReceiver:
         assert Entry.objects.filter(action="endpoint.gone").count() == 1
 
 
+class TestATest:
+    def test_somebody_who_presses_the_button_waits_for_nothing_that_fails(
+        self, endpoint: Endpoint, receiver: Receiver, shop: Shop, owner: User
+    ) -> None:
+        receiver.refuses = {"bad"}
+        happened(shop, "decision:1", n="bad")
+        relay()
+        deliver(endpoint.pk)
+        Delivery.objects.update(due_at=timezone.now())
+        sent = endpoints.test(endpoint, owner)
+        deliver(endpoint.pk)
+        sent.refresh_from_db()
+        assert sent.state == State.DELIVERED
+
+
 class TestADeadEndpoint:
     def test_a_day_without_success_is_told_to_its_owner_once(
         self, endpoint: Endpoint, receiver: Receiver, shop: Shop, owner: User

@@ -11,8 +11,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from cancellations import decisions, delivery, following, nearing, sync
-from cancellations.models import CancellationRequest, Decision, Verdict
+from cancellations import decisions, delivery, following, happening, nearing, sync
+from cancellations.models import CancellationRequest, Decision, Event, Verdict
 from marketplaces.errors import CredentialsRejected
 from orders.models import CancelledLine
 from orders.sync import store
@@ -104,6 +104,22 @@ class TestRequests:
         following.settle(row, CancellationRequest.State(state))
         assert types() == types_told
         assert told()[0].get("settled_by") == by
+
+    def test_one_that_was_over_when_it_was_first_read_is_told_of_twice(self) -> None:
+        now = timezone.now()
+        row = CancellationFactory(
+            created_at=now + timedelta(seconds=1), updated_at=now + timedelta(seconds=9), state="approved",
+            needs_answer=False, deadline=now + timedelta(seconds=5),
+        )  # fmt: skip
+        detail = {"from": "", "to": "approved"}
+        happening.note(
+            [Event(shop=row.shop, cancellation=row, name="cancellation.requested", detail=detail, at=row.created_at)]
+        )
+        assert types() == ["cancellation.requested", "cancellation.settled"]
+        assert told()[1]["settled_by"] == "deadline"
+        assert list(OutgoingEvent.objects.order_by("pk").values_list("at", flat=True)) == [
+            row.created_at, row.updated_at
+        ]  # fmt: skip
 
     def test_history_that_a_first_pull_brings_is_not_news(self, world: World) -> None:
         before = CancellationRequest.objects.filter(needs_answer=False, created_at__lt=world.shop("GB").created_at)
