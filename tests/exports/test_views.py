@@ -101,6 +101,18 @@ def test_the_list_tells_how_far_each_is_and_is_silent_while_nothing_changes(brow
     assert "cancelled" in browser.get("/exports/").content.decode()
 
 
+def test_filters_are_told_in_words(browser: Client, manager: User, shop: Shop) -> None:
+    told = {"needs_answer": "true", "shop": str(shop.pk), "state": "waiting", "whose": str(manager.pk), "q": "mug"}
+    exported(manager, "requests", told)
+    exported(manager, "audit", {"person": str(manager.pk), "action": "export.started"})
+    page = browser.get("/exports/").content.decode()
+    for words in (
+        "The seller has to answer: yes", f"Shop: {shop}", "State: waiting", f"Assigned to: {manager}", "Search: mug",
+        f"Person: {manager}",
+    ):  # fmt: skip
+        assert words in page
+
+
 def test_a_file_that_is_gone_says_so(browser: Client, manager: User) -> None:
     export = exported(manager, "requests")
     Export.objects.update(ends_at=timezone.now() - timedelta(seconds=1))
