@@ -170,9 +170,11 @@ def test_an_export_is_started_followed_fetched_and_deleted(manager: User, shop: 
     [
         ({"kind": "secrets"}, "kind"),
         ({"kind": "requests", "format": "xlsx"}, "format"),
-        ({"kind": "requests", "filters": {"colour": "red"}}, "colour"),
-        ({"kind": "decisions", "filters": {"state": "limbo"}}, "state"),
+        ({"kind": "requests", "filters": {"colour": "red"}}, "filters.colour"),
+        ({"kind": "decisions", "filters": {"state": "limbo"}}, "filters.state"),
         ({"kind": "requests", "filters": {"q": {"a": 1}}}, "filters.q"),
+        ({"kind": "requests", "filters": {"shop": "9" * 30}}, "filters.shop"),
+        ({"kind": "audit", "filters": {"since": "0001-01-01"}}, "filters.since"),
         ({"kind": "requests", "colour": "red"}, "colour"),
     ],
 )
