@@ -1,10 +1,12 @@
 from typing import Any
 
+from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -61,10 +63,13 @@ class ExportViewSet(FiltersLists, mixins.ListModelMixin, mixins.RetrieveModelMix
         asked = ExportRequest(data=request.data)
         asked.is_valid(raise_exception=True)
         told = asked.validated_data
-        export = exporting.start(
-            user, told["kind"], told["filters"], file_format=told["format"], is_compressed=told["compressed"],
-            base_url=request.build_absolute_uri("/"),
-        )  # fmt: skip
+        try:
+            export = exporting.start(
+                user, told["kind"], told["filters"], file_format=told["format"], is_compressed=told["compressed"],
+                base_url=request.build_absolute_uri("/"),
+            )  # fmt: skip
+        except DjangoValidationError as problem:
+            raise at_our_fields(problem) from None
         body = self.get_serializer(export).data
         return Response(body, status=202, headers={"Location": body["url"]})
 
@@ -94,3 +99,10 @@ class ExportViewSet(FiltersLists, mixins.ListModelMixin, mixins.RetrieveModelMix
             return as_file(export, exporting.fetch(export, request.user))  # type: ignore[arg-type]
         except exporting.Gone as gone:
             raise Problem("not-found", str(gone)) from None
+
+
+def at_our_fields(problem: DjangoValidationError) -> ValidationError:
+    """What is wrong with a filter stands below `filters`."""
+    told = problem.message_dict
+    filters = {name: words for name, words in told.items() if name != "kind"}
+    return ValidationError({"filters": filters} if filters else told)

@@ -109,8 +109,8 @@ class Export(models.Model):
     objects = ExportQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("export")
-        verbose_name_plural = _("exports")
+        verbose_name = _("export file")
+        verbose_name_plural = _("export files")
         ordering = ["-pk"]
         constraints = [
             models.CheckConstraint(

@@ -11,6 +11,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from cancellations.views.asking import INVALID, wants_fragment
 from exports import exporting
+from exports.filter_words import in_words
 from exports.filters import of_queue
 from exports.forms import HowForm
 from exports.kinds import KINDS
@@ -30,10 +31,10 @@ def exports(request: "Request") -> HttpResponse:
     seen = ".".join(f"{row.pk}{row.state}{row.rows_done}" for row in page.rows)
     if wants_fragment(request) and request.GET.get("seen") == seen:
         return HttpResponse(status=204)
-    now = timezone.now()
+    now, words = timezone.now(), in_words(page.rows, request.user)
     context = {
         "page": page,
-        "rows": [(row, row.is_ready(now)) for row in page.rows],
+        "rows": [(row, row.is_ready(now), words[row.pk]) for row in page.rows],
         "seen": seen,
         "is_moving": any(row.is_unfinished for row in page.rows),
         "newest_ready": next((row for row in page.rows if row.is_ready(now)), None),

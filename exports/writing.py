@@ -214,5 +214,5 @@ def remove_orphans() -> None:
         if (path.parent.name, path.name) not in known and path.stat().st_mtime < old:
             path.unlink(missing_ok=True)
     for folder in folder_of_all().glob("*"):
-        if folder.is_dir() and not any(folder.iterdir()):
+        if folder.is_dir() and folder.stat().st_mtime < old and not any(folder.iterdir()):
             folder.rmdir()

@@ -107,8 +107,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "export",
-                "verbose_name_plural": "exports",
+                "verbose_name": "export file",
+                "verbose_name_plural": "export files",
                 "ordering": ["-pk"],
                 "indexes": [
                     models.Index(fields=["made_by", "-id"], name="exports_of_a_person"),

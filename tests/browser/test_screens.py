@@ -90,7 +90,7 @@ def every_page(shop: Shop, american: Shop, manager: User) -> list[str]:
         "/nothing-here/", waiting.get_absolute_url(), us.get_absolute_url(), f"/cancellations/{waiting.pk}/reject/",
         f"/cancellations/{us.pk}/ship/", f"/cancellations/{us.pk}/approve/", f"/orders/{waiting.order_id}/",
         f"/orders/{items.order_id}/cancel-items/", f"/shops/{shop.pk}/", f"/shops/{shop.pk}/rules/",
-        f"/decisions/{stalled.pk}/",
+        f"/decisions/{stalled.pk}/", "/exports/", "/exports/new/requests/",
         *(decision.get_absolute_url() for decision in decisions),
     ]  # fmt: skip
 

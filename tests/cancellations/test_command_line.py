@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -226,6 +227,14 @@ def test_ids_come_from_a_pipe_where_nobody_is_asked(shop: Shop, run: Run) -> Non
     said = run("approve", "-", "--json", stdin=io.StringIO("\n".join(row.marketplace_id for row in rows)))
     assert said.code == 0
     assert [one["cancellation"] for one in said.data] == [row.pk for row in rows]
+
+
+def test_what_is_decided_at_once_cannot_be_undone(shop: Shop, run: Run) -> None:
+    run("approve", asked(shop).pk)
+    run("approve", asked(shop).pk, "--at-once")
+    later, at_once = Decision.objects.order_by("pk")
+    assert later.send_after > later.made_at + timedelta(seconds=5)
+    assert at_once.send_after < at_once.made_at + timedelta(seconds=2)
 
 
 def test_at_a_terminal_more_than_one_is_asked_about_with_the_sum(shop: Shop, run: Run) -> None:
