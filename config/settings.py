@@ -331,6 +331,7 @@ SPECTACULAR_SETTINGS = {
         "Verdict": "cancellations.models.Verdict",
         "GateVerdict": "gate.reasons.Verdict",
         "GateReason": "gate.reasons.Reason",
+        "ExportKind": "exports.models.ExportKind",
         "PullTaskState": "gate.models.PullTask.State",
         "EndpointState": "webhooks.models.Endpoint.State",
         "DeliveryState": "webhooks.models.Delivery.State",
