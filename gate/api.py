@@ -104,6 +104,7 @@ class GateView(Manners, APIView):
 
 class GateOrderView(Manners, APIView):
     @extend_schema(
+        operation_id="gate_retrieve_order",
         summary="May this order leave?",
         description=f"`code` is the order's id at the marketplace, its number, or our `id`. {LIVE}",
         parameters=[LiveQuery],

@@ -17,7 +17,8 @@ class KnownParameters:
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)  # type: ignore[misc]
-        if not request.query_params:
+        is_done_here = hasattr(self, getattr(self, "action", None) or (request.method or "").lower())
+        if not (request.query_params and is_done_here):
             return
         known = {*documented(self, request), *filters(self), *of_pages(self)}
         if unknown := [name for name in request.query_params if name not in known]:

@@ -485,6 +485,7 @@ def test_lists_cost_the_same_queries_for_one_row_as_for_many(root: Client, djang
             shop=order.shop, order=order, line_item=line, quantity=1, cancelled_in_all=1, currency="GBP",
             was_shipped=False, was_paid=True, is_told=True, cancelled_at=at("2026-11-20 12:00"),
         )  # fmt: skip
+        PullTask.objects.create(order=order, cancellation=decision.cancellation, done_by=decision.made_by)
         member(Role.AGENT, order.shop)
         make_token(decision.made_by, Scope.READ, 1, made_by=decision.made_by, shops=[order.shop])
         IdempotencyKey.objects.create(user=decision.made_by, key="order-4711", leased_until=ends_at)

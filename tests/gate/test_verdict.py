@@ -69,6 +69,10 @@ def decided(about: Order, verdict: Decided, state: str, **request: Any) -> Decis
     return DecisionFactory(cancellation=asked(about, **request), verdict=verdict, state=state, **reasons)
 
 
+def deciding(verdict: Decided, state: str) -> Callable[[Order], Decision]:
+    return lambda about: decided(about, verdict, state)
+
+
 def items(about: Order, *quantities: int, state: str = "recorded") -> Decision:
     decision = Decision.objects.create(
         shop=about.shop, order=about, verdict=Decided.CANCEL_ITEMS, state=state, made_by=UserFactory(),
@@ -157,7 +161,7 @@ TABLE: list[tuple[str, Callable[[], Order], str, str]] = [
     *(
         (
             f"approved here, {state}",
-            then(PACKED, do=lambda o, s=state: decided(o, Decided.APPROVE, s)),
+            then(PACKED, do=deciding(Decided.APPROVE, state)),
             "pull",
             "approval_under_way",
         )
@@ -166,27 +170,27 @@ TABLE: list[tuple[str, Callable[[], Order], str, str]] = [
     *(
         (
             f"rejected here, {state}",
-            then(PACKED, do=lambda o, s=state: decided(o, Decided.REJECT, s)),
+            then(PACKED, do=deciding(Decided.REJECT, state)),
             "hold",
             "decision_under_way",
         )
         for state in ("recorded", "sending", "accepted")
     ),
     *(
-        (f"{one} stalled", then(PACKED, do=lambda o, v=one: decided(o, v, "stalled")), "hold", "decision_stalled")
+        (f"{one} stalled", then(PACKED, do=deciding(one, "stalled")), "hold", "decision_stalled")
         for one in (Decided.APPROVE, Decided.REJECT, Decided.SHIP_TO_REJECT)
     ),
     *(
         (
             f"shipped to reject, {state}",
-            then(PACKED, do=lambda o, s=state: decided(o, Decided.SHIP_TO_REJECT, s), **US),
+            then(PACKED, do=deciding(Decided.SHIP_TO_REJECT, state), **US),
             "ship",
             "ship_to_reject",
         )
         for state in ("recorded", "sending", "accepted", "confirmed")
     ),
     *(
-        (f"{one} {state}", then(PACKED, do=lambda o, v=one, s=state: decided(o, v, s)), "pull", "request_waits")
+        (f"{one} {state}", then(PACKED, do=deciding(one, state)), "pull", "request_waits")
         for one in (Decided.APPROVE, Decided.REJECT, Decided.SHIP_TO_REJECT)
         for state in ("unsigned", "refused", "withdrawn", "set_aside")
     ),

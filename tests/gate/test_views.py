@@ -153,7 +153,7 @@ class TestPulling:
         colleague = member(Role.AGENT, packed.shop)
         client.force_login(colleague)
         shown = client.get(reverse("cancellations:evidence", args=[photo.pk]))
-        assert (shown.status_code, bool(b"".join(shown))) == (200, True)  # type: ignore[arg-type]
+        assert (shown.status_code, bool(b"".join(shown))) == (200, True)
         assert [*Evidence.objects.offered(request, colleague)] == [photo]
         assert client.post(reverse("cancellations:remove_evidence", args=[photo.pk])).status_code == 404
 
