@@ -14,11 +14,11 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
-from kombu.exceptions import OperationalError
 
 from cancellations import decisions
 from cancellations.checks import Details, NotAllowed
 from cancellations.models import Batch, BatchItem, Decision, Verdict
+from shops import nudging
 
 logger = structlog.get_logger(__name__)
 
@@ -32,10 +32,7 @@ PROPOSED_FOR = timedelta(days=1)
 
 def nudge(batch_id: int, wait: float = 0) -> None:
     """Send the message `work_batch` in `wait` seconds. A broker that is down costs those until the next sweep."""
-    try:
-        work_batch.apply_async((batch_id,), countdown=wait, retry=False)
-    except (OperationalError, OSError) as error:
-        logger.warning("broker.unreachable", batch=batch_id, error=str(error))
+    nudging.send(work_batch, batch_id, wait=wait)
 
 
 @shared_task

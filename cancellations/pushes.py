@@ -14,14 +14,13 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from cancellations.models import PushedNotification
 from marketplaces.errors import BadRecord
 from marketplaces.records import Notification
 from marketplaces.registry import marketplace
-from shops import drift
+from shops import drift, nudging
 from shops.encryption import fernet
 from shops.models import Connection, Shop
 from shops.pulling import ask_for_pull
@@ -95,9 +94,9 @@ def nudge(shop_id: int) -> None:
     """One message for all that comes while it is on its way. Where it is lost, the sweep finds what waits."""
     try:
         if cache.add(waking(shop_id), True, NUDGE_SECONDS):
-            process_pushes.apply_async((shop_id,), retry=False)
-    except (OperationalError, RedisError, OSError) as error:
-        logger.warning("broker.unreachable", shop=shop_id, error=str(error))
+            nudging.send(process_pushes, shop_id)
+    except RedisError as error:
+        logger.warning("cache.unreachable", shop=shop_id, error=str(error))
 
 
 def waking(shop_id: int) -> str:

@@ -2,18 +2,15 @@
 
 from datetime import timedelta
 
-import structlog
 from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
 from cancellations import countersigning, delivery, drafts, sync
 from cancellations.models import Decision
-from shops import pulling
+from shops import nudging, pulling
 from shops.models import Shop
 
-logger = structlog.get_logger(__name__)
 SWEPT_AT_ONCE = 500
 # Until its row is due the next sweep sends for it again, so what has waited that long behind others can be thrown away.
 SWEPT_FOR_SECONDS = 30
@@ -21,10 +18,7 @@ SWEPT_FOR_SECONDS = 30
 
 def nudge_delivery(decision_id: int, wait: float) -> None:
     """Send the message `deliver` in `wait` seconds. A broker that is down costs the seconds until the next sweep."""
-    try:
-        deliver.apply_async((decision_id,), countdown=wait, retry=False)
-    except (OperationalError, OSError) as error:
-        logger.warning("broker.unreachable", decision=decision_id, error=str(error))
+    nudging.send(deliver, decision_id, wait=wait)
 
 
 @shared_task

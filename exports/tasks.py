@@ -1,14 +1,12 @@
 """Broker messages turned into calls. The rows are the queue: each message may be lost or come twice."""
 
-import structlog
 from celery import shared_task
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
 from exports import writing
 from exports.models import Export
+from shops import nudging
 
-logger = structlog.get_logger(__name__)
 SWEPT_AT_ONCE = 20
 # Until its row is due the next sweep sends for it again.
 SWEPT_FOR_SECONDS = 30
@@ -16,10 +14,7 @@ SWEPT_FOR_SECONDS = 30
 
 def nudge(export_id: int) -> None:
     """Send the message `write_export`. A broker that is down costs the seconds until the next sweep."""
-    try:
-        write_export.apply_async((export_id,), retry=False)
-    except (OperationalError, OSError) as error:
-        logger.warning("broker.unreachable", export=export_id, error=str(error))
+    nudging.send(write_export, export_id)
 
 
 @shared_task

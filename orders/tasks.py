@@ -3,11 +3,11 @@
 import structlog
 from celery import shared_task
 from django.core.cache import cache
-from kombu.exceptions import OperationalError
 
 from marketplaces.errors import MarketplaceError
 from orders import sync
 from orders.models import Order
+from shops import nudging
 
 logger = structlog.get_logger(__name__)
 FRESH_SECONDS = 60  # an order is read again once in so long, however many people look at it
@@ -17,10 +17,7 @@ def ask_for_reading(order: Order) -> None:
     """Have a worker read this order again; a broker that is down costs nothing but the news."""
     if not cache.add(f"order:read:{order.pk}", True, FRESH_SECONDS):
         return
-    try:
-        read_order.apply_async((order.pk,), retry=False)
-    except (OperationalError, OSError) as error:
-        logger.warning("broker.unreachable", order=order.pk, error=str(error))
+    nudging.send(read_order, order.pk)
 
 
 @shared_task

@@ -15,13 +15,13 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from kombu.exceptions import OperationalError
 
 from audit.log import write
 from marketplaces.base import PushTopic
 from marketplaces.errors import MarketplaceError, Refused
 from marketplaces.records import RegisteredPush
 from marketplaces.registry import marketplace
+from shops import nudging
 from shops.models import Connection, Permission, PushRegistration, Shop, ShopQuerySet
 from shops.roles import must_be_allowed
 from shops.tokens import call_for
@@ -87,10 +87,7 @@ def want(shop: Shop, action: str, *, is_wanted: bool) -> None:
 
 def nudge(shop_id: int) -> None:
     """A broker that is down costs the seconds until the next sweep."""
-    try:
-        settle_pushes.apply_async((shop_id,), retry=False)
-    except (OperationalError, OSError) as error:
-        logger.warning("broker.unreachable", shop=shop_id, error=str(error))
+    nudging.send(settle_pushes, shop_id)
 
 
 @shared_task

@@ -8,19 +8,17 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import structlog
-from celery import current_app, shared_task
+from celery import shared_task
 from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
 from config.api.fields import plain_amount
 from marketplaces.records import Money
+from shops import nudging
 from shops.models import OutgoingEvent, ShopQuerySet
 
-logger = structlog.get_logger(__name__)
 # Who hands events on lives upstairs and is known by name alone.
 RELAY = "webhooks.tasks.relay"
 
@@ -82,10 +80,7 @@ def moment(at: datetime | None) -> str | None:
 
 def nudge() -> None:
     """Have what was written handed on. A broker that is down costs the seconds until the next sweep."""
-    try:
-        current_app.send_task(RELAY, retry=False)
-    except (OperationalError, OSError) as error:
-        logger.warning("broker.unreachable", task=RELAY, error=str(error))
+    nudging.send(RELAY)
 
 
 @shared_task

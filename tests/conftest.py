@@ -9,10 +9,16 @@ from django.core.cache import cache
 from django.db import connection
 
 from config import private_servers
-from shops import heartbeat
+from shops import heartbeat, nudging
 from tests.sandbox_process import SandboxProcess, running_sandbox
 from tests.workers import StartWorker, workers
 from tests.world import SupplierWorld, World, connected_world, supplier_world
+
+
+@pytest.fixture(autouse=True)
+def broker_is_asked() -> None:
+    """Whatever an earlier test made of the broker."""
+    nudging.pause["until"] = 0.0
 
 
 @pytest.fixture

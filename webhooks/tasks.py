@@ -1,15 +1,13 @@
 """Broker messages turned into calls. The rows are the queue: each message may be lost or come twice."""
 
-import structlog
 from celery import shared_task
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
+from shops import nudging
 from webhooks import delivery, notices
 from webhooks import relay as relaying
 from webhooks.models import Endpoint
 
-logger = structlog.get_logger(__name__)
 SWEPT_AT_ONCE = 500
 # Until then the next sweep sends for it again.
 SWEPT_FOR_SECONDS = 30
@@ -17,10 +15,7 @@ SWEPT_FOR_SECONDS = 30
 
 def nudge(endpoint_id: int) -> None:
     """Have a worker see to this endpoint. A broker that is down costs the seconds until the next sweep."""
-    try:
-        deliver.apply_async((endpoint_id,), retry=False, expires=SWEPT_FOR_SECONDS)
-    except (OperationalError, OSError) as error:
-        logger.warning("broker.unreachable", endpoint=endpoint_id, error=str(error))
+    nudging.send(deliver, endpoint_id, expires=SWEPT_FOR_SECONDS)
 
 
 @shared_task

@@ -11,11 +11,11 @@ import structlog
 from celery import shared_task
 from django.db import transaction
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
 from audit.log import write
 from marketplaces.errors import CredentialsRejected, MarketplaceError, OutcomeUnknown, Rejects, TemporaryFailure
 from marketplaces.registry import marketplace
+from shops import nudging
 from shops.connecting.entitled import may_finish, others_shops, shops_renewed_for_others, whom_to_ask
 from shops.connecting.sellers import LONGEST_ID, Account, authorize, store_shop, told_of
 from shops.connecting.telling import write_for_each
@@ -53,10 +53,7 @@ def nudge(attempt: ConnectAttempt) -> None:
 
 
 def send_for_worker(attempt_id: UUID) -> None:
-    try:
-        work_on_connection.apply_async((str(attempt_id),), retry=False)
-    except (OperationalError, OSError) as error:
-        logger.warning("broker.unreachable", attempt=str(attempt_id), error=str(error))
+    nudging.send(work_on_connection, str(attempt_id))
 
 
 @shared_task

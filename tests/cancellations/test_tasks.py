@@ -133,7 +133,7 @@ class TestTasks:
 
     def test_sweeps_that_have_waited_for_long_are_thrown_away(self) -> None:
         frequent = [entry for entry in app.conf.beat_schedule.values() if entry["schedule"] < 60]
-        assert len(frequent) == 8
+        assert len(frequent) == 9
         assert all(entry["options"]["expires"] <= 60 for entry in frequent)
 
 
@@ -142,7 +142,7 @@ class TestNudging:
         asked: list[tuple[Any, dict[str, Any]]] = []
         monkeypatch.setattr(tasks.deliver, "apply_async", lambda args, **options: asked.append((args, options)))
         tasks.nudge_delivery(7, 9.5)
-        assert asked == [((7,), {"countdown": 9.5, "retry": False})]
+        assert asked == [((7,), {"countdown": 9.5, "expires": None, "retry": False})]
 
     def test_a_broker_that_is_down_takes_nothing_from_a_decision_and_keeps_nobody_waiting(
         self, product_environment: dict[str, str]
