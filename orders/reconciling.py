@@ -31,10 +31,12 @@ class CancelledLineSerializer(Rows):
     """So many units of a line that came to be cancelled."""
 
     line_item_marketplace_id = serializers.CharField(source="line_item.marketplace_id")
-    order_marketplace_id = serializers.CharField(source="order.marketplace_id")
-    order_number = serializers.CharField(source="order.number")
-    sku_id = serializers.CharField(source="line_item.sku_id")
-    seller_sku = serializers.CharField(source="line_item.seller_sku")
+    order_marketplace_id = serializers.CharField(source="order.marketplace_id", help_text="The order's id there.")
+    order_number = serializers.CharField(
+        source="order.number", help_text="What people call the order; empty where that is its id."
+    )
+    sku_id = serializers.CharField(source="line_item.sku_id", help_text="The variant's id at the marketplace.")
+    seller_sku = serializers.CharField(source="line_item.seller_sku", help_text="Your own number of the article.")
     quantity = serializers.IntegerField(help_text="How many more came to be cancelled.")
     cancelled_in_all = serializers.IntegerField(help_text="How many of the line are cancelled with these.")
     amount = MoneyField(help_text="Price × quantity as the order has them; the refund is the request's.")

@@ -15,6 +15,7 @@ from webhooks.models import LONGEST_URL, Delivery, Endpoint
 
 
 class EndpointSerializer(Rows):
+    url = serializers.CharField(help_text="Where each event is sent with POST.")
     types = serializers.ListField(
         child=serializers.CharField(), help_text="The events that it is told of; empty is all, later ones too."
     )
@@ -25,8 +26,10 @@ class EndpointSerializer(Rows):
         Endpoint.State.choices,
         help_text="`dead` has taken nothing for a day and is tried once an hour; `gone` has answered 410.",
     )
-    failing_since = UtcTime(help_text="Null while its last answer was a yes.")
-    previous_until = UtcTime(help_text="Until then the secret before signs as well; null where there was none.")
+    failing_since = UtcTime(allow_null=True, help_text="Null while its last answer was a yes.")
+    previous_until = UtcTime(
+        allow_null=True, help_text="Until then the secret before signs as well; null where there was none."
+    )
 
     class Meta:
         model = Endpoint
@@ -84,9 +87,11 @@ class EndpointRequest(Strict):
 
 class DeliverySerializer(Rows):
     event = serializers.CharField(source="event.event_id", help_text="The `webhook-id` that it is sent with.")
-    type = serializers.CharField(source="event.type")
+    type = serializers.CharField(source="event.type", help_text="What happened, such as `cancellation.settled`.")
     about = serializers.CharField(help_text="What is told of it arrives in order, such as `cancellation:17`.")
-    data = serializers.JSONField(source="event.data")  # type: ignore[assignment]
+    data = serializers.JSONField(  # type: ignore[assignment]
+        source="event.data", help_text="As it is sent: the section `webhooks` has an example of each."
+    )
     problem = serializers.ChoiceField(
         [("", ""), *Delivery.Problem.choices], help_text="Of the last try; empty where there is none."
     )

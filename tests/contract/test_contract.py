@@ -23,8 +23,11 @@ from accounts.tokens import make_token
 from cancellations.models import Batch, CancellationRequest
 from config import contract
 from config.wsgi import application
+from shops.models import OutgoingEvent
 from tests.config.test_api import cancellation as cancellation
 from tests.factories import CancellationFactory, OrderFactory
+from webhooks.models import Delivery, Endpoint
+from webhooks.signing import new_secret
 
 pytestmark = pytest.mark.django_db
 
@@ -64,6 +67,11 @@ class Rows:
         decision.made_by.save()
         _row, self.token = make_token(decision.made_by, Scope.ADMIN, 1)
         self.fresh = CancellationFactory(order=OrderFactory(shop=cancellation.shop))
+        endpoint = Endpoint.objects.create(
+            owner=decision.made_by, name="ERP", url="https://erp.example/hooks", secret=new_secret()
+        )
+        event = OutgoingEvent.objects.create(event_id="evt_1", shop=cancellation.shop, type="x", about="shop:1")
+        delivery = Delivery.objects.create(endpoint=endpoint, event=event, about=event.about)
         self.by_name = {
             "cancellation": self.fresh.pk, "cancellation_pk": cancellation.pk, "shop_pk": cancellation.shop_id,
             "batch_pk": Batch.objects.get().pk, "order": cancellation.order_id, "shop": cancellation.shop_id,
@@ -72,6 +80,7 @@ class Rows:
             "shops": cancellation.shop_id, "orders": cancellation.order_id, "cancellations": cancellation.pk,
             "decisions": decision.pk, "announcements": cancellation.shop.announcements.get().pk,
             "evidence": decision.evidence.get().pk, "batches": Batch.objects.get().pk,
+            "endpoints": endpoint.pk, "deliveries": delivery.pk,
         }  # fmt: skip
 
     def put_into(self, case: Case[Any]) -> None:
