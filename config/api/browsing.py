@@ -3,7 +3,7 @@
 from typing import Any
 
 from csp.constants import SELF, UNSAFE_INLINE
-from csp.decorators import csp_update
+from csp.decorators import csp_replace, csp_update
 from django.contrib.auth.decorators import login_required
 from django.utils import translation
 from drf_spectacular.utils import extend_schema
@@ -29,6 +29,6 @@ class SchemaView(SpectacularAPIView):
 swagger = csp_update({"style-src": [SELF, UNSAFE_INLINE]})(
     login_required(SpectacularSwaggerSplitView.as_view(url_name="api:schema"))
 )
-redoc = csp_update({"style-src": [SELF, UNSAFE_INLINE], "worker-src": ["blob:"]})(
+redoc = csp_replace({"style-src": [SELF, UNSAFE_INLINE], "worker-src": ["blob:"], "img-src": [SELF, "data:"]})(
     login_required(SpectacularRedocView.as_view(url_name="api:schema", template_name="api/redoc.html"))
 )

@@ -65,14 +65,14 @@ BY_FORMAT: Mapping[str, Any] = {
 class Explained(Described):
     def get_operation_id(self) -> str:
         """`decisions_withdraw`: what is no collection and no row is called as its address, without a `_create`."""
-        name: str = super().get_operation_id()  # type: ignore[no-untyped-call]
+        name: str = super().get_operation_id()
         is_collection = "list" in (getattr(self.view, "action_map", None) or {}).values()
         if is_collection or "{" not in self.path or self.path.endswith("}/"):
             return name
         return name.removesuffix("_create").removesuffix("_retrieve")
 
     def _get_parameters(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = super()._get_parameters()  # type: ignore[no-untyped-call]
+        found: list[dict[str, Any]] = super()._get_parameters()
         for one in found:  # the pattern only keeps words out
             if one["in"] == "path" and one["schema"].get("pattern", "").startswith(
                 "^\\d"

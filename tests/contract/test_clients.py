@@ -53,9 +53,10 @@ def python_client(tmp_path: Path) -> Iterator[str]:
         "post_hooks: []\n"
         "content_type_overrides: {image/jpeg: application/octet-stream, image/png: application/octet-stream}\n"
     )
-    make = [Path(sys.executable).parent / "openapi-python-client", "generate", "--path", OPENAPI, "--meta", "none"]
+    program = Path(sys.executable).parent / "openapi-python-client"
+    where = ["--path", OPENAPI, "--output-path", tmp_path / "countermand_client", "--config", how]
     made = subprocess.run(
-        [*make, "--output-path", tmp_path / "countermand_client", "--config", how, "--fail-on-warning"],
+        [str(word) for word in (program, "generate", *where, "--meta", "none", "--fail-on-warning")],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert made.returncode == 0, made.stdout + made.stderr
@@ -105,7 +106,7 @@ def node(*arguments: object, **options: Any) -> str:
     assert program, "Node is missing: ./run test brings one"
     done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, check=False, **options)
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return str(done.stdout)
 
 
 def test_a_generated_typescript_client(

@@ -29,7 +29,7 @@ from tests.factories import CancellationFactory, OrderFactory
 pytestmark = pytest.mark.django_db
 
 
-def no_fault_of_ours(_context: Any, response: Any, _case: Case) -> None:
+def no_fault_of_ours(_context: Any, response: Any, _case: Case[Any]) -> None:
     """The marketplace is not there, which is a 503."""
     assert response.status_code == 503 or response.status_code < 500, response.text
 
@@ -74,7 +74,7 @@ class Rows:
             "evidence": decision.evidence.get().pk, "batches": Batch.objects.get().pk,
         }  # fmt: skip
 
-    def put_into(self, case: Case) -> None:
+    def put_into(self, case: Case[Any]) -> None:
         """Ids that are there, where the path and the body name any."""
         folder = case.path.split("/")[3]
         for name in case.path_parameters or {}:
@@ -103,6 +103,6 @@ def rows(cancellation: CancellationRequest) -> Iterator[Rows]:
 @settings(
     deadline=None, database=None, suppress_health_check=[*HealthCheck],
 )  # fmt: skip
-def test_every_answer_is_as_described(case: Case, rows: Rows) -> None:
+def test_every_answer_is_as_described(case: Case[Any], rows: Rows) -> None:
     rows.put_into(case)
     case.call_and_validate(headers={"Authorization": f"Token {rows.token}"}, checks=CHECKS)

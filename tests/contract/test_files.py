@@ -4,14 +4,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import jsonschema
+import jsonschema_rs
 import pytest
 from django.conf import settings
 from django.test import Client
 from django.urls import resolve
 from drf_spectacular.validation import validate_schema
-from referencing import Registry, Resource
-from referencing.jsonschema import DRAFT202012
 
 from config import contract
 from config.api.collection import operations
@@ -73,15 +71,11 @@ def bodies(schema: Any) -> Iterator[tuple[str, Any]]:
 
 
 def test_every_body_has_examples_and_they_fit_it(schema: Any) -> None:
-    registry = Registry().with_resource("urn:api", Resource(contents=schema, specification=DRAFT202012))
     for where, body in bodies(schema):
         assert body["examples"], where
-        rules = json.loads(json.dumps(body["schema"]).replace('"#/', '"urn:api#/'))
+        rules = jsonschema_rs.Draft202012Validator({**body["schema"], "components": schema["components"]})
         for example in body["examples"].values():
-            problem = next(
-                jsonschema.Draft202012Validator(rules, registry=registry).iter_errors(example["value"]), None
-            )
-            assert problem is None, f"{where}: {problem}"
+            assert not [problem.message for problem in rules.iter_errors(example["value"])], where
 
 
 @pytest.mark.django_db
