@@ -10,6 +10,25 @@ from config.api.collection import FILE, FORM, operations
 from config.api.schema import Described
 
 SERVER = "https://countermand.example/api/v1/"
+ABOUT = """\
+What staff decide on the screens, programs decide here: the same rules, the same roles, the same verbs.
+
+Send `Authorization: Token …`. Ids are ours (`id`) or the marketplace's (`marketplace_id`, always text); money is an
+amount as text with its currency; times are RFC 3339 in UTC. Lists come in pages: follow `next` as it is. Every error is
+a problem (RFC 9457): compare its `type`. A name that is not known, in a body or behind the question mark, is refused.
+Words from outside, such as an order's `status`, may be new tomorrow.
+"""
+TAGS: Mapping[str, str] = {
+    "announcements": "What a marketplace says happened without saying to which order.",
+    "audit": "Who did what, when and from where.",
+    "batches": "One verdict for many requests, with what became of each.",
+    "cancellations": "Buyers' requests, what can be decided about them, and what the staff shares about them.",
+    "decisions": "What staff want done, and every call that was made for it.",
+    "evidence": "Images that go with a rejection.",
+    "health": "How shops stand: what is read, what failed, what waits.",
+    "orders": "Orders with lines and packages, and what can be cancelled of them.",
+    "shops": "Your shops, what their markets allow, and how they are read.",
+}
 # What a field holds, by its name; numbers, times and words of an enum need no entry.
 HOLDS: Mapping[str, Any] = {
     "marketplace": "marketplace",
@@ -107,7 +126,9 @@ def of_column(field: serializers.Field[Any, Any, Any, Any]) -> str:
 
 def with_examples(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Add an example to every body that has none; drf-spectacular's last hook."""
+    tags: set[str] = set()
     for _path, _method, told in operations(result):
+        tags.update(told["tags"])
         bodies = [body["content"] for body in told["responses"].values() if "content" in body]
         if sent := told.get("requestBody", {}).get("content"):
             if not has_files(result, sent.get(FORM, {}).get("schema", {})):
@@ -117,6 +138,8 @@ def with_examples(result: dict[str, Any], **_: Any) -> dict[str, Any]:
             for kind, body in content.items():
                 if not body.get("examples") and (kind.endswith("json") or kind == FORM):
                     body["examples"] = {"example": {"value": example(result, body["schema"])}}
+    result["info"]["description"] = ABOUT
+    result["tags"] = [{"name": name, "description": TAGS.get(name, "")} for name in sorted(tags)]
     return result
 
 

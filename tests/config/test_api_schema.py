@@ -135,7 +135,7 @@ def test_both_ways_to_sign_in_are_documented(schema: Any) -> None:
 
 @pytest.mark.django_db
 def test_the_documentation_is_for_those_who_have_signed_in(client: Client) -> None:
-    assert client.get("/api/v1/docs/").status_code == 302
+    assert client.get("/api/v1/docs/").status_code == client.get("/api/v1/redoc/").status_code == 302
     assert client.get("/api/v1/schema/").status_code == 401
     client.force_login(UserFactory())
     page = client.get("/api/v1/docs/")
@@ -146,8 +146,9 @@ def test_the_documentation_is_for_those_who_have_signed_in(client: Client) -> No
 @pytest.mark.django_db
 def test_only_the_documentation_may_write_styles_into_its_elements(client: Client) -> None:
     client.force_login(UserFactory())
-    docs = client.get("/api/v1/docs/")
-    assert "style-src 'self' 'unsafe-inline'" in docs.headers["Content-Security-Policy"]
-    assert "script-src 'self';" in docs.headers["Content-Security-Policy"] + ";"
+    for address in ("/api/v1/docs/", "/api/v1/redoc/"):
+        docs = client.get(address)
+        assert "style-src 'self' 'unsafe-inline'" in docs.headers["Content-Security-Policy"]
+        assert "script-src 'self';" in docs.headers["Content-Security-Policy"] + ";"
+        assert b"http" not in docs.content.replace(b"http://testserver", b"")
     assert "unsafe-inline" not in client.get("/api/v1/shops/").headers["Content-Security-Policy"]
-    assert b"http" not in docs.content.replace(b"http://testserver", b"")
