@@ -25,8 +25,10 @@ class EndpointSerializer(Rows):
         Endpoint.State.choices,
         help_text="`dead` has taken nothing for a day and is tried once an hour; `gone` has answered 410.",
     )
-    failing_since = UtcTime(help_text="Null while its last answer was a yes.")
-    previous_until = UtcTime(help_text="Until then the secret before signs as well; null where there was none.")
+    failing_since = UtcTime(allow_null=True, help_text="Null while its last answer was a yes.")
+    previous_until = UtcTime(
+        allow_null=True, help_text="Until then the secret before signs as well; null where there was none."
+    )
 
     class Meta:
         model = Endpoint
