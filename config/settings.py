@@ -9,6 +9,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from config import private_servers
+from config.openapi import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -314,37 +315,6 @@ API_FAILED_RATE = env("API_FAILED_RATE", default="30/minute")
 API_WAITERS = env.int("API_WAITERS", default=2)
 # How long the answer to a request with an Idempotency-Key is given again.
 KEEP_IDEMPOTENCY_HOURS = env.int("KEEP_IDEMPOTENCY_HOURS", default=48)
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Countermand API",
-    "VERSION": "1",
-    "OAS_VERSION": "3.1.1",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "SCHEMA_PATH_PREFIX": "/api/v1",
-    "REDOC_DIST": "SIDECAR",
-    "ENUM_NAME_OVERRIDES": {
-        "CancellationState": "cancellations.models.CancellationRequest.State",
-        "DecisionState": "cancellations.models.Decision.State",
-        "SyncRunState": "shops.models.SyncRun.State",
-        "ConnectionState": "shops.models.Connection.State",
-        "Verdict": "cancellations.models.Verdict",
-        "GateVerdict": "gate.reasons.Verdict",
-        "GateReason": "gate.reasons.Reason",
-        "ExportKind": "exports.models.ExportKind",
-        "PullTaskState": "gate.models.PullTask.State",
-        "EndpointState": "webhooks.models.Endpoint.State",
-        "DeliveryState": "webhooks.models.Delivery.State",
-    },
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "config.api.schema.with_manners",
-        "config.api.explained.with_examples",
-        "webhooks.schema.describe_events",
-    ],
-    # The validator's badge would tell a stranger's server where we are.
-    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
-}
 
 # --- work in the background -----------------------------------------------------------------------------------------
 

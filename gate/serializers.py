@@ -50,7 +50,7 @@ class GateOrder(serializers.Serializer[Any]):
     id = serializers.IntegerField(source="pk")
     url = serializers.HyperlinkedIdentityField(view_name="api:order-detail", source="*")
     shop = serializers.IntegerField(source="shop_id")
-    marketplace_id = serializers.CharField()
+    marketplace_id = serializers.CharField(help_text="The marketplace's own id.")
     number = serializers.CharField()
     status = serializers.CharField(help_text="The marketplace's own word.")
 
