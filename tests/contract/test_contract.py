@@ -67,11 +67,6 @@ class Rows:
         decision.made_by.save()
         _row, self.token = make_token(decision.made_by, Scope.ADMIN, 1)
         self.fresh = CancellationFactory(order=OrderFactory(shop=cancellation.shop))
-        endpoint = Endpoint.objects.create(
-            owner=decision.made_by, name="ERP", url="https://erp.example/hooks", secret=new_secret()
-        )
-        event = OutgoingEvent.objects.create(event_id="evt_1", shop=cancellation.shop, type="x", about="shop:1")
-        delivery = Delivery.objects.create(endpoint=endpoint, event=event, about=event.about)
         self.by_name = {
             "cancellation": self.fresh.pk, "cancellation_pk": cancellation.pk, "shop_pk": cancellation.shop_id,
             "batch_pk": Batch.objects.get().pk, "order": cancellation.order_id, "shop": cancellation.shop_id,
