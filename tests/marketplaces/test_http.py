@@ -283,7 +283,7 @@ def test_an_answer_in_drops_is_not_waited_for_without_end() -> None:
 
 def test_who_waits_waits_no_longer_than_for_all_reads_together(http: Http) -> None:
     began = time.monotonic()
-    with within(0.6), scripted(answer(), say_nothing, answer()) as server:
+    with within(0.6), scripted(answer(), say_nothing, say_nothing, say_nothing) as server:
         assert call(http, server.url, Effect.READ).status == 200
         for _ in range(3):  # nothing is tried again
             with pytest.raises(TemporaryFailure):

@@ -99,7 +99,7 @@ def test_a_request_costs_a_fixed_number_of_queries(
         person = member(Role.AGENT, shop)
         Note.objects.create(cancellation=row, author=person, text="She rang.")
         Event.objects.create(shop=shop, cancellation=row, actor=person, name="cancellation.assigned")
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(19):
         client.get(row.get_absolute_url())
 
 
