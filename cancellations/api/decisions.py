@@ -12,7 +12,7 @@ from cancellations import decisions
 from cancellations.api.bulk import decide_each, told_of
 from cancellations.api.refusals import as_problems
 from cancellations.decisions import found_again
-from cancellations.models import Decision
+from cancellations.models import CancellationRequest, Decision
 from cancellations.serializers.coming_in import VERDICTS, DecisionRequest, NoteRequest
 from cancellations.serializers.going_out import DecisionDetailSerializer, DecisionSerializer
 from cancellations.serializers.in_bulk import BulkAnswer, BulkRequest
@@ -21,13 +21,24 @@ from config.api.documented import problems
 from config.api.pages import FiltersLists
 from config.api.schema import WAITS
 from config.api.waiting import hold
+from orders.models import Order
 from shops.filters import shops_of
 from shops.models import Permission
 from shops.roles import must_be_allowed
 
 
+def requests_of(request: Any) -> Any:
+    return CancellationRequest.objects.visible_to(request.user) if request else CancellationRequest.objects.none()
+
+
+def orders_of(request: Any) -> Any:
+    return Order.objects.visible_to(request.user) if request else Order.objects.none()
+
+
 class DecisionFilter(django_filters.FilterSet):  # type: ignore[misc]
     shop = django_filters.ModelChoiceFilter(queryset=shops_of)
+    cancellation = django_filters.ModelChoiceFilter(queryset=requests_of, label="The request that they are about.")
+    order = django_filters.ModelChoiceFilter(queryset=orders_of, label="The order that they are about.")
 
     class Meta:
         model = Decision

@@ -758,3 +758,12 @@ class TestASecondPerson:
         for role, second in ((Role.AGENT, True), (Role.MANAGER, False)):
             told = agent(cancellation, role).get(f"/api/v1/cancellations/{cancellation.pk}/").json()["offers"]
             assert next(offer["second_person"] for offer in told if offer["verdict"] == "approve") == second
+
+
+def test_decisions_are_found_by_what_they_are_about(cancellation: CancellationRequest) -> None:
+    client, other = agent(cancellation), CancellationFactory(order=OrderFactory(shop=cancellation.shop))
+    wanted, _not = DecisionFactory(cancellation=cancellation), DecisionFactory(cancellation=other)
+    for query in (f"cancellation={cancellation.pk}", f"order={cancellation.order_id}"):
+        assert [row["id"] for row in client.get(f"{DECISIONS}?{query}").json()["results"]] == [wanted.pk]
+    foreign = CancellationFactory()
+    assert client.get(f"{DECISIONS}?cancellation={foreign.pk}").status_code == 400
