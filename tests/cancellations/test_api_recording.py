@@ -235,7 +235,7 @@ def test_recording_costs_a_fixed_number_of_queries(
 ) -> None:
     for _ in range(20):
         LineItemFactory(order=order)
-    with django_assert_max_num_queries(26):
+    with django_assert_max_num_queries(27):
         assert post(client, {"order": order.pk}).status_code == 201
 
 

@@ -262,7 +262,7 @@ class TestStarting:
         for _ in range(40):
             asked(shop)
         batch = started(agent)
-        with django_assert_max_num_queries(40 * 22 + 10):
+        with django_assert_max_num_queries(40 * 23 + 10):
             batch_work.work(batch.pk)
         assert Decision.objects.count() == 40
 

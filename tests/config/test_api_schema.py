@@ -83,8 +83,9 @@ def test_the_guide_sends_no_field_and_names_no_address_that_is_not_there(schema:
     for body in [one for told in sent for one in told.get("decisions", [told])]:
         name = next(of_which[field] for field in of_which if field in body)
         assert set(body) <= set(bodies[name]["properties"]), body
+    paths = {re.sub(r"\{\w+\}", "{id}", path) for path in schema["paths"]}
     for address in re.findall(r"(?:GET|POST) ([a-z{][a-z/{}-]+/)", guide):
-        assert f"/api/v1/{address}" in schema["paths"], address
+        assert f"/api/v1/{re.sub(r'{[a-z]+}', '{id}', address)}" in paths, address
 
 
 @pytest.mark.parametrize(

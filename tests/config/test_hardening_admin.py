@@ -39,6 +39,8 @@ def test_every_row_leads_to_where_staff_see_it(everything: CancellationRequest, 
         for row in model._default_manager.all()[:3]:
             if isinstance(row, Membership) and row.shop is None:  # it is about a group
                 continue
+            if isinstance(row, Evidence) and row.decision is None:  # nobody's yet but who uploaded it
+                continue
             page = root.get(reverse(f"{name}_change", args=[row.pk]))
             address = page.context.get("absolute_url")
             assert address, row

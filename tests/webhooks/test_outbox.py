@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -280,11 +281,11 @@ def test_it_is_asked_for_a_relay_on_commit_and_a_broker_that_is_down_changes_not
 ) -> None:
     asked: list[str] = []
 
-    def send_task(name: str, **options: Any) -> None:
+    def send_task(name: str, *args: Any, **options: Any) -> None:
         asked.append(name)
         raise OSError("no broker")
 
-    monkeypatch.setattr("shops.outgoing.current_app.send_task", send_task)
+    monkeypatch.setattr("shops.nudging.current_app", SimpleNamespace(send_task=send_task))
     shop = ShopFactory()
     with django_capture_on_commit_callbacks(execute=True):
         outgoing.announce([outgoing.event("shop.connected", "shop:1", {}, shop_id=shop.pk)])

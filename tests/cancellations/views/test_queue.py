@@ -185,7 +185,7 @@ def test_the_queue_costs_the_same_queries_however_many_rows(
     for one in (shop, american):
         for _ in range(12):
             DecisionFactory(cancellation=asked(one))
-    with django_assert_max_num_queries(19):
+    with django_assert_max_num_queries(20):
         client.get("/")
 
 
