@@ -125,8 +125,8 @@ TYPES: dict[str, Kind] = {
     ),
     "stock.released": Kind(
         _("Units of a cancelled line are free again"),
-        "Exactly one id for each cancelled line and step of its quantity, where it had not left the seller. Act on an "
-        "id once.",
+        "Exactly one id for each cancelled line and step of its quantity, of the units that had not left the seller. "
+        "Act on an id once.",
         {**OF_ORDER, **LINE},
     ),
     "money.returned": Kind(
