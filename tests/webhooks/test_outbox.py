@@ -1,6 +1,7 @@
 """What happens anywhere in the house is in the outbox with the change itself, once, and nobody's name is in it."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -8,7 +9,9 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from cancellations import decisions, delivery, following, happening, nearing, sync
@@ -168,8 +171,48 @@ class TestDeadlines:
         nearing.tell(now)
         assert len(told("deadline.near")) == 2
 
+    @pytest.mark.django_db(transaction=True)
+    def test_one_that_is_being_settled_is_left_so_that_nothing_follows_its_end(self) -> None:
+        now = timezone.now()
+        row = CancellationFactory(deadline=now + timedelta(hours=1))
+
+        def sweep() -> None:
+            nearing.tell(now)
+            connection.close()
+
+        with ThreadPoolExecutor(1) as pool, transaction.atomic():
+            following.settle(row, CancellationRequest.State.CLOSED)
+            pool.submit(sweep).result()
+        assert types() == ["cancellation.settled", "cancellation.withdrawn"]
+
+
+class TestGoingOn:
+    @pytest.mark.parametrize("accepted", [True, False])
+    def test_what_waited_for_its_shop_says_that_it_goes_on(self, accepted: bool) -> None:
+        made = DecisionFactory(
+            state="stalled", stalled_because="reconnect", accepted_at=timezone.now() if accepted else None
+        )
+        delivery.resume_reconnected()
+        delivery.resume_reconnected()
+        (one,) = told("decision.resumed")
+        assert (one["decision"], one["stalled_because"]) == (made.pk, None)
+        assert one["state"] == ("accepted" if accepted else "sending")
+        assert list(Event.objects.filter(decision=made).values_list("name", flat=True)) == ["decision.resumed"]
+
 
 class TestShops:
+    @pytest.mark.parametrize(("before", "types_told"), [("reconnect", ["shop.connected"]), ("connected", [])])
+    def test_one_that_an_administrator_mends_is_connected_again(
+        self, admin_client: Client, before: str, types_told: list[str]
+    ) -> None:
+        shop = ShopFactory(connection__state=before)
+        form = {"app_key": "another", "api_url": "", "auth_url": "", "options": "{}"}
+        form |= {f"new_{secret}": "" for secret in ("app_secret", "access_token", "refresh_token")}
+        none = {"shops-TOTAL_FORMS": 0, "shops-INITIAL_FORMS": 0}
+        admin_client.post(reverse("admin:shops_connection_change", args=[shop.connection_id]), {**form, **none})
+        shop.connection.refresh_from_db()
+        assert (shop.connection.state, types()) == ("connected", types_told)
+
     def test_losing_it_is_told_once_however_it_is_found(self) -> None:
         shop = ShopFactory(connection__authorized_at=timezone.now() - timedelta(days=1))
         mark_for_reconnection(shop.connection, CredentialsRejected("No."), shop.connection.access_token)
