@@ -444,7 +444,11 @@ def waited_long_enough(decision: Decision) -> bool:
 
 
 def tell(decision: Decision, name: str) -> None:
-    event = Event(
+    happening.note([event_of(decision, name)])
+
+
+def event_of(decision: Decision, name: str) -> Event:
+    return Event(
         shop_id=decision.shop_id, order_id=decision.order_id, cancellation_id=decision.cancellation_id,
         decision=decision, name=name,
         detail={
@@ -452,18 +456,23 @@ def tell(decision: Decision, name: str) -> None:
             "message": decision.message, "note": kept(decision.note),
         },
     )  # fmt: skip
-    happening.note([event])
 
 
 def resume_reconnected() -> int:
     """Put decisions that stalled for want of a connection back on their way once it is there; returns how many."""
-    return Decision.objects.filter(
+    waiting = Decision.objects.filter(
         state=State.STALLED,
         stalled_because=Stalled.RECONNECT,
         shop__connection__state=Connection.State.CONNECTED,
-    ).update(
-        state=Case(When(accepted_at__isnull=False, then=Value(State.ACCEPTED)), default=Value(State.SENDING)),
-        stalled_because="",
-        due_at=timezone.now(),
-        failures=0,
     )
+    with transaction.atomic():
+        # One that somebody sets aside just now is theirs.
+        rows = list(waiting.select_for_update(of=("self",), skip_locked=True))
+        resumed = Decision.objects.filter(pk__in=[row.pk for row in rows]).update(
+            state=Case(When(accepted_at__isnull=False, then=Value(State.ACCEPTED)), default=Value(State.SENDING)),
+            stalled_because="",
+            due_at=timezone.now(),
+            failures=0,
+        )
+        happening.note([event_of(row, "decision.resumed") for row in rows])
+    return resumed

@@ -18,7 +18,7 @@ WANTED = {
 OF_DECISIONS = {
     "decision.recorded", "decision.countersigned", "decision.declined", "decision.withdrawn", "decision.overtaken",
     "decision.accepted", "decision.confirmed", "decision.refused", "decision.stalled", "decision.asked_again",
-    "decision.set_aside",
+    "decision.set_aside", "decision.resumed",
 }  # fmt: skip
 OF_REQUESTS = {"cancellation.requested", "cancellation.recorded", "cancellation.moved", "cancellation.closed"}
 # Said apart for staff; whoever listens asks what became of it, and `state` says the rest.

@@ -298,6 +298,7 @@ def words_for(name: str, verdict: str, state: str) -> tuple[str, str]:
         "decision.refused": (_("Refused: %(verdict)s") % {"verdict": verdict}, "bad"),
         "decision.stalled": (_("Needs somebody: %(verdict)s") % {"verdict": verdict}, "bad"),
         "decision.asked_again": (_("Asked again: %(verdict)s") % {"verdict": verdict}, ""),
+        "decision.resumed": (_("Goes on, the shop is connected again: %(verdict)s") % {"verdict": verdict}, ""),
         "decision.set_aside": (_("Set aside: %(verdict)s") % {"verdict": verdict}, "muted"),
     }
     return known.get(name, (name, ""))

@@ -24,8 +24,11 @@ def tell(now: datetime) -> None:
     ends = now + timedelta(hours=settings.DEADLINE_NEAR_HOURS)
     live = Decision.objects.live().filter(cancellation=OuterRef("pk"))
     rows = CancellationRequest.objects.waiting().filter(~Exists(live), deadline__gt=now, deadline__lte=ends)
-    events = [about_deadline(row, now) for row in rows.order_by("deadline", "pk")]
     with transaction.atomic():
+        # Nobody settles or decides them meanwhile. One that somebody is at just now is looked at by the next sweep.
+        free = rows.select_for_update(skip_locked=True, no_key=True).values_list("pk", flat=True)
+        free_now = rows.filter(pk__in=list(free)).order_by("deadline", "pk")
+        events = [about_deadline(row, now) for row in free_now]
         ids = [event.event_id for event in events]
         told = set(OutgoingEvent.objects.filter(event_id__in=ids).values_list("event_id", flat=True))
         outgoing.announce(event for event in events if event.event_id not in told)

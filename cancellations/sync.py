@@ -105,6 +105,7 @@ def read_again(shop: Shop, cancellation_ids: Sequence[str]) -> Sequence[Cancella
     page = call_for(shop, lambda adapter: adapter.cancellations_by_id(cancellation_ids))
     prepare(shop, page.records)
     with transaction.atomic():
+        pulling.one_writer(shop, SyncKind.CANCELLATIONS)
         write(shop, newest_of_each(page.records), stored_states(shop, page.records))
     return page.records
 
@@ -122,6 +123,7 @@ def prepare(shop: Shop, records: Sequence[CancellationRecord]) -> None:
 
 def store(shop: Shop, records: Sequence[CancellationRecord]) -> int:
     """Store a page of requests in the surrounding transaction; returns how many were new or changed."""
+    pulling.one_writer(shop, SyncKind.CANCELLATIONS)
     before = stored_states(shop, records)
     moved = {
         key: one
@@ -135,7 +137,7 @@ Stored = Mapping[str, tuple[datetime, str, str]]
 
 
 def stored_states(shop: Shop, records: Sequence[CancellationRecord]) -> Stored:
-    """What is stored of these requests: {id: (updated at, status, state)}."""
+    """What is stored of these requests: {id: (updated at, status, state)}; true for as long as nobody else writes."""
     rows = CancellationRequest.objects.filter(
         shop=shop, marketplace_id__in=[record.marketplace_id for record in records]
     ).values_list("marketplace_id", "updated_at", "status", "state")

@@ -1,61 +1,105 @@
-"""The ledger of cancelled lines: what stock and money events are made of, each exactly once."""
+"""The ledger of cancelled lines: what stock and money events are made of, each exactly once.
+
+Of a line it holds the most that was ever cancelled. Where fewer are cancelled later nothing is told, and so nothing
+where they are cancelled again: whoever acted on the events has counted those units once.
+"""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db import connection
+from django.db.models.functions import Coalesce
+from django.utils import timezone
 
-from marketplaces.records import OrderRecord
+from marketplaces.records import LineItemRecord, OrderRecord, Progress
 from orders.models import CancelledLine, Order
 from shops import outgoing
+from shops.markets import capabilities
 from shops.models import OutgoingEvent, Shop
 
-# What is cancelled of a line in all, as `LineItem.cancelled_in_all` says it, less what is in the ledger already.
+# Who has it yet: a label alone takes nothing out of the stock.
+STILL_HERE = (Progress.NO_LABEL, Progress.LABEL_MADE)
+# What is cancelled of a line in all, as `LineItem.cancelled_in_all` says it, less what is in the ledger already. Units
+# that left and units that are cancelled are others, until together they are more than the line has.
 ADD = """
 INSERT INTO orders_cancelledline
   (shop_id, order_id, line_item_id, quantity, cancelled_in_all, currency, amount, was_shipped, was_paid, is_told,
    cancelled_at)
-SELECT o.shop_id, o.id, line.id, total.units - known.units, total.units, line.currency,
-       line.price * (total.units - known.units), line.is_shipped, o.paid_at IS NOT NULL, o.id = ANY(%(news)s),
-       COALESCE(o.cancelled_at, o.updated_at)
-FROM orders_lineitem line
+SELECT o.shop_id, o.id, line.id, part.units, part.in_all, line.currency, line.price * part.units, part.was_shipped,
+       o.paid_at IS NOT NULL, o.id = ANY(%(news)s), COALESCE(o.cancelled_at, o.updated_at)
+FROM unnest(%(orders)s::bigint[], %(lines)s::text[], %(left)s::int[]) AS has_left (order_id, line, units)
+JOIN orders_lineitem line ON line.order_id = has_left.order_id AND line.marketplace_id = has_left.line
 JOIN orders_order o ON o.id = line.order_id
 CROSS JOIN LATERAL (SELECT GREATEST(line.cancelled_quantity,
   CASE WHEN line.is_cancelled THEN line.quantity - line.shipped_quantity ELSE 0 END) AS units) total
-CROSS JOIN LATERAL (SELECT COALESCE(MAX(step.cancelled_in_all), 0) AS units
+CROSS JOIN LATERAL (SELECT COALESCE(MAX(step.cancelled_in_all), 0) AS units,
+  COALESCE(SUM(step.quantity) FILTER (WHERE step.was_shipped), 0) AS that_left
   FROM orders_cancelledline step WHERE step.line_item_id = line.id) known
-WHERE line.order_id = ANY(%(orders)s) AND total.units > known.units
-ORDER BY line.id
+CROSS JOIN LATERAL (SELECT LEAST(total.units - known.units,
+  GREATEST(0, has_left.units + total.units - line.quantity - known.that_left)) AS units) gone
+CROSS JOIN LATERAL (VALUES (total.units - known.units - gone.units, total.units - gone.units, false),
+  (gone.units, total.units, true)) part (units, in_all, was_shipped)
+WHERE total.units > known.units AND part.units > 0
+ORDER BY line.id, part.in_all
 ON CONFLICT (line_item_id, cancelled_in_all) DO NOTHING
 RETURNING id
 """
 
 
-def has_cancelled_lines(record: OrderRecord) -> bool:
-    return any(line.is_cancelled or line.cancelled_quantity for line in record.lines)
+# {order's marketplace id: {line's: how many of it had left the seller}}
+Left = Mapping[str, Mapping[str, int]]
 
 
-def stored_before(shop: Shop, records: Iterable[OrderRecord]) -> set[str]:
+def cancelled_lines(record: OrderRecord) -> list[LineItemRecord]:
+    return [line for line in record.lines if line.is_cancelled or line.cancelled_quantity]
+
+
+def stored_before(shop: Shop, records: Iterable[OrderRecord]) -> Left:
     """Of orders with cancelled lines, those that were here before; asks nothing where there is no such order."""
-    ids = [record.marketplace_id for record in records if has_cancelled_lines(record)]
+    ids = [record.marketplace_id for record in records if cancelled_lines(record)]
     if not ids:
-        return set()
-    return set(Order.objects.filter(shop=shop, marketplace_id__in=ids).values_list("marketplace_id", flat=True))
+        return {}
+    progress = capabilities(shop, timezone.now()).progress
+    found: dict[str, dict[str, int]] = defaultdict(dict)
+    rows = Order.objects.filter(shop=shop, marketplace_id__in=ids).values_list(
+        "marketplace_id", "status", Coalesce("collected_at", "delivered_at"),
+        "lines__marketplace_id", "lines__status", "lines__shipped_quantity",
+    )  # fmt: skip
+    for order_id, order_status, collected_at, line_id, status, shipped in rows:
+        is_here = progress.get(status or order_status) in STILL_HERE and not collected_at
+        found[order_id][line_id] = 0 if is_here else shipped
+    return found
 
 
-def note(shop: Shop, written: Mapping[int, OrderRecord], known: Collection[str]) -> None:
+def left_by_now(record: OrderRecord, line: LineItemRecord) -> int:
+    """As it is told with the cancelling: that a carrier had the parcel, or how many of the line had been sent."""
+    if record.is_cancelled and (record.collected_at or record.delivered_at):
+        return line.quantity
+    return line.shipped_quantity
+
+
+def note(shop: Shop, written: Mapping[int, OrderRecord], known: Left) -> None:
     """Add what came to be cancelled of orders that were just written, in their transaction, and announce it.
 
     Nothing is done where no line is cancelled. Of `known` orders everything is news; of others what was cancelled
     since the shop was connected here.
     """
-    touched = {pk: record for pk, record in written.items() if has_cancelled_lines(record)}
+    touched = {pk: record for pk, record in written.items() if cancelled_lines(record)}
     if not touched:
         return
     news = [pk for pk, record in touched.items() if is_news(shop, record, is_known=record.marketplace_id in known)]
+    lines = [(pk, record, line) for pk, record in touched.items() for line in cancelled_lines(record)]
+    left = [
+        max(known.get(record.marketplace_id, {}).get(line.marketplace_id, 0), left_by_now(record, line))
+        for _, record, line in lines
+    ]
+    told_of: dict[str, Any] = {
+        "orders": [pk for pk, _, _ in lines], "lines": [line.marketplace_id for _, _, line in lines], "left": left,
+        "news": news,
+    }  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.execute(ADD, {"orders": list(touched), "news": news})
+        cursor.execute(ADD, told_of)
         added = [pk for (pk,) in cursor.fetchall()]
     if added:
         rows = CancelledLine.objects.filter(pk__in=added, is_told=True).select_related("order", "line_item")

@@ -258,7 +258,8 @@ class CancelledLineQuerySet(models.QuerySet["CancelledLine"]):
 class CancelledLine(models.Model):
     """So many units of a line came to be cancelled. `orders.cancelled` alone adds rows; none is ever changed.
 
-    One row for each step up in how many are cancelled, so that reading an order twice tells of nothing twice.
+    One row for each step up in how many are cancelled, so that reading an order twice tells of nothing twice; two where
+    a part of the step had left the seller.
     """
 
     shop = models.ForeignKey(Shop, verbose_name=_("shop"), on_delete=models.PROTECT, related_name="+", db_index=False)

@@ -136,6 +136,7 @@ def write(shop: Shop, changed: Mapping[str, OrderRecord]) -> int:
     """Write orders with their lines and packages, unless something newer is stored; returns how many were written."""
     if not changed:
         return 0
+    pulling.one_writer(shop, SyncKind.ORDERS)
     known = cancelled.stored_before(shop, changed.values())
     ids = upsert(
         Order, ("shop_id", *ORDER_COLUMNS), [row(shop.pk, ORDER_COLUMNS, record) for record in changed.values()],

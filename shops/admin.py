@@ -30,6 +30,7 @@ from shops.models import (
     ShopQuerySet,
     SyncRun,
 )
+from shops.outgoing import announce_shops
 from shops.sync_admin import VisibleShops as VisibleShops  # and the rows of pulls with it
 
 
@@ -166,8 +167,9 @@ class ConnectionAdmin(KeepsSecrets, ForSuperusers, Rows):
         """With something changed it is worth another try; the next call says whether it is right now."""
         super().save_model(request, obj, form, change)
         if form.has_changed():
-            mended = Connection.objects.filter(pk=obj.pk).exclude(state=Connection.State.DISCONNECTED)
-            mended.update(state=Connection.State.CONNECTED, problem="")
+            mended = Connection.objects.filter(pk=obj.pk, state=Connection.State.RECONNECT)
+            if mended.update(state=Connection.State.CONNECTED, problem=""):
+                announce_shops(obj.shops.all(), "shop.connected")
 
 
 class ShopForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.conf import settings
-from django.db import DataError, IntegrityError, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 from django.utils import timezone
 
 from audit import log
@@ -144,6 +144,16 @@ def store_records(shop: Shop, what: Kind, records: Sequence[Any]) -> tuple[int, 
         except (DataError, ValueError) as error:
             refused.append(SetAside(record.marketplace_id, str(error).splitlines()[0][:300]))
     return written, refused
+
+
+def one_writer(shop: Shop, kind: SyncKind) -> None:
+    """Of several who have read the same at once, each finds here what the one before it wrote.
+
+    A pull, the read-back of a decision and a look from the packing bench may all meet over one request. Waits for the
+    others' transactions, holds until the end of this one, and comes before any lock on a row.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"{kind} of shop {shop.pk}"])
 
 
 def note_page(shop: Shop, run: SyncRun, page: Page[Any], written: int, refused: Sequence[SetAside]) -> None:

@@ -113,6 +113,11 @@ TYPES: dict[str, Kind] = {
     "decision.asked_again": Kind(
         _("Somebody had a stalled decision asked about again"), "A worker asks the marketplace now.", decided("sending")
     ),
+    "decision.resumed": Kind(
+        _("A decision goes on, since its shop is connected again"),
+        "It had stalled with `reconnect`. It is sent, asked about or read back now, whichever it was at.",
+        decided("sending"),
+    ),
     "decision.set_aside": Kind(
         _("A stalled decision was set aside"),
         "A manager ended it; the request can be decided anew.",
@@ -125,8 +130,8 @@ TYPES: dict[str, Kind] = {
     ),
     "stock.released": Kind(
         _("Units of a cancelled line are free again"),
-        "Exactly one id for each cancelled line and step of its quantity, where it had not left the seller. Act on an "
-        "id once.",
+        "Exactly one id for each cancelled line and step of its quantity, of the units that had not left the seller. "
+        "Act on an id once.",
         {**OF_ORDER, **LINE},
     ),
     "money.returned": Kind(

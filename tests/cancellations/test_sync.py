@@ -1,12 +1,13 @@
 """Requests come in: from the simulator, over signed HTTP, page by page."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from cancellations import sync
@@ -16,7 +17,8 @@ from marketplaces.records import CancellationRecord, Money, RefundParts
 from marketplaces.tiktok_shop import adapter
 from orders.models import Order
 from shops import pulling
-from shops.models import Shop, SyncCursor, SyncKind, SyncRun
+from shops.models import OutgoingEvent, Shop, SyncCursor, SyncKind, SyncRun
+from shops.tokens import call_for
 from tests.sandbox_process import SandboxProcess
 from tests.world import World
 
@@ -226,6 +228,61 @@ def test_a_text_with_a_null_character_is_kept_without_it(world: World) -> None:
     )
     assert (written, refused) == (1, [])
     assert CancellationRequest.objects.get(shop=shop).reason_text == "late\ufffdly"
+
+
+def while_another_has_written(shop: Shop, record: CancellationRecord, then: Callable[[], object]) -> None:
+    """`then` is done by somebody else, who has to wait for a transaction that stores this record and is still open."""
+
+    def other() -> None:
+        try:
+            then()
+        finally:
+            connection.close()
+
+    waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            sync.store(shop, [record])
+            ends = pool.submit(other)
+            with connection.cursor() as cursor:
+                while not cursor.execute(waiting).fetchone() and not ends.done():
+                    pass
+        ends.result()
+
+
+@pytest.mark.parametrize("by", ["a pull", "a read-back"])
+def test_two_who_read_a_request_at_once_tell_once_what_became_of_it(world: World, by: str) -> None:
+    asked = world.asked("DE")
+    shop, ids = asked.shop, [asked.marketplace_id]
+    world.sandbox.post("clock", shift=60)
+    world.sandbox.post("buyer", action="withdraw", cancel_id=asked.marketplace_id)
+    (record,) = call_for(shop, lambda adapter: adapter.cancellations_by_id(ids)).records
+    OutgoingEvent.objects.all().delete()
+
+    def pulled() -> None:
+        with transaction.atomic():
+            sync.store(shop, [record])
+
+    while_another_has_written(shop, record, pulled if by == "a pull" else lambda: sync.read_again(shop, ids))
+    assert [event.name for event in asked.events.order_by("pk")] == ["cancellation.requested", "cancellation.moved"]
+    assert told_of(asked) == ["cancellation.settled", "cancellation.withdrawn"]
+
+
+def test_two_who_see_a_request_first_tell_once_that_it_came(world: World) -> None:
+    asked = world.asked("DE")
+    shop, ids = asked.shop, [asked.marketplace_id]
+    (record,) = sync.read_again(shop, ids)
+    forget(shop)
+    OutgoingEvent.objects.all().delete()
+    while_another_has_written(shop, record, lambda: sync.read_again(shop, ids))
+    again = CancellationRequest.objects.get(shop=shop)
+    assert [event.name for event in again.events.all()] == ["cancellation.requested"]
+    assert told_of(again) == ["cancellation.requested"]
+
+
+def told_of(request: CancellationRequest) -> list[str]:
+    rows = OutgoingEvent.objects.filter(about=f"cancellation:{request.pk}")
+    return list(rows.order_by("pk").values_list("type", flat=True))
 
 
 def test_an_older_answer_never_overwrites_a_newer_one(world: World) -> None:

@@ -1,6 +1,7 @@
 """What happens anywhere in the house is in the outbox with the change itself, once, and nobody's name is in it."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +10,9 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from cancellations import decisions, delivery, following, happening, nearing, sync
@@ -27,6 +30,10 @@ from tests.world import SupplierWorld, World
 from webhooks.events import TYPES
 
 pytestmark = pytest.mark.django_db
+
+# How a marketplace that makes a line of each unit tells of it on its way, and cancelled.
+SENT: dict[str, Any] = {"status": "IN_TRANSIT", "is_shipped": True, "shipped_quantity": 1}
+GONE: dict[str, Any] = {"status": "CANCELLED", "is_cancelled": True, "cancelled_quantity": 1}
 
 
 def told(kind: str = "") -> list[dict[str, Any]]:
@@ -165,8 +172,48 @@ class TestDeadlines:
         nearing.tell(now)
         assert len(told("deadline.near")) == 2
 
+    @pytest.mark.django_db(transaction=True)
+    def test_one_that_is_being_settled_is_left_so_that_nothing_follows_its_end(self) -> None:
+        now = timezone.now()
+        row = CancellationFactory(deadline=now + timedelta(hours=1))
+
+        def sweep() -> None:
+            nearing.tell(now)
+            connection.close()
+
+        with ThreadPoolExecutor(1) as pool, transaction.atomic():
+            following.settle(row, CancellationRequest.State.CLOSED)
+            pool.submit(sweep).result()
+        assert types() == ["cancellation.settled", "cancellation.withdrawn"]
+
+
+class TestGoingOn:
+    @pytest.mark.parametrize("accepted", [True, False])
+    def test_what_waited_for_its_shop_says_that_it_goes_on(self, accepted: bool) -> None:
+        made = DecisionFactory(
+            state="stalled", stalled_because="reconnect", accepted_at=timezone.now() if accepted else None
+        )
+        delivery.resume_reconnected()
+        delivery.resume_reconnected()
+        (one,) = told("decision.resumed")
+        assert (one["decision"], one["stalled_because"]) == (made.pk, None)
+        assert one["state"] == ("accepted" if accepted else "sending")
+        assert list(Event.objects.filter(decision=made).values_list("name", flat=True)) == ["decision.resumed"]
+
 
 class TestShops:
+    @pytest.mark.parametrize(("before", "types_told"), [("reconnect", ["shop.connected"]), ("connected", [])])
+    def test_one_that_an_administrator_mends_is_connected_again(
+        self, admin_client: Client, before: str, types_told: list[str]
+    ) -> None:
+        shop = ShopFactory(connection__state=before)
+        form = {"app_key": "another", "api_url": "", "auth_url": "", "options": "{}"}
+        form |= {f"new_{secret}": "" for secret in ("app_secret", "access_token", "refresh_token")}
+        none = {"shops-TOTAL_FORMS": 0, "shops-INITIAL_FORMS": 0}
+        admin_client.post(reverse("admin:shops_connection_change", args=[shop.connection_id]), {**form, **none})
+        shop.connection.refresh_from_db()
+        assert (shop.connection.state, types()) == ("connected", types_told)
+
     def test_losing_it_is_told_once_however_it_is_found(self) -> None:
         shop = ShopFactory(connection__authorized_at=timezone.now() - timedelta(days=1))
         mark_for_reconnection(shop.connection, CredentialsRejected("No."), shop.connection.access_token)
@@ -217,12 +264,57 @@ class TestCancelledLines:
 
     def test_what_had_left_is_not_in_stock_and_what_nobody_paid_is_not_returned(self) -> None:
         shop = ShopFactory()
-        self.known(shop, line("A"), line("B"))
-        unpaid = self.cancelled(line("A", is_cancelled=True, is_shipped=True), line("B", is_cancelled=True))
+        self.known(shop, line("A", **SENT), line("B"))
+        unpaid = self.cancelled(line("A", **GONE), line("B", **GONE))
         self.stored(shop, replace(unpaid, paid_at=None))
         assert [one["line_item_marketplace_id"] for one in told("stock.released")] == ["B"]
         assert told("money.returned") == []
         assert told("line_items.cancelled")[0]["lines"][0]["was_shipped"] is True
+
+    @pytest.mark.parametrize(
+        ("was", "collected", "released"),
+        [("IN_TRANSIT", False, []), ("AWAITING_COLLECTION", False, ["A"]), ("AWAITING_COLLECTION", True, [])],
+    )
+    def test_a_label_alone_has_not_left_and_what_a_carrier_took_before_we_read_of_it_has(
+        self, was: str, collected: bool, released: list[str]
+    ) -> None:
+        shop = ShopFactory()
+        self.known(shop, line("A", **{**SENT, "status": was}))
+        self.stored(
+            shop,
+            self.cancelled(
+                line("A", **GONE), is_cancelled=True, collected_at=timezone.now() if collected else None
+            ),
+        )  # fmt: skip
+        assert [one["line_item_marketplace_id"] for one in told("stock.released")] == released
+
+    def test_an_order_first_read_when_it_was_cancelled_on_its_way_releases_nothing(self) -> None:
+        shop, now = ShopFactory(), timezone.now()
+        self.stored(
+            shop, order("1", line("A", **GONE), is_cancelled=True, cancelled_at=now, updated_at=now, collected_at=now)
+        )
+        assert types() == ["line_items.cancelled"]
+
+    @pytest.mark.parametrize("shipped_after", [1, 0])
+    def test_of_a_line_sent_in_part_what_stayed_is_free_again(self, shipped_after: int) -> None:
+        shop = ShopFactory()
+        self.known(shop, line("A", quantity=5, shipped_quantity=1))
+        rest = line("A", quantity=5, shipped_quantity=shipped_after, cancelled_quantity=4, is_shipped=True)
+        self.stored(shop, self.cancelled(rest))
+        assert [one["quantity"] for one in told("stock.released")] == [4]
+
+    def test_a_step_of_which_a_part_had_left_is_two(self) -> None:
+        shop = ShopFactory()
+        self.known(shop, line("A", quantity=5, shipped_quantity=2))
+        for later, cancelled in enumerate((1, 4, 5), start=1):
+            self.stored(
+                shop,
+                self.cancelled(line("A", quantity=5, shipped_quantity=2, cancelled_quantity=cancelled), later=later),
+            )
+        rows = CancelledLine.objects.values_list("quantity", "cancelled_in_all", "was_shipped")
+        assert list(rows) == [(1, 1, False), (2, 3, False), (1, 4, True), (1, 5, True)]
+        assert [one["quantity"] for one in told("stock.released")] == [1, 2]
+        assert [one["quantity"] for one in told("money.returned")] == [1, 2, 1, 1]
 
     def test_what_was_cancelled_before_the_shop_came_is_known_and_not_told(self) -> None:
         shop = ShopFactory()
