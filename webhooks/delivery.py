@@ -20,7 +20,7 @@ from shops.models import OutgoingEvent, Shop
 from webhooks import sending, signing
 from webhooks.body import body
 from webhooks.models import Delivery, Endpoint
-from webhooks.relay import shops_of
+from webhooks.relay import managed_by, shops_of
 from webhooks.sending import Answer
 
 logger = structlog.get_logger(__name__)
@@ -82,7 +82,7 @@ def held(endpoint: Endpoint) -> Any:
 
 
 def shops_told(endpoint: Endpoint) -> set[int]:
-    return shops_of(endpoint, set(Shop.objects.visible_to(endpoint.owner).values_list("pk", flat=True)))
+    return shops_of(endpoint, managed_by(endpoint.owner))
 
 
 def next_due(endpoint: Endpoint) -> Delivery | None:
@@ -148,8 +148,10 @@ def succeeded(endpoint: Endpoint, delivery: Delivery) -> None:
     Delivery.objects.filter(pk=delivery.pk).update(state=Delivery.State.DELIVERED, settled_at=now)
     if not endpoint.failing_since:
         return
-    # It is back: nothing has to wait out the rest of its own time.
-    Delivery.objects.waiting().filter(endpoint=endpoint, due_at__gt=now).update(due_at=now)
+    # It is back: nothing has to wait out the rest of its own time, but for what failed before this began. That failed
+    # while the endpoint took other things, so it is the event that is not taken, and goes on waiting by itself.
+    met = Delivery.objects.waiting().filter(endpoint=endpoint, first_tried_at__gte=endpoint.failing_since)
+    met.filter(due_at__gt=now).update(due_at=now)
     held(endpoint).update(failing_since=None, failures=0, rests_until=None)
     revived = held(endpoint).filter(state=State.DEAD).update(state=State.ACTIVE, is_mail_due=False)
     endpoint.failing_since, endpoint.failures = None, 0
@@ -159,7 +161,8 @@ def succeeded(endpoint: Endpoint, delivery: Delivery) -> None:
 
 def failed(endpoint: Endpoint, delivery: Delivery, answer: Answer) -> None:
     now = timezone.now()
-    endpoint.failing_since, endpoint.failures = endpoint.failing_since or now, endpoint.failures + 1
+    endpoint.failing_since = endpoint.failing_since or delivery.tried_at or now
+    endpoint.failures += 1
     if gives_up_at(delivery) <= now:
         give_up(delivery, answer.problem)
     else:

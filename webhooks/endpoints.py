@@ -14,6 +14,7 @@ from accounts.models import User
 from audit import log
 from shops import outgoing
 from shops.models import Role, Shop
+from shops.models.shops import may_with_token
 from webhooks import addresses, tasks
 from webhooks.delivery import wake
 from webhooks.events import TEST_NAME, TYPES
@@ -27,7 +28,7 @@ OVERLAP = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class Wish:
-    """What an endpoint shall be. `types` empty is every event, `shops` None all that the owner sees."""
+    """What an endpoint shall be. `types` empty is every event, `shops` None all that the owner manages."""
 
     name: str
     url: str
@@ -38,6 +39,12 @@ class Wish:
 def must_be_manager(user: User) -> None:
     """Endpoints are for managers of a shop: what they are told goes to another system for good."""
     if not Shop.objects.where_role(user, Role.MANAGER).exists() and not is_unlimited_superuser(user):
+        raise PermissionDenied(_("Endpoints are for managers: you would need that role in a shop."))
+
+
+def may_be_stopped_by(user: User) -> None:
+    """Its owner stops it whatever became of their role, so that nothing flows that nobody can end."""
+    if not may_with_token(user, Role.MANAGER):
         raise PermissionDenied(_("Endpoints are for managers: you would need that role in a shop."))
 
 
@@ -99,14 +106,14 @@ def check(wish: Wish) -> None:
 
 def limited(user: User, shops: Iterable[Shop] | None) -> list[Shop] | None:
     """The shops that it is told of. A token for some shops makes no endpoint for others."""
-    visible = Shop.objects.visible_to(user).only("pk")
+    managed = Shop.objects.where_role(user, Role.MANAGER).only("pk")
     if shops is None:
-        return list(visible) if user.token is not None and user.token.is_limited else None
+        return list(managed) if user.token is not None and user.token.is_limited else None
     chosen = list(shops)
     if not chosen:
         raise ValidationError({"shops": _("Choose at least one shop, or let it be told of all of yours.")})
-    if {shop.pk for shop in chosen} - set(visible.values_list("pk", flat=True)):
-        raise ValidationError({"shops": _("You do not see one of these shops.")})
+    if {shop.pk for shop in chosen} - set(managed.values_list("pk", flat=True)):
+        raise ValidationError({"shops": _("You do not manage one of these shops.")})
     return chosen
 
 
@@ -130,7 +137,7 @@ def rotate(endpoint: Endpoint, user: User) -> Endpoint:
 
 def pause(endpoint: Endpoint, user: User) -> None:
     """What happens from now on waits. Twice is as good as once."""
-    must_be_manager(user)
+    may_be_stopped_by(user)
     with transaction.atomic():
         active = Endpoint.objects.filter(pk=endpoint.pk, state__in=Endpoint.TRYING)
         if active.update(state=Endpoint.State.PAUSED, is_mail_due=False):
@@ -152,7 +159,7 @@ def resume(endpoint: Endpoint, user: User) -> None:
 
 def remove(endpoint: Endpoint, user: User) -> None:
     """With its log; nothing that waits goes out any more."""
-    must_be_manager(user)
+    may_be_stopped_by(user)
     with transaction.atomic():
         log.write("endpoint.removed", about=endpoint, actor=user, before=told(endpoint))
         endpoint.delete()

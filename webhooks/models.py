@@ -137,7 +137,7 @@ class Delivery(models.Model):
         TLS = "tls", _("its certificate is not valid")
         UNRESOLVED = "unresolved", _("its name is not known")
         PRIVATE = "private", _("its address is private, which this installation does not allow")
-        NOT_SEEN = "not_seen", _("its owner does not see the shop any more")
+        NOT_SEEN = "not_seen", _("its owner does not manage the shop any more")
 
     endpoint = models.ForeignKey(
         Endpoint, verbose_name=_("endpoint"), on_delete=models.CASCADE, related_name="deliveries", db_index=False

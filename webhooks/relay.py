@@ -7,7 +7,8 @@ from django.db import connection, transaction
 from django.db.models import Prefetch
 from django.utils import timezone
 
-from shops.models import OutgoingEvent, Shop
+from accounts.models import User
+from shops.models import OutgoingEvent, Role, Shop
 from webhooks.models import Delivery, Endpoint
 
 AT_ONCE = 500
@@ -56,14 +57,18 @@ def listeners() -> Iterable[tuple[Endpoint, set[int]]]:
     endpoints: Sequence[Endpoint] = list(
         rows.select_related("owner").prefetch_related(Prefetch("shops", Shop.objects.only("pk")))
     )
-    seen: dict[int, set[int]] = {}
+    managed: dict[int, set[int]] = {}
     for endpoint in endpoints:
-        if endpoint.owner_id not in seen:
-            visible = Shop.objects.visible_to(endpoint.owner)
-            seen[endpoint.owner_id] = set(visible.values_list("pk", flat=True))
-        yield endpoint, shops_of(endpoint, seen[endpoint.owner_id])
+        if endpoint.owner_id not in managed:
+            managed[endpoint.owner_id] = managed_by(endpoint.owner)
+        yield endpoint, shops_of(endpoint, managed[endpoint.owner_id])
 
 
-def shops_of(endpoint: Endpoint, seen: set[int]) -> set[int]:
-    """Those that were chosen, or all; never more than its owner sees."""
-    return seen & {shop.pk for shop in endpoint.shops.all()} if endpoint.is_limited else seen
+def managed_by(owner: User) -> set[int]:
+    """The shops that this person's endpoints may be told of, today: who is no manager any more sends nothing out."""
+    return set(Shop.objects.where_role(owner, Role.MANAGER).values_list("pk", flat=True)) if owner.is_active else set()
+
+
+def shops_of(endpoint: Endpoint, managed: set[int]) -> set[int]:
+    """Those that were chosen, or all; never more than its owner manages."""
+    return managed & {shop.pk for shop in endpoint.shops.all()} if endpoint.is_limited else managed
