@@ -18,7 +18,7 @@ from shops.models.shops import may_with_token
 from webhooks import addresses, tasks
 from webhooks.delivery import wake
 from webhooks.events import TEST_NAME, TYPES
-from webhooks.models import Delivery, Endpoint
+from webhooks.models import Delivery, Endpoint, tests_of
 from webhooks.signing import new_secret
 
 MOST = 20
@@ -161,6 +161,8 @@ def remove(endpoint: Endpoint, user: User) -> None:
     """With its log; nothing that waits goes out any more."""
     may_be_stopped_by(user)
     with transaction.atomic():
+        # Before its deliveries, as a worker does that is at it.
+        Endpoint.objects.select_for_update().only("pk").filter(pk=endpoint.pk).first()
         log.write("endpoint.removed", about=endpoint, actor=user, before=told(endpoint))
         endpoint.delete()
 
@@ -172,7 +174,7 @@ def test(endpoint: Endpoint, user: User) -> Delivery:
         raise ValidationError(_("It is paused: resume it first."))
     now = timezone.now()
     with transaction.atomic():
-        event = outgoing.event(TEST_NAME, f"test:{endpoint.pk}", {"endpoint": endpoint.pk}, shop_id=None, at=now)
+        event = outgoing.event(TEST_NAME, tests_of(endpoint), {"endpoint": endpoint.pk}, shop_id=None, at=now)
         event.taken_at = now
         event.save()
         delivery = Delivery.objects.create(endpoint=endpoint, event=event, about=event.about)
@@ -186,8 +188,8 @@ def replay(delivery: Delivery, user: User) -> None:
     """Send it once more, under the same id; whoever took it knows it again."""
     must_be_manager(user)
     with transaction.atomic():
-        queue_again([delivery], timezone.now())
         Endpoint.objects.filter(pk=delivery.endpoint_id).update(rests_until=None)
+        queue_again([delivery], timezone.now())
         log.write("endpoint.replayed", about=delivery.endpoint, actor=user, after={"events": 1})
         send_for_worker(delivery.endpoint)
     delivery.refresh_from_db()
@@ -199,8 +201,8 @@ def replay_failed(endpoint: Endpoint, user: User, since: datetime | None = None)
     with transaction.atomic():
         failed = Delivery.objects.visible_to(user).filter(endpoint=endpoint, state=Delivery.State.FAILED)
         rows = failed.filter(event__at__gte=since) if since else failed
-        count = queue_again(list(rows.only("pk")), timezone.now())
         Endpoint.objects.filter(pk=endpoint.pk).update(rests_until=None)
+        count = queue_again(list(rows.only("pk")), timezone.now())
         log.write("endpoint.replayed", about=endpoint, actor=user, after={"events": count})
         send_for_worker(endpoint)
     return count

@@ -11,7 +11,8 @@ from accounts.models import User
 from shops.models import OutgoingEvent, Role, Shop
 from webhooks.models import Delivery, Endpoint
 
-AT_ONCE = 500
+# Of these each endpoint has a row in one transaction.
+AT_ONCE = 100
 
 
 def relay() -> set[int]:
@@ -40,15 +41,20 @@ def take(now: datetime) -> set[int] | None:
     events = list(OutgoingEvent.objects.untaken()[:AT_ONCE])
     if not events:
         return None
+    told = {endpoint.pk for endpoint, shops in listeners() if hand_on(events, endpoint, shops, now)}
+    OutgoingEvent.objects.filter(pk__in=[event.pk for event in events]).update(taken_at=now)
+    return told
+
+
+def hand_on(events: Iterable[OutgoingEvent], endpoint: Endpoint, shops: set[int], now: datetime) -> bool:
+    """Write down what this endpoint is to be told of these events; whether that is anything."""
     made = [
         Delivery(endpoint=endpoint, event=event, about=event.about, due_at=now)
-        for endpoint, shops in listeners()
         for event in events
         if event.shop_id in shops and (not endpoint.types or event.type in endpoint.types)
     ]
     Delivery.objects.bulk_create(made, ignore_conflicts=True)
-    OutgoingEvent.objects.filter(pk__in=[event.pk for event in events]).update(taken_at=now)
-    return {one.endpoint_id for one in made}
+    return bool(made)
 
 
 def listeners() -> Iterable[tuple[Endpoint, set[int]]]:

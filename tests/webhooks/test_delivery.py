@@ -7,17 +7,14 @@ from typing import Any
 
 import pytest
 from django.core import mail
-from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection, transaction
-from django.test import Client
-from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
 from audit.models import Entry
 from shops.models import Membership, OutgoingEvent, Role, Shop
 from tests.factories import ShopFactory, member
-from tests.webhooks.conftest import happened
+from tests.webhooks.conftest import happened, later
 from tests.webhooks.receiver import Receiver, dripping, receiving
 from webhooks import endpoints, notices, sending
 from webhooks.delivery import DEAD_AFTER, GIVES_UP, deliver
@@ -26,17 +23,6 @@ from webhooks.relay import relay
 
 pytestmark = pytest.mark.django_db
 State = Delivery.State
-
-
-def later(by: timedelta) -> None:
-    """As if so much time had passed."""
-    for model, names in (
-        (Delivery, ("due_at", "first_tried_at", "tried_at", "made_at")),
-        (Endpoint, ("rests_until", "failing_since", "busy_until", "previous_until")),
-    ):
-        for row in model.objects.all():
-            moved = {name: getattr(row, name) - by for name in names if getattr(row, name)}
-            model.objects.filter(pk=row.pk).update(**moved)
 
 
 def numbers(receiver: Receiver) -> list[str]:
@@ -82,53 +68,6 @@ class TestWhatArrives:
         deliver(endpoint.pk)
         assert receiver.tried == []
         assert Delivery.objects.get().problem == Delivery.Problem.NOT_SEEN
-
-    def test_whoever_is_no_manager_any_more_sends_nothing_out(
-        self, owner: User, shop: Shop, endpoint: Endpoint, receiver: Receiver
-    ) -> None:
-        happened(shop, "decision:1")
-        relay()
-        owner.memberships.update(role=Role.VIEWER)
-        happened(shop, "decision:2")
-        relay()
-        deliver(endpoint.pk)
-        assert receiver.tried == []
-        assert Delivery.objects.get().problem == Delivery.Problem.NOT_SEEN
-
-    def test_of_shops_that_one_only_sees_nothing_goes_out(
-        self, owner: User, endpoint: Endpoint, receiver: Receiver
-    ) -> None:
-        seen = ShopFactory()
-        Membership.objects.create(user=owner, shop=seen, role=Role.AGENT)
-        happened(seen, "decision:1")
-        relay()
-        assert not Delivery.objects.exists()
-        with pytest.raises(ValidationError, match="manage"):
-            endpoints.change(endpoint, owner, endpoints.Wish("ERP", receiver.url, [], [seen]))
-
-    def test_of_who_has_left_the_house_nothing_goes_out(self, owner: User, shop: Shop, endpoint: Endpoint) -> None:
-        User.objects.filter(pk=owner.pk).update(is_active=False)
-        happened(shop, "decision:1")
-        relay()
-        assert not Delivery.objects.exists()
-
-    def test_its_owner_can_stop_it_whatever_became_of_the_role(
-        self, owner: User, shop: Shop, endpoint: Endpoint
-    ) -> None:
-        owner.memberships.all().delete()
-        endpoints.pause(endpoint, owner)
-        assert endpoint.state == Endpoint.State.PAUSED
-        with pytest.raises(PermissionDenied):
-            endpoints.resume(endpoint, owner)
-        endpoints.remove(endpoint, owner)
-        assert not Endpoint.objects.exists()
-
-    def test_a_superuser_can_stop_that_of_somebody_else(self, endpoint: Endpoint, admin_client: Client) -> None:
-        chosen = {"action": "pause", "_selected_action": [endpoint.pk]}
-        admin_client.post(reverse("admin:webhooks_endpoint_changelist"), chosen)
-        endpoint.refresh_from_db()
-        assert endpoint.state == Endpoint.State.PAUSED
-        assert Entry.objects.get(action="endpoint.paused").actor != endpoint.owner
 
     def test_what_was_rolled_back_was_never_said(self, endpoint: Endpoint, shop: Shop) -> None:
         with transaction.atomic():
@@ -305,41 +244,6 @@ class TestABadReceiver:
         assert [letter.to for letter in mail.outbox] == [[owner.email]]
         assert "k=1" not in mail.outbox[0].body
         assert Entry.objects.filter(action="endpoint.gone").count() == 1
-
-
-class TestAnEventThatIsNeverTaken:
-    def test_it_keeps_to_its_own_waits_however_much_else_is_taken(
-        self, endpoint: Endpoint, receiver: Receiver, shop: Shop
-    ) -> None:
-        happened(shop, "decision:1", n="bad")
-        receiver.refuses = {"bad"}
-        for number in range(2, 6):
-            happened(shop, f"decision:{number}")
-            relay()
-            for _ in range(2):
-                Endpoint.objects.update(rests_until=None)
-                deliver(endpoint.pk)
-            assert len(receiver.taken) == number - 1
-        bad = Delivery.objects.get(event__data__n="bad")
-        assert bad.attempts == 2
-        assert bad.due_at - timezone.now() > timedelta(seconds=30)
-
-    def test_what_first_failed_while_nothing_was_taken_goes_out_at_once_when_it_is_back(
-        self, endpoint: Endpoint, receiver: Receiver, shop: Shop
-    ) -> None:
-        happened(shop, "decision:1")
-        happened(shop, "decision:2")
-        relay()
-        receiver.status = 500
-        for _ in range(2):
-            Endpoint.objects.update(rests_until=None)
-            deliver(endpoint.pk)
-        receiver.status = 204
-        happened(shop, "decision:3")
-        relay()
-        Endpoint.objects.update(rests_until=None)
-        deliver(endpoint.pk)
-        assert len(receiver.taken) == 3
 
 
 class TestATest:
