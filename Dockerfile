@@ -1,4 +1,4 @@
-# One image for web, worker and beat: compose.yaml says which is which.
+# One image for web, workers and beat: compose.yaml says which is which.
 FROM node:24-slim AS assets
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./

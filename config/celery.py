@@ -3,6 +3,7 @@
 import os
 
 from celery import Celery
+from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -33,11 +34,20 @@ app.conf.update(
         "timezone": "UTC",
     }
 )
+# What waits for other people's servers and for disks has a queue and workers of its own, so that it never holds up a
+# decision. A worker that is told of no queue sees to both.
+app.conf.task_default_queue = "celery"
+app.conf.task_queues = [Queue("celery"), Queue("outside")]
+app.conf.task_routes = {
+    name: {"queue": "outside"}
+    for name in ("webhooks.tasks.deliver", "exports.tasks.write_export", "shops.tasks.heartbeat_outside")
+}
 # What comes every few seconds is thrown away when it has waited for long: while all workers are busy, sweeps would pile
 # up, and each would send for the same decisions again.
 STALE = {"expires": 30}
 app.conf.beat_schedule = {
     "heartbeat": {"task": "shops.tasks.heartbeat", "schedule": 10.0, "options": STALE},
+    "heartbeat outside": {"task": "shops.tasks.heartbeat_outside", "schedule": 10.0, "options": STALE},
     "sweep decisions": {"task": "cancellations.tasks.sweep_decisions", "schedule": 3.0, "options": STALE},
     "sweep batches": {"task": "cancellations.batch_work.sweep_batches", "schedule": 3.0, "options": STALE},
     "sweep exports": {"task": "exports.tasks.sweep_exports", "schedule": 5.0, "options": STALE},

@@ -29,12 +29,14 @@ WEB = [PYTHON, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{PORT}", "
 WEB += ["--limit-request-line", "8190"]  # a pasted list of ids is long
 WEB += ["--worker-class", "gthread", "--workers", "2", "--threads", "4"]
 CELERY = [PYTHON, "-m", "celery", "--app", "config"]
-WORKER = [*CELERY, "worker", "--concurrency", "4", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
+WORKER = [*CELERY, "worker", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
+DECIDING = [*WORKER, "--queues", "celery", "--concurrency", "4"]
+OUTSIDE = [*WORKER, "--queues", "outside", "--concurrency", "2", "--hostname", "outside@%h"]
 BEAT = [*CELERY, "--quiet", "beat", "--pidfile=", f"--schedule={private_servers.LOCAL / 'beat'}"]
 
 LONGEST_START_SECONDS = 60
 LONGEST_STOP_SECONDS = 15
-COLOURS = {"sandbox": 35, "web": 36, "worker": 33, "beat": 34}
+COLOURS = {"sandbox": 35, "web": 36, "worker": 33, "outside": 32, "beat": 34}
 
 
 class Part:
@@ -88,7 +90,8 @@ class Demo:
             self._prepare()
             self._start("sandbox", SANDBOX, f"{SANDBOX_URL}/__sandbox__/credentials")
             sign_ins = self._fill()
-            self._start("worker", WORKER)
+            self._start("worker", DECIDING)
+            self._start("outside", OUTSIDE)
             self._start("beat", BEAT)
             self._start("web", WEB, f"{WEB_URL}/")
             self._welcome(sign_ins)

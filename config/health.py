@@ -95,6 +95,11 @@ def worker() -> str:
     return silent(heartbeat.WORKER)
 
 
+def outside() -> str:
+    """A worker for webhooks and exports."""
+    return silent(heartbeat.OUTSIDE)
+
+
 def beat() -> str:
     return silent(heartbeat.BEAT)
 
@@ -109,7 +114,8 @@ def since(moment: datetime | None) -> str:
 
 
 CHECKS: dict[str, Callable[[], str]] = {
-    "database": database, "migrations": migrations, "broker": broker, "worker": worker, "beat": beat,
+    "database": database, "migrations": migrations, "broker": broker, "worker": worker,
+    "outside": outside, "beat": beat,
 }  # fmt: skip
 
 

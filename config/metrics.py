@@ -95,7 +95,7 @@ class HealthCollector(Collector):
             "Since the last sign of life; absent where there was none.",
             labels=["of"],
         )
-        for who in (heartbeat.WORKER, heartbeat.BEAT):
+        for who in (heartbeat.WORKER, heartbeat.OUTSIDE, heartbeat.BEAT):
             seen = heartbeat.last_seen(who)
             if seen:
                 ages.add_metric([who], (self.now - seen).total_seconds())

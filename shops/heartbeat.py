@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 # A worker that reads a large shop may be at it for a while; its others go on beating.
 SILENT_AFTER = timedelta(seconds=60)
-BEAT, WORKER = "beat", "worker"
+BEAT, WORKER, OUTSIDE = "beat", "worker", "outside"
 
 
 @dataclass(frozen=True)

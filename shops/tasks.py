@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from shops import tokens
 from shops.connecting import sellers
-from shops.heartbeat import WORKER, note
+from shops.heartbeat import OUTSIDE, WORKER, note
 from shops.models import Shop, SyncRun
 
 # A shop that is pulled every minute makes three thousand runs a day, nearly all of which say nothing.
@@ -15,6 +15,12 @@ KEEP_UNEVENTFUL_RUNS = timedelta(days=1)
 @shared_task
 def heartbeat() -> None:
     note(WORKER)
+
+
+@shared_task
+def heartbeat_outside() -> None:
+    """From a worker of the queue for webhooks and exports."""
+    note(OUTSIDE)
 
 
 @shared_task

@@ -1,6 +1,8 @@
 """Where deliveries may go: out into the world, and into no network of our own unless an administrator allows it."""
 
+import queue
 import socket
+import threading
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TypeAlias
@@ -14,6 +16,11 @@ Address: TypeAlias = IPv4Address | IPv6Address
 PORTS = {"https": 443, "http": 80}
 # Addresses of version 4 written as version 6, as translators do (RFC 6052).
 TRANSLATED = IPv6Network("64:ff9b::/96")
+
+
+# Public by their number, and yet inside: what a provider answers from to the machines that it hosts.
+INSIDE = [ip_network("168.63.129.16/32")]  # Azure's WireServer
+RESOLVE_SECONDS = 5.0
 
 
 class Unresolved(Exception):
@@ -63,17 +70,33 @@ def resolve(parts: SplitResult) -> str:
     Whoever connects must use this very address: asked once more, the name might lead elsewhere.
     """
     port = parts.port or PORTS[parts.scheme]
-    try:
-        found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise Unresolved from None
-    addresses = [ip_address(str(place[0]).partition("%")[0]) for _family, _type, _proto, _name, place in found]
+    addresses = [ip_address(text.partition("%")[0]) for text in looked_up(parts.hostname or "", port)]
     if not addresses:
         raise Unresolved
     if not all(is_allowed(one, parts.scheme) for one in addresses):
         raise Private
     # Version 4 is there everywhere.
     return str(min(addresses, key=lambda one: one.version))
+
+
+def looked_up(host: str, port: int) -> list[str]:
+    """The addresses of a name; none where it has none, or its servers take longer than RESOLVE_SECONDS.
+
+    The system's resolver cannot be told how long to try, so that it is left behind in a thread of its own.
+    """
+    found: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
+
+    def look_up() -> None:
+        try:
+            found.put([str(place[4][0]) for place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)])
+        except (OSError, UnicodeError):
+            found.put([])
+
+    threading.Thread(target=look_up, daemon=True).start()
+    try:
+        return found.get(timeout=RESOLVE_SECONDS)
+    except queue.Empty:
+        return []
 
 
 def is_allowed(address: Address, scheme: str) -> bool:
@@ -102,5 +125,7 @@ def is_public(address: Address) -> bool:
     # A mapped address is as public as the one inside; Python calls some of them global by themselves.
     inside = embedded(address)
     if isinstance(inside, IPv6Address) and inside.is_site_local:
+        return False
+    if any(inside in network for network in INSIDE):
         return False
     return inside.is_global and not (inside.is_multicast or inside.is_reserved or inside.is_unspecified)

@@ -1,12 +1,15 @@
-"""Endpoints and deliveries, to read: they are made and mended by their owners."""
+"""Endpoints and deliveries, to read: they are made and mended by their owners, and stopped by whoever has to."""
 
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import User
 from config.admin import ForSuperusers, ReadOnly
+from webhooks import endpoints
 from webhooks.models import Delivery, Endpoint
 
 
@@ -21,6 +24,7 @@ class EndpointAdmin(ReadOnly, ForSuperusers):
     list_filter = ("state",)
     search_fields = ("owner__email__istartswith",)
     ordering = ("name", "pk")
+    actions = ("pause",)
     fields: ClassVar = (
         "name", "owner", "at", "types", "is_limited", "shops", "state", "failing_since", "failures", "rests_until",
         "previous_until", "is_mail_due", "created_at",
@@ -30,6 +34,13 @@ class EndpointAdmin(ReadOnly, ForSuperusers):
     @admin.display(description=_("address"))
     def at(self, endpoint: Endpoint) -> str:
         return endpoint.host
+
+    @admin.action(description=_("Pause"))
+    def pause(self, request: HttpRequest, endpoints_: "QuerySet[Endpoint]") -> None:
+        assert isinstance(request.user, User)
+        for endpoint in endpoints_:
+            endpoints.pause(endpoint, request.user)
+        self.message_user(request, _("Paused: what happens now waits."))
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).defer("secret", "previous_secret")

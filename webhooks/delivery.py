@@ -12,15 +12,15 @@ from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models import Case, Prefetch, When
+from django.db.models import Prefetch
 from django.utils import timezone
 
 from audit import log
 from shops.models import OutgoingEvent, Shop
 from webhooks import sending, signing
 from webhooks.body import body
-from webhooks.models import Delivery, Endpoint
-from webhooks.relay import shops_of
+from webhooks.models import Delivery, Endpoint, tests_of
+from webhooks.relay import managed_by, shops_of
 from webhooks.sending import Answer
 
 logger = structlog.get_logger(__name__)
@@ -37,13 +37,15 @@ DEAD_REST = 3600
 LEASE = timedelta(seconds=60)
 # So long a worker stays with one endpoint before it sees to other work.
 SECONDS_AT_ONCE = 10.0
+# So many deliveries are looked for at a time: to find them among many that wait costs more than to make a try.
+FOUND_AT_ONCE = 20
 USER_AGENT = "Countermand (webhooks)"
 
 State = Endpoint.State
 
 
 class ClaimLost(Exception):
-    """Another worker is at this endpoint."""
+    """Another worker is at this endpoint, or nobody wants it told any more."""
 
 
 def deliver(endpoint_id: int) -> bool:
@@ -54,11 +56,12 @@ def deliver(endpoint_id: int) -> bool:
     shops = shops_told(endpoint)
     until = time.monotonic() + SECONDS_AT_ONCE
     try:
-        while one := next_due(endpoint):
-            if not tell(endpoint, one, shops):
-                return False
-            if time.monotonic() > until:
-                return True
+        while found := next_due(endpoint):
+            for one in found:
+                if not tell(endpoint, one, shops):
+                    return False
+                if time.monotonic() > until:
+                    return True
     except ClaimLost:
         logger.warning("webhooks.claim_lost", endpoint=endpoint_id)
     finally:
@@ -82,16 +85,14 @@ def held(endpoint: Endpoint) -> Any:
 
 
 def shops_told(endpoint: Endpoint) -> set[int]:
-    return shops_of(endpoint, set(Shop.objects.visible_to(endpoint.owner).values_list("pk", flat=True)))
+    return shops_of(endpoint, managed_by(endpoint.owner))
 
 
-def next_due(endpoint: Endpoint) -> Delivery | None:
-    """The oldest, but for tests, which somebody waits for. Nothing more once somebody has paused it."""
-    rows = Delivery.objects.in_turn().filter(
-        endpoint=endpoint, due_at__lte=timezone.now(), endpoint__state__in=Endpoint.TRYING
-    )
-    tests_first = Case(When(event__shop=None, then=0), default=1)
-    return rows.select_related("event").order_by(tests_first, "event").first()
+def next_due(endpoint: Endpoint) -> list[Delivery]:
+    """Some that are due, one of each object at most: tests, which somebody waits for, else what is due for longest."""
+    rows = Delivery.objects.in_turn().filter(endpoint=endpoint, due_at__lte=timezone.now()).select_related("event")
+    tests = rows.filter(about=tests_of(endpoint))
+    return list(tests[:FOUND_AT_ONCE]) or list(rows[:FOUND_AT_ONCE])
 
 
 def tell(endpoint: Endpoint, delivery: Delivery, shops: set[int]) -> bool:
@@ -102,6 +103,7 @@ def tell(endpoint: Endpoint, delivery: Delivery, shops: set[int]) -> bool:
     begin(endpoint, delivery)
     answer = sending.post(endpoint.url, *message(delivery.event, keys(endpoint, timezone.now())))
     with transaction.atomic():
+        lock(endpoint)
         note(delivery, answer)
         if answer.problem:
             failed(endpoint, delivery, answer)
@@ -111,14 +113,26 @@ def tell(endpoint: Endpoint, delivery: Delivery, shops: set[int]) -> bool:
 
 
 def begin(endpoint: Endpoint, delivery: Delivery) -> None:
-    """Each try has a whole lease. Raises ClaimLost."""
+    """Each try has a whole lease. Raises ClaimLost, also once somebody has paused it.
+
+    Endpoints are locked before their deliveries, here and everywhere.
+    """
     now = timezone.now()
     with transaction.atomic():
-        if not held(endpoint).update(busy_until=now + LEASE):
+        if not held(endpoint).filter(state__in=Endpoint.TRYING).update(busy_until=now + LEASE):
             raise ClaimLost
         delivery.first_tried_at, delivery.tried_at = delivery.first_tried_at or now, now
         delivery.attempts += 1
         delivery.save(update_fields=["first_tried_at", "tried_at", "attempts"])
+
+
+def lock(endpoint: Endpoint) -> None:
+    """With how it fares by now: somebody may have resumed it during the try. Raises ClaimLost where it is removed."""
+    rows = Endpoint.objects.select_for_update(no_key=True)
+    try:
+        endpoint.refresh_from_db(fields=["failing_since", "failures"], from_queryset=rows)
+    except Endpoint.DoesNotExist:
+        raise ClaimLost from None
 
 
 def message(event: OutgoingEvent, secrets: list[str]) -> tuple[dict[str, str], bytes]:
@@ -148,8 +162,10 @@ def succeeded(endpoint: Endpoint, delivery: Delivery) -> None:
     Delivery.objects.filter(pk=delivery.pk).update(state=Delivery.State.DELIVERED, settled_at=now)
     if not endpoint.failing_since:
         return
-    # It is back: nothing has to wait out the rest of its own time.
-    Delivery.objects.waiting().filter(endpoint=endpoint, due_at__gt=now).update(due_at=now)
+    # It is back: nothing has to wait out the rest of its own time, but for what failed before this began. That failed
+    # while the endpoint took other things, so it is the event that is not taken, and goes on waiting by itself.
+    met = Delivery.objects.waiting().filter(endpoint=endpoint, first_tried_at__gte=endpoint.failing_since)
+    met.filter(due_at__gt=now).update(due_at=now)
     held(endpoint).update(failing_since=None, failures=0, rests_until=None)
     revived = held(endpoint).filter(state=State.DEAD).update(state=State.ACTIVE, is_mail_due=False)
     endpoint.failing_since, endpoint.failures = None, 0
@@ -159,7 +175,8 @@ def succeeded(endpoint: Endpoint, delivery: Delivery) -> None:
 
 def failed(endpoint: Endpoint, delivery: Delivery, answer: Answer) -> None:
     now = timezone.now()
-    endpoint.failing_since, endpoint.failures = endpoint.failing_since or now, endpoint.failures + 1
+    endpoint.failing_since = endpoint.failing_since or delivery.tried_at or now
+    endpoint.failures += 1
     if gives_up_at(delivery) <= now:
         give_up(delivery, answer.problem)
     else:

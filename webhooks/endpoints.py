@@ -14,10 +14,11 @@ from accounts.models import User
 from audit import log
 from shops import outgoing
 from shops.models import Role, Shop
+from shops.models.shops import may_with_token
 from webhooks import addresses, tasks
 from webhooks.delivery import wake
 from webhooks.events import TEST_NAME, TYPES
-from webhooks.models import Delivery, Endpoint
+from webhooks.models import Delivery, Endpoint, tests_of
 from webhooks.signing import new_secret
 
 MOST = 20
@@ -27,7 +28,7 @@ OVERLAP = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class Wish:
-    """What an endpoint shall be. `types` empty is every event, `shops` None all that the owner sees."""
+    """What an endpoint shall be. `types` empty is every event, `shops` None all that the owner manages."""
 
     name: str
     url: str
@@ -38,6 +39,12 @@ class Wish:
 def must_be_manager(user: User) -> None:
     """Endpoints are for managers of a shop: what they are told goes to another system for good."""
     if not Shop.objects.where_role(user, Role.MANAGER).exists() and not is_unlimited_superuser(user):
+        raise PermissionDenied(_("Endpoints are for managers: you would need that role in a shop."))
+
+
+def may_be_stopped_by(user: User) -> None:
+    """Its owner stops it whatever became of their role, so that nothing flows that nobody can end."""
+    if not may_with_token(user, Role.MANAGER):
         raise PermissionDenied(_("Endpoints are for managers: you would need that role in a shop."))
 
 
@@ -99,14 +106,14 @@ def check(wish: Wish) -> None:
 
 def limited(user: User, shops: Iterable[Shop] | None) -> list[Shop] | None:
     """The shops that it is told of. A token for some shops makes no endpoint for others."""
-    visible = Shop.objects.visible_to(user).only("pk")
+    managed = Shop.objects.where_role(user, Role.MANAGER).only("pk")
     if shops is None:
-        return list(visible) if user.token is not None and user.token.is_limited else None
+        return list(managed) if user.token is not None and user.token.is_limited else None
     chosen = list(shops)
     if not chosen:
         raise ValidationError({"shops": _("Choose at least one shop, or let it be told of all of yours.")})
-    if {shop.pk for shop in chosen} - set(visible.values_list("pk", flat=True)):
-        raise ValidationError({"shops": _("You do not see one of these shops.")})
+    if {shop.pk for shop in chosen} - set(managed.values_list("pk", flat=True)):
+        raise ValidationError({"shops": _("You do not manage one of these shops.")})
     return chosen
 
 
@@ -130,7 +137,7 @@ def rotate(endpoint: Endpoint, user: User) -> Endpoint:
 
 def pause(endpoint: Endpoint, user: User) -> None:
     """What happens from now on waits. Twice is as good as once."""
-    must_be_manager(user)
+    may_be_stopped_by(user)
     with transaction.atomic():
         active = Endpoint.objects.filter(pk=endpoint.pk, state__in=Endpoint.TRYING)
         if active.update(state=Endpoint.State.PAUSED, is_mail_due=False):
@@ -152,8 +159,10 @@ def resume(endpoint: Endpoint, user: User) -> None:
 
 def remove(endpoint: Endpoint, user: User) -> None:
     """With its log; nothing that waits goes out any more."""
-    must_be_manager(user)
+    may_be_stopped_by(user)
     with transaction.atomic():
+        # Before its deliveries, as a worker does that is at it.
+        Endpoint.objects.select_for_update().only("pk").filter(pk=endpoint.pk).first()
         log.write("endpoint.removed", about=endpoint, actor=user, before=told(endpoint))
         endpoint.delete()
 
@@ -165,7 +174,7 @@ def test(endpoint: Endpoint, user: User) -> Delivery:
         raise ValidationError(_("It is paused: resume it first."))
     now = timezone.now()
     with transaction.atomic():
-        event = outgoing.event(TEST_NAME, f"test:{endpoint.pk}", {"endpoint": endpoint.pk}, shop_id=None, at=now)
+        event = outgoing.event(TEST_NAME, tests_of(endpoint), {"endpoint": endpoint.pk}, shop_id=None, at=now)
         event.taken_at = now
         event.save()
         delivery = Delivery.objects.create(endpoint=endpoint, event=event, about=event.about)
@@ -179,8 +188,8 @@ def replay(delivery: Delivery, user: User) -> None:
     """Send it once more, under the same id; whoever took it knows it again."""
     must_be_manager(user)
     with transaction.atomic():
-        queue_again([delivery], timezone.now())
         Endpoint.objects.filter(pk=delivery.endpoint_id).update(rests_until=None)
+        queue_again([delivery], timezone.now())
         log.write("endpoint.replayed", about=delivery.endpoint, actor=user, after={"events": 1})
         send_for_worker(delivery.endpoint)
     delivery.refresh_from_db()
@@ -192,8 +201,8 @@ def replay_failed(endpoint: Endpoint, user: User, since: datetime | None = None)
     with transaction.atomic():
         failed = Delivery.objects.visible_to(user).filter(endpoint=endpoint, state=Delivery.State.FAILED)
         rows = failed.filter(event__at__gte=since) if since else failed
-        count = queue_again(list(rows.only("pk")), timezone.now())
         Endpoint.objects.filter(pk=endpoint.pk).update(rests_until=None)
+        count = queue_again(list(rows.only("pk")), timezone.now())
         log.write("endpoint.replayed", about=endpoint, actor=user, after={"events": count})
         send_for_worker(endpoint)
     return count

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import User
-from shops.models import Shop
+from shops.models import Role, Shop
 from webhooks import addresses
 from webhooks.endpoints import Wish
 from webhooks.events import TYPES
@@ -33,7 +33,7 @@ class EndpointForm(forms.Form):
     )  # fmt: skip
     is_limited = forms.BooleanField(
         required=False, widget=forms.CheckboxInput(attrs={"class": "form-check-input"}),
-        label=gettext_lazy("Only of these shops. Otherwise of all that you see, now and later."),
+        label=gettext_lazy("Only of these shops. Otherwise of all that you manage, now and later."),
     )  # fmt: skip
     shops = forms.ModelMultipleChoiceField(
         Shop.objects.none(), required=False, label=gettext_lazy("Shops"),
@@ -49,7 +49,7 @@ class EndpointForm(forms.Form):
         types, shops = self.fields["types"], self.fields["shops"]
         assert isinstance(types, forms.MultipleChoiceField) and isinstance(shops, forms.ModelMultipleChoiceField)
         types.choices = [(name, kind.words) for name, kind in TYPES.items()]
-        shops.queryset = Shop.objects.visible_to(user).only("name", "region")
+        shops.queryset = Shop.objects.where_role(user, Role.MANAGER).only("name", "region")
 
     def clean_url(self) -> str:
         url: str = self.cleaned_data["url"]

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 LONGEST_URL = 1000
 
 
+def tests_of(endpoint: "Endpoint") -> str:
+    """What the tests of an endpoint are about."""
+    return f"test:{endpoint.pk}"
+
+
 class EndpointQuerySet(models.QuerySet["Endpoint"]):
     def visible_to(self, user: "User | AnonymousUser") -> Self:
         """One's own; with an API token for some shops those that are told of nothing beyond them."""
@@ -115,11 +120,11 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         return self.filter(state=Delivery.State.WAITING)
 
     def in_turn(self) -> Self:
-        """Those that wait with nothing earlier of the same object before them."""
+        """Those that wait with nothing earlier of the same object before them, the first due first."""
         earlier = Delivery.objects.waiting().filter(
             endpoint=OuterRef("endpoint"), about=OuterRef("about"), event__lt=OuterRef("event")
         )
-        return self.waiting().filter(~Exists(earlier)).order_by("event")
+        return self.waiting().filter(~Exists(earlier)).order_by("due_at", "event")
 
 
 class Delivery(models.Model):
@@ -137,7 +142,7 @@ class Delivery(models.Model):
         TLS = "tls", _("its certificate is not valid")
         UNRESOLVED = "unresolved", _("its name is not known")
         PRIVATE = "private", _("its address is private, which this installation does not allow")
-        NOT_SEEN = "not_seen", _("its owner does not see the shop any more")
+        NOT_SEEN = "not_seen", _("its owner does not manage the shop any more")
 
     endpoint = models.ForeignKey(
         Endpoint, verbose_name=_("endpoint"), on_delete=models.CASCADE, related_name="deliveries", db_index=False
@@ -170,7 +175,9 @@ class Delivery(models.Model):
             models.UniqueConstraint(fields=["endpoint", "event"], name="one_delivery_per_endpoint_and_event")
         ]
         indexes = [
-            models.Index(fields=["endpoint", "due_at"], name="deliveries_due", condition=Q(state="waiting")),
+            models.Index(
+                fields=["endpoint", "due_at", "event"], name="deliveries_first_due", condition=Q(state="waiting")
+            ),
             models.Index(
                 fields=["endpoint", "about", "event"], name="deliveries_in_turn", condition=Q(state="waiting")
             ),

@@ -7,10 +7,12 @@ from django.db import connection, transaction
 from django.db.models import Prefetch
 from django.utils import timezone
 
-from shops.models import OutgoingEvent, Shop
+from accounts.models import User
+from shops.models import OutgoingEvent, Role, Shop
 from webhooks.models import Delivery, Endpoint
 
-AT_ONCE = 500
+# Of these each endpoint has a row in one transaction.
+AT_ONCE = 100
 
 
 def relay() -> set[int]:
@@ -39,15 +41,20 @@ def take(now: datetime) -> set[int] | None:
     events = list(OutgoingEvent.objects.untaken()[:AT_ONCE])
     if not events:
         return None
+    told = {endpoint.pk for endpoint, shops in listeners() if hand_on(events, endpoint, shops, now)}
+    OutgoingEvent.objects.filter(pk__in=[event.pk for event in events]).update(taken_at=now)
+    return told
+
+
+def hand_on(events: Iterable[OutgoingEvent], endpoint: Endpoint, shops: set[int], now: datetime) -> bool:
+    """Write down what this endpoint is to be told of these events; whether that is anything."""
     made = [
         Delivery(endpoint=endpoint, event=event, about=event.about, due_at=now)
-        for endpoint, shops in listeners()
         for event in events
         if event.shop_id in shops and (not endpoint.types or event.type in endpoint.types)
     ]
     Delivery.objects.bulk_create(made, ignore_conflicts=True)
-    OutgoingEvent.objects.filter(pk__in=[event.pk for event in events]).update(taken_at=now)
-    return {one.endpoint_id for one in made}
+    return bool(made)
 
 
 def listeners() -> Iterable[tuple[Endpoint, set[int]]]:
@@ -56,14 +63,18 @@ def listeners() -> Iterable[tuple[Endpoint, set[int]]]:
     endpoints: Sequence[Endpoint] = list(
         rows.select_related("owner").prefetch_related(Prefetch("shops", Shop.objects.only("pk")))
     )
-    seen: dict[int, set[int]] = {}
+    managed: dict[int, set[int]] = {}
     for endpoint in endpoints:
-        if endpoint.owner_id not in seen:
-            visible = Shop.objects.visible_to(endpoint.owner)
-            seen[endpoint.owner_id] = set(visible.values_list("pk", flat=True))
-        yield endpoint, shops_of(endpoint, seen[endpoint.owner_id])
+        if endpoint.owner_id not in managed:
+            managed[endpoint.owner_id] = managed_by(endpoint.owner)
+        yield endpoint, shops_of(endpoint, managed[endpoint.owner_id])
 
 
-def shops_of(endpoint: Endpoint, seen: set[int]) -> set[int]:
-    """Those that were chosen, or all; never more than its owner sees."""
-    return seen & {shop.pk for shop in endpoint.shops.all()} if endpoint.is_limited else seen
+def managed_by(owner: User) -> set[int]:
+    """The shops that this person's endpoints may be told of, today: who is no manager any more sends nothing out."""
+    return set(Shop.objects.where_role(owner, Role.MANAGER).values_list("pk", flat=True)) if owner.is_active else set()
+
+
+def shops_of(endpoint: Endpoint, managed: set[int]) -> set[int]:
+    """Those that were chosen, or all; never more than its owner manages."""
+    return managed & {shop.pk for shop in endpoint.shops.all()} if endpoint.is_limited else managed

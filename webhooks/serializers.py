@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from config.api.bodies import Rows, Strict
 from config.api.fields import UtcTime
-from shops.models import Shop
+from shops.models import Role, Shop, ShopQuerySet
 from webhooks.endpoints import Wish
 from webhooks.events import TYPES
 from webhooks.models import LONGEST_URL, Delivery, Endpoint
@@ -20,7 +20,7 @@ class EndpointSerializer(Rows):
         child=serializers.CharField(), help_text="The events that it is told of; empty is all, later ones too."
     )
     shops = serializers.SerializerMethodField(
-        help_text="Our ids of the shops that it is told of; null is all that its owner sees, now and later."
+        help_text="Our ids of the shops that it is told of; null is all that its owner manages, now and later."
     )
     state = serializers.ChoiceField(
         Endpoint.State.choices,
@@ -59,7 +59,7 @@ class EndpointRequest(Strict):
     )
     shops = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=2**63 - 1), required=False, allow_null=True,
-        allow_empty=False, max_length=1000, help_text="Our ids; null is all that you see.",
+        allow_empty=False, max_length=1000, help_text="Our ids; null is all that you manage.",
     )  # fmt: skip
 
     def wish(self, endpoint: Endpoint | None = None) -> Wish:
@@ -73,16 +73,19 @@ class EndpointRequest(Strict):
         ids = self.validated_data["shops"]
         if ids is None:
             return None
-        found = list(Shop.objects.visible_to(self.context["request"].user).filter(pk__in=ids).only("pk"))
+        found = list(self.managed().filter(pk__in=ids).only("pk"))
         if len(found) < len(set(ids)):
-            raise serializers.ValidationError({"shops": [_("You do not see one of these shops.")]})
+            raise serializers.ValidationError({"shops": [_("You do not manage one of these shops.")]})
         return found
 
     def shops_of(self, endpoint: Endpoint | None) -> list[Shop] | None:
-        """Of those that were chosen before, the ones that whoever asks still sees."""
+        """Of those that were chosen before, the ones that whoever asks still manages."""
         if endpoint is None or not endpoint.is_limited:
             return None
-        return list(Shop.objects.visible_to(self.context["request"].user).filter(pk__in=endpoint.shops.all()))
+        return list(self.managed().filter(pk__in=endpoint.shops.all()))
+
+    def managed(self) -> ShopQuerySet:
+        return Shop.objects.where_role(self.context["request"].user, Role.MANAGER)
 
 
 class DeliverySerializer(Rows):

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from cancellations import delivery, sync, tasks
 from cancellations.models import Decision
+from config import demo
 from config.celery import app
 from shops.models import Connection, Role, Shop
 from shops.tasks import renew_tokens
@@ -131,9 +132,22 @@ class TestTasks:
         app.loader.import_default_modules()
         assert {entry["task"] for entry in app.conf.beat_schedule.values()} <= set(app.tasks)
 
+    def test_what_waits_for_servers_of_others_holds_up_no_decision(self) -> None:
+        def queue(task: str) -> str:
+            return str(app.amqp.router.route({}, task)["queue"].name)
+
+        assert queue("webhooks.tasks.deliver") == queue("exports.tasks.write_export") == "outside"
+        assert queue("cancellations.tasks.deliver") == queue("webhooks.tasks.relay") == "celery"
+
+    def test_each_queue_has_its_workers_in_the_demo_and_in_production(self) -> None:
+        compose = (ROOT / "compose.yaml").read_text()
+        for name, command in (("celery", demo.DECIDING), ("outside", demo.OUTSIDE)):
+            assert f"worker --queues {name} " in compose
+            assert command[command.index("--queues") + 1] == name
+
     def test_sweeps_that_have_waited_for_long_are_thrown_away(self) -> None:
         frequent = [entry for entry in app.conf.beat_schedule.values() if entry["schedule"] < 60]
-        assert len(frequent) == 9
+        assert len(frequent) == 10
         assert all(entry["options"]["expires"] <= 60 for entry in frequent)
 
 

@@ -23,12 +23,13 @@ from shops.models import Connection, Shop, SyncCursor, SyncKind
 from tests.cancellations.views.pages import asked
 from tests.factories import ConnectionFactory, DecisionFactory, ShopFactory
 
-EVERYTHING = {"database", "migrations", "broker", "worker", "beat"}
+EVERYTHING = {"database", "migrations", "broker", "worker", "outside", "beat"}
 
 
 @pytest.fixture(autouse=True)
 def everybody_lives() -> Iterator[None]:
     heartbeat.note(heartbeat.WORKER)
+    heartbeat.note(heartbeat.OUTSIDE)
     heartbeat.note(heartbeat.BEAT)
     yield
     cache.clear()

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from shops.models import Role, Shop
 from tests.factories import ShopFactory, member
 from tests.webhooks.receiver import Receiver, receiving
 from webhooks import endpoints, tasks
-from webhooks.models import Endpoint
+from webhooks.models import Delivery, Endpoint
 
 
 @pytest.fixture
@@ -49,3 +50,14 @@ def happened(shop: Shop, about: str, n: str = "", kind: str = "decision.accepted
     outgoing.announce(
         outgoing.event(kind, about, {"n": n or f"{about}/{number}"}, shop_id=shop.pk) for number in range(count)
     )
+
+
+def later(by: timedelta) -> None:
+    """As if so much time had passed."""
+    for model, names in (
+        (Delivery, ("due_at", "first_tried_at", "tried_at", "made_at")),
+        (Endpoint, ("rests_until", "failing_since", "busy_until", "previous_until")),
+    ):
+        for row in model.objects.all():
+            moved = {name: getattr(row, name) - by for name in names if getattr(row, name)}
+            model.objects.filter(pk=row.pk).update(**moved)

@@ -1,6 +1,7 @@
 """Deliveries go out into the world, and into no network of our own unless the settings name it."""
 
 import socket
+import threading
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ PRIVATE = [
     "127.0.0.1", "127.8.8.8", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
     "224.0.0.1", "240.0.0.1", "255.255.255.255", "192.0.2.1", "::1", "::", "fe80::1", "fc00::1", "ff02::1",
     "::ffff:127.0.0.1", "::ffff:169.254.169.254", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::1",
-    "::ffff:10.0.0.1", "fec0::1", "2001:db8::1",
+    "::ffff:10.0.0.1", "fec0::1", "2001:db8::1", "168.63.129.16", "::ffff:168.63.129.16",
 ]  # fmt: skip
 PUBLIC = ["93.184.216.34", "8.8.8.8", "2606:2800:220:1:248:1893:25c8:1946", "64:ff9b::808:808"]
 
@@ -84,6 +85,16 @@ def test_one_private_address_among_others_is_enough(monkeypatch: pytest.MonkeyPa
 def test_a_name_that_nobody_knows_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch)
     assert sending.post("https://erp.example/", {}, b"{}").problem == Delivery.Problem.UNRESOLVED
+
+
+def test_a_name_whose_servers_do_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = threading.Event()
+    monkeypatch.setattr("webhooks.addresses.RESOLVE_SECONDS", 0.05)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait(10) and [])
+    answer = sending.post("https://erp.example/", {}, b"{}")
+    answered.set()
+    assert answer.problem == Delivery.Problem.UNRESOLVED
+    assert answer.seconds < 5
 
 
 def test_the_name_is_asked_for_once_and_the_address_that_was_checked_is_connected_to(

@@ -14,7 +14,7 @@ from accounts.models import User
 from audit.models import Entry
 from shops.models import Membership, OutgoingEvent, Role, Shop
 from tests.factories import ShopFactory, member
-from tests.webhooks.conftest import happened
+from tests.webhooks.conftest import happened, later
 from tests.webhooks.receiver import Receiver, dripping, receiving
 from webhooks import endpoints, notices, sending
 from webhooks.delivery import DEAD_AFTER, GIVES_UP, deliver
@@ -23,17 +23,6 @@ from webhooks.relay import relay
 
 pytestmark = pytest.mark.django_db
 State = Delivery.State
-
-
-def later(by: timedelta) -> None:
-    """As if so much time had passed."""
-    for model, names in (
-        (Delivery, ("due_at", "first_tried_at", "tried_at", "made_at")),
-        (Endpoint, ("rests_until", "failing_since", "busy_until", "previous_until")),
-    ):
-        for row in model.objects.all():
-            moved = {name: getattr(row, name) - by for name in names if getattr(row, name)}
-            model.objects.filter(pk=row.pk).update(**moved)
 
 
 def numbers(receiver: Receiver) -> list[str]:
