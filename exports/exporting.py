@@ -48,7 +48,7 @@ def start(
     """
     must_be_allowed_to_export(user, kind)
     chosen = checked(user, kind, filters)
-    if Export.objects.visible_to(user).unfinished().count() >= MOST_UNFINISHED:
+    if Export.objects.filter(made_by=user).unfinished().count() >= MOST_UNFINISHED:
         raise ValidationError(
             {
                 "kind": ngettext(
