@@ -91,6 +91,16 @@ def claim(export_id: int) -> Export | None:
     return export
 
 
+def next_due() -> int | None:
+    """The one that has been due longest of those that `claim` would give."""
+    now = timezone.now()
+    held = Export.objects.held(now)
+    if held.count() >= AT_ONCE:
+        return None
+    due = Export.objects.due(now).exclude(made_by__in=held.values("made_by"))
+    return due.order_by("due_at", "pk").values_list("pk", flat=True).first()
+
+
 def lease() -> Any:
     return timezone.now() + timedelta(seconds=settings.CLAIM_SECONDS)
 

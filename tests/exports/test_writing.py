@@ -159,6 +159,22 @@ def test_after_each_part_a_worker_is_sent_for_until_it_is_done(
     assert nudged == [export.pk] * 3
 
 
+def test_after_a_part_of_one_whoever_waited_longest_has_their_turn(
+    small_parts: None, rows: list[CancellationRequest], manager: User, nudged: list[int]
+) -> None:
+    first, second, third = (
+        exporting.start(person, "requests", {})
+        for person in (manager, *(UserFactory(is_superuser=True) for _ in range(2)))
+    )
+    nudged.clear()
+    assert writing.claim(second.pk)
+    tasks.write_export(first.pk)
+    assert nudged == [third.pk]
+    assert writing.claim(third.pk)
+    tasks.write_export(first.pk)
+    assert nudged == [third.pk]  # both places are taken: whoever has one goes on
+
+
 def test_who_has_lost_the_permission_meanwhile_gets_no_file(
     small_parts: None, rows: list[CancellationRequest], manager: User
 ) -> None:
