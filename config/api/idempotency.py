@@ -78,7 +78,7 @@ class Idempotent:
             return carry_out()
         with transaction.atomic():
             response = carry_out()
-            final = super().finalize_response(self.request, response)  # type: ignore[misc]
+            final = super().finalize_response(self.request, response)  # type: ignore[attr-defined,misc]
             if not idempotency.keep(self.held, answer_of(final)):  # slower than the lease, and somebody took over
                 raise in_use()
         self.held = None
