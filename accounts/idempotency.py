@@ -50,10 +50,10 @@ def claim(user: User, key: str, fingerprint: str) -> IdempotencyKey | Answer:
     return row
 
 
-def keep(row: IdempotencyKey, answer: Answer) -> None:
-    """Whoever lost the claim in the meantime keeps nothing: the other one's answer counts."""
+def keep(row: IdempotencyKey, answer: Answer) -> bool:
+    """False for whoever lost the claim in the meantime and keeps nothing: the other one's answer counts."""
     body = encrypted(answer.body.decode()) if answer.body else ""
-    leased(row).update(status=answer.status, headers=dict(answer.headers), body=body)
+    return leased(row).update(status=answer.status, headers=dict(answer.headers), body=body) > 0
 
 
 def release(row: IdempotencyKey) -> None:

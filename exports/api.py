@@ -27,6 +27,7 @@ from exports.views import as_file
 )
 class ExportViewSet(FiltersLists, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Export]):
     queryset = Export.objects.none()
+    only_writes_rows = True
     serializer_class = ExportSerializer
     filter_backends: Any = ()
     page_order = ("-pk",)

@@ -16,7 +16,7 @@ from audit import log
 from cancellations import trail
 from exports import tasks
 from exports.kinds import KINDS
-from exports.models import Export, ExportFormat, ExportKind
+from exports.models import Export, ExportFormat, ExportKind, new_folder
 from exports.permission import may_export, may_take_away
 from shops.models import Permission
 from shops.roles import why_not_allowed
@@ -48,7 +48,7 @@ def start(
     """
     must_be_allowed_to_export(user, kind)
     chosen = checked(user, kind, filters)
-    if Export.objects.visible_to(user).unfinished().count() >= MOST_UNFINISHED:
+    if Export.objects.filter(made_by=user).unfinished().count() >= MOST_UNFINISHED:
         raise ValidationError(
             {
                 "kind": ngettext(
@@ -133,10 +133,11 @@ def forget_files() -> Counter[str]:
         kept = Export.objects.filter(state=Export.State.DONE)
         begun = Export.objects.unfinished()
         folders = [export.path for export in (kept | begun).only("folder")]
-        begun.update(
-            parts=[], after=0, up_to=None, rows_done=0, bytes=0, claim=None, state=Export.State.WAITING,
-            due_at=timezone.now(),
-        )  # fmt: skip
+        for export in begun.only("pk"):
+            begun.filter(pk=export.pk).update(
+                parts=[], after=0, up_to=None, rows_done=0, bytes=0, claim=None, state=Export.State.WAITING,
+                due_at=timezone.now(), folder=new_folder(),  # for a worker may be at it before the old one is deleted
+            )  # fmt: skip
         gone = kept.update(state=Export.State.EXPIRED, ends_at=timezone.now(), parts=[])
         transaction.on_commit(lambda: delete(folders))
     return Counter(exports=gone)

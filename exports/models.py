@@ -37,8 +37,11 @@ def new_folder() -> str:
 
 class ExportQuerySet(models.QuerySet["Export"]):
     def visible_to(self, user: "User | AnonymousUser") -> Self:
-        """One's own, and nobody else's."""
-        return self.filter(made_by=user.pk)
+        """One's own, and nobody else's; by a token for some shops, those that have rows of these alone."""
+        own = self.filter(made_by=user.pk)
+        if not user.is_authenticated or user.token is None or not user.token.is_limited:
+            return own
+        return own.filter(shops__contained_by=list(user.token.shops.values_list("pk", flat=True)))
 
     def unfinished(self) -> Self:
         return self.filter(state__in=Export.UNFINISHED)

@@ -19,8 +19,11 @@ def nudge(export_id: int) -> None:
 
 @shared_task
 def write_export(export_id: int) -> None:
-    if writing.write(export_id):
-        nudge(export_id)
+    """A part of one; then whoever has waited longest gets a part, so that two long ones keep nobody waiting."""
+    writing.write(export_id)
+    following = writing.next_due()
+    if following is not None:
+        nudge(following)
 
 
 @shared_task

@@ -41,6 +41,10 @@ TRIES = 5
 ORPHANED_AFTER = timedelta(days=1)
 
 
+class Forbidden(Exception):
+    """Who asked for it may not export from all of its shops any more."""
+
+
 class Lost(Exception):
     """The claim is another worker's by now, or nobody wants the file any more."""
 
@@ -53,12 +57,12 @@ def write(export_id: int) -> bool:
     reader = export.made_by
     try:
         with translation.override(export.language or None), timezone.override(ZoneInfo(reader.time_zone)):
-            if not may_take_away(export, reader):
-                fail(export, Words("You may not export from all of these shops any more."))
-                return False
+            must_be_taken_away(export)
             return write_part(export)
     except Lost:
         return False
+    except Forbidden:
+        fail(export, Words("You may not export from all of these shops any more."))
     except (OperationalError, InterfaceError):
         raise  # the database is away: once the lease is over, a worker takes it up again
     except OSError as error:
@@ -91,6 +95,16 @@ def claim(export_id: int) -> Export | None:
     return export
 
 
+def next_due() -> int | None:
+    """The one that has been due longest of those that `claim` would give."""
+    now = timezone.now()
+    held = Export.objects.held(now)
+    if held.count() >= AT_ONCE:
+        return None
+    due = Export.objects.due(now).exclude(made_by__in=held.values("made_by"))
+    return due.order_by("due_at", "pk").values_list("pk", flat=True).first()
+
+
 def lease() -> Any:
     return timezone.now() + timedelta(seconds=settings.CLAIM_SECONDS)
 
@@ -116,6 +130,11 @@ def write_part(export: Export) -> bool:
     return not is_last
 
 
+def must_be_taken_away(export: Export) -> None:
+    if not may_take_away(export, export.made_by):
+        raise Forbidden
+
+
 def begin(export: Export, rows: "QuerySet[Any]") -> None:
     """Say how many rows there are, and which is the last that will be in it."""
     export.up_to = rows.order_by().aggregate(last=Max("pk"))["last"] or 0
@@ -135,6 +154,7 @@ def fill(export: Export, kind: Kind, rows: "QuerySet[Any]", part: Path) -> tuple
             file.writelines(spreadsheets.lines(kind.heads, ()))
         while True:
             chunk = list(rows.filter(pk__gt=after, pk__lte=up_to).order_by("pk")[:CHUNK])
+            must_be_taken_away(export)  # rows of a shop that was lost are not in the chunk, and none is left out unsaid
             file.writelines(lines(export, kind, chunk, request))
             written += len(chunk)
             after = chunk[-1].pk if len(chunk) == CHUNK else up_to

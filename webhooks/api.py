@@ -41,6 +41,7 @@ class EndpointViewSet(
     FiltersLists, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Endpoint]
 ):
     queryset = Endpoint.objects.none()
+    only_writes_rows = True
     serializer_class = EndpointSerializer
     page_order = ("pk",)
     lookup_value_regex = r"\d+"
@@ -154,6 +155,7 @@ class DeliveryViewSet(
     FiltersLists, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Delivery]
 ):
     queryset = Delivery.objects.none()
+    only_writes_rows = True
     serializer_class = DeliverySerializer
     filterset_class = DeliveriesOfAll
     page_order = ("-pk",)

@@ -40,6 +40,7 @@ class AnnouncementViewSet(
     FiltersLists, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Announcement]
 ):
     queryset = Announcement.objects.none()
+    only_writes_rows = True
     serializer_class = AnnouncementSerializer
     filterset_class = AnnouncementFilter
     page_order = ("-pk",)

@@ -82,7 +82,8 @@ class BatchViewSet(FiltersLists, mixins.ListModelMixin, mixins.RetrieveModelMixi
         told = BatchRequest(data=request.data, context=self.get_serializer_context())
         told.is_valid(raise_exception=True)
         with as_problems(request):
-            return self.begun(told.begin())
+            begin = told.checked()
+            return self.with_its_answer(lambda: self.begun(begin()))
 
     def begun(self, batch: Batch) -> Response:
         body = self.get_serializer(batch).data
@@ -108,7 +109,9 @@ class BatchViewSet(FiltersLists, mixins.ListModelMixin, mixins.RetrieveModelMixi
     @action(detail=True, methods=["post"], url_path="try-again")
     def try_again(self, request: Request, pk: str) -> Response:
         with as_problems(request):
-            return self.begun(batches.try_again_at_once(self.get_object(), request.user))  # type: ignore[arg-type]
+            user: Any = request.user
+            batch = self.get_object()
+            return self.with_its_answer(lambda: self.begun(batches.try_again_at_once(batch, user)))
 
 
 class BatchItemFilter(django_filters.FilterSet):  # type: ignore[misc]

@@ -47,6 +47,7 @@ from shops import markets
 )
 class CancellationViewSet(FiltersLists, viewsets.ReadOnlyModelViewSet[CancellationRequest]):
     queryset = CancellationRequest.objects.none()
+    only_writes_rows = True
     filterset_class = CancellationFilter
     lookup_value_regex = r"\d+"
     page_order: Any = {"newest": ("-created_at", "-pk"), "time_left": ("deadline", "created_at", "pk")}

@@ -38,6 +38,7 @@ def visible_cancellation(request: Request, pk: int | str) -> CancellationRequest
 )
 class NoteViewSet(Manners, mixins.ListModelMixin, viewsets.GenericViewSet[Note]):
     queryset = Note.objects.none()
+    only_writes_rows = True
     serializer_class = NoteSerializer
     page_order = ("-at", "-pk")
 

@@ -13,7 +13,7 @@ from rest_framework.exceptions import ValidationError
 from cancellations import decisions
 from cancellations.command_line import finding
 from cancellations.command_line.looking import tell_of
-from cancellations.command_line.people import Desk
+from cancellations.command_line.people import REFUSED, Desk
 from cancellations.models import CancellationRequest, Decision, Verdict
 from cancellations.serializers.coming_in import DecisionRequest
 from marketplaces.records import Money
@@ -27,7 +27,7 @@ SHIPPING = (
 def approve(desk: Desk, told: dict[str, Any]) -> int:
     rows = asked_for(desk, told["ids"])
     if len(rows) > 1 and not told["yes"] and not desk.agrees(question(list(rows.values()))):
-        return desk.exit_code
+        return REFUSED
     return decide_each(desk, rows, {"verdict": Verdict.APPROVE, **haste(told)})
 
 

@@ -34,5 +34,5 @@ def record(desk: Desk, told: dict[str, Any]) -> int:
             body["line_item"] = finding.line(order, told["line"]).pk
         heard = RecordRequest(data=body, context={"request": desk.request})
         heard.is_valid(raise_exception=True)
-        show_one(desk, finding.request(desk, heard.record().marketplace_id))
+        show_one(desk, finding.request(desk, f"{finding.OURS}{heard.record().pk}"))
     return desk.exit_code

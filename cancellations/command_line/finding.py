@@ -13,9 +13,12 @@ from shops.models import Shop
 
 Row = TypeVar("Row", bound=Model)
 LONGEST_KEY = 18  # digits that fit into the column
+# Before one of our ids, which numbers from outside may look like.
+OURS = "id:"
 
 
 def keyed(name: str) -> Q:
+    name = name.removeprefix(OURS)
     return Q(pk=int(name)) if name.isdecimal() and name.isascii() and len(name) <= LONGEST_KEY else Q(pk__in=())
 
 
@@ -23,19 +26,26 @@ def one_of(found: Sequence[Row], name: str, what: str) -> Row:
     """The one row that is called so; raises where there is none, or more."""
     if not found:
         raise ValidationError(f"No {what} that you may see is called so.")
-    if len(found) > 1:
-        ids = ", ".join(str(row.pk) for row in found)
+    if len(found) > 1 or is_of_another(found[0], name):
+        ids = ", ".join(f"{OURS}{row.pk}" for row in found)
         raise ValidationError(f"More than one is called so. Name one by its id: {ids}.")
     return found[0]
+
+
+def is_of_another(row: Model, name: str) -> bool:
+    """A bare number that is our id of another row, though nobody may see that one here, is not taken for this one's."""
+    others = type(row)._default_manager.filter(keyed(name)).exclude(pk=row.pk)
+    return not isinstance(row, LineItem) and others.exists()
 
 
 def request(desk: Desk, name: str) -> CancellationRequest:
     """Of several about one order, the one that waits."""
     rows = CancellationRequest.objects.visible_to(desk.user)
-    either = rows.filter(Q(pk__in=rows.filter(keyed(name)).values("pk")) | Q(pk__in=rows.with_ids([name]).values("pk")))
+    own = rows.filter(keyed(name))
+    either = rows.filter(Q(pk__in=own.values("pk")) | Q(pk__in=rows.with_ids([name]).values("pk")))
     columns = either.with_queue_columns().select_related("shop__connection", "recorded_by").order_by("pk")
-    found = list(columns[:10])
-    if len(found) > 1:
+    found = list(columns)
+    if not own and len({(row.shop_id, row.order_marketplace_id) for row in found}) == 1:
         found = [row for row in found if row.needs_answer] or found
     return one_of(found, name, "request")
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.templatetags.times import clock, span
 from cancellations import checks, history, live
 from cancellations.command_line import finding
-from cancellations.command_line.people import REFUSED, Desk
+from cancellations.command_line.people import Desk
 from cancellations.command_line.tables import table
 from cancellations.filters import CancellationFilter
 from cancellations.models import CancellationRequest, Decision
@@ -126,9 +126,8 @@ def decision(desk: Desk, told: dict[str, Any]) -> int:
         found = finding.decision(desk, told["id"])
         if told["wait"] is not None:
             found = ended(desk, found, told["wait"])
+            desk.refused += found.state != Decision.State.CONFIRMED
         tell_of(desk, [found], is_one=True)
-        if told["wait"] is not None and found.state != Decision.State.CONFIRMED:
-            return REFUSED
     return desk.exit_code
 
 

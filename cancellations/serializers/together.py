@@ -1,6 +1,6 @@
 """One verdict for many requests on the wire: what is sent to begin a batch, and how far it is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -64,8 +64,11 @@ class BatchRequest(Strict):
                 )
         return told
 
-    def begin(self) -> Batch:
-        """Start the batch. Raises PermissionDenied, NotAllowed, and MarketplaceError where its reasons are unknown."""
+    def checked(self) -> Callable[[], Batch]:
+        """What starts the batch, which asks no marketplace any more.
+
+        Raises PermissionDenied, NotAllowed, and MarketplaceError where its reasons are unknown.
+        """
         user, verdict = self.context["request"].user, Verdict(self.validated_data["verdict"])
         chosen = self.named() if "cancellations" in self.validated_data else self.found()
         rows = list(chosen.with_standing().by_time_left())
@@ -76,10 +79,14 @@ class BatchRequest(Strict):
             raise PermissionDenied(batches.why_not(rows[0], verdict, may_in))
         why_not = {row.pk: batches.why_not(row, verdict, may_in) for row in rows}
         details = self.details([row for row in rows if not why_not[row.pk]]) if not all(why_not.values()) else Details()
-        try:
-            return batches.begin(chosen, verdict, user, details)
-        except NotAllowed as no:
-            raise Problem("not-allowed", str(no), errors=self.at_places(why_not)) from None
+
+        def begin() -> Batch:
+            try:
+                return batches.begin(chosen, verdict, user, details)
+            except NotAllowed as no:
+                raise Problem("not-allowed", str(no), errors=self.at_places(why_not)) from None
+
+        return begin
 
     def visible(self) -> CancellationQuerySet:
         return CancellationRequest.objects.visible_to(self.context["request"].user)

@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
@@ -18,7 +19,7 @@ from config.api.problems import Problem, invalid
 HEADER = "Idempotency-Key"
 LONGEST = 255
 # What an answer says besides its body.
-KEPT_HEADERS = ("Content-Type", "Location")
+KEPT_HEADERS = ("Cache-Control", "Content-Type", "Location")
 # A verb was called, and said yes or no. After any other answer nothing was done, and the key is free again.
 KEPT = frozenset({200, 201, 202, 204, 409, 422})
 
@@ -38,12 +39,17 @@ class Idempotent:
     """For views: a POST with a key is carried out once, and the same one again gets the same answer."""
 
     held: IdempotencyKey | None = None
+    # Whether all that a POST does is in the database, and no marketplace is asked while it is done.
+    only_writes_rows = False
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)  # type: ignore[misc]
         sent = request.headers.get(HEADER)
         if request.method == "POST" and sent is not None:
             self.held = claimed(request, key_of(sent))
+            if self.only_writes_rows:
+                handler = self.post  # type: ignore[has-type]
+                self.post = lambda *sent, **named: self.with_its_answer(lambda: handler(*sent, **named))
 
     def handle_exception(self, exc: Exception) -> Any:
         if isinstance(exc, Replayed):
@@ -59,12 +65,24 @@ class Idempotent:
         if self.held is None:
             return final
         if isinstance(final, Response) and final.status_code in KEPT:
-            content = final.render().content
-            headers = {name: final.headers[name] for name in KEPT_HEADERS if name in final.headers}
-            idempotency.keep(self.held, idempotency.Answer(final.status_code, headers, content))
+            idempotency.keep(self.held, answer_of(final))
         else:
             self.let_go()
         return final
+
+    def with_its_answer(self, carry_out: Callable[[], Response]) -> Response:
+        """Commit what is done together with the answer that is kept for its key, so that whoever dies on the way has
+        done nothing. Only for what writes rows; a decision is found by its `client_key` instead.
+        """
+        if self.held is None:
+            return carry_out()
+        with transaction.atomic():
+            response = carry_out()
+            final = super().finalize_response(self.request, response)  # type: ignore[attr-defined,misc]
+            if not idempotency.keep(self.held, answer_of(final)):  # slower than the lease, and somebody took over
+                raise in_use()
+        self.held = None
+        return response
 
     def let_go(self) -> None:
         if self.held is not None:
@@ -89,11 +107,21 @@ def claimed(request: Request, key: str) -> IdempotencyKey:
             "idempotency-key-reused", _("This key was sent with another request. Take a new one for this.")
         ) from None
     except idempotency.InUse:
-        words = _("The first request with this key is still being answered. Send it again in a moment.")
-        raise Problem("idempotency-key-in-use", words, headers={"Retry-After": "1"}) from None
+        raise in_use() from None
     if isinstance(found, idempotency.Answer):
         raise Replayed(found)
     return found
+
+
+def in_use() -> Problem:
+    words = _("The first request with this key is still being answered. Send it again in a moment.")
+    return Problem("idempotency-key-in-use", words, headers={"Retry-After": "1"})
+
+
+def answer_of(response: Response) -> idempotency.Answer:
+    content = response.render().content  # which says of what type it is
+    headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+    return idempotency.Answer(response.status_code, headers, content)
 
 
 def key_of(sent: str) -> str:

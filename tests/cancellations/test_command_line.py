@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -192,6 +193,35 @@ def test_of_several_about_an_order_the_one_that_waits_is_meant(shop: Shop, run: 
     assert all(str(one.pk) in said.complaints for one in others)
 
 
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_a_number_from_outside_that_looks_like_our_id_decides_nothing(shop: Shop, run: Run, is_seen: bool) -> None:
+    settled = asked(shop if is_seen else ShopFactory(), needs_answer=False, state="closed")
+    waiting = asked(shop, order_number=str(settled.pk))
+    said = run("approve", settled.pk)
+    assert said.code == 1
+    assert f"id:{waiting.pk}" in said.complaints
+    assert (f"id:{settled.pk}" in said.complaints) == is_seen
+    assert run("approve", f"id:{settled.pk}").code == 1
+    assert not Decision.objects.exists()
+    assert run("approve", f"id:{waiting.pk}").code == 0
+
+
+def test_requests_about_orders_of_the_same_number_are_not_taken_for_each_other(shop: Shop, run: Run) -> None:
+    rows = [asked(shop, order_number="7", needs_answer=waits) for waits in (True, False)]
+    said = run("approve", "7")
+    assert said.code == 1
+    assert all(f"id:{row.pk}" in said.complaints for row in rows)
+
+
+def test_the_number_of_an_order_is_not_taken_for_our_id_of_another(shop: Shop, run: Run) -> None:
+    order, other = OrderFactory(shop=shop), OrderFactory()
+    line = LineItemFactory(order=order)
+    type(order).objects.filter(pk=order.pk).update(number=str(other.pk))
+    words = ("--line", line.marketplace_id)
+    assert f"id:{order.pk}" in run("cancel-items", other.pk, *words).complaints
+    assert "called so" not in run("cancel-items", f"id:{order.pk}", *words).complaints
+
+
 def test_showing_one_tells_what_the_api_tells(shop: Shop, person: User, run: Run, client: Client) -> None:
     row = asked(shop)
     client.force_login(person)
@@ -242,6 +272,7 @@ def test_at_a_terminal_more_than_one_is_asked_about_with_the_sum(shop: Shop, run
     ids = [row.pk for row in rows]
     said = run("approve", *ids, stdin=Terminal("n\n"))
     assert "Approve 2 requests, £340.00?" in said.complaints
+    assert said.code == 1
     assert not Decision.objects.exists()
     run("approve", ids[0], stdin=Terminal(""))
     run("approve", *ids, "--yes", stdin=Terminal(""))
@@ -381,3 +412,8 @@ def test_a_script_runs_it_for_real(product_environment: dict[str, str]) -> None:
     assert (again.returncode, again.stdout) == (1, "")
     assert "has decided already" in again.stderr
     assert called("approve").returncode == 2
+    read, write = os.pipe()
+    os.close(read)
+    unread = [*command, "list"], [*command, "approve", asked(shop).marketplace_id, "nowhere-4711"]
+    codes = [subprocess.run(words, cwd=ROOT, env=environment, stdout=write, stderr=subprocess.PIPE) for words in unread]
+    assert [(one.returncode, b"Exception" in one.stderr) for one in codes] == [(0, False), (1, False)], codes

@@ -12,6 +12,7 @@ import pytest
 from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, connections
+from django.db.models import Model
 from django.test import Client
 from django.test.client import encode_multipart
 from django.utils import timezone
@@ -20,12 +21,14 @@ from accounts import idempotency
 from accounts.models import IdempotencyKey, Scope
 from accounts.tokens import make_token
 from cancellations import live
-from cancellations.models import CancellationRequest, Decision
+from cancellations.models import Batch, CancellationRequest, Decision, Note
 from cancellations.tasks import forget_client_keys
+from exports.models import Export
 from marketplaces.records import RejectReason
 from shops.models import Membership, Role
 from tests.cancellations.test_api import picture
-from tests.factories import CancellationFactory, ShopFactory, UserFactory, member
+from tests.factories import CancellationFactory, LineItemFactory, OrderFactory, ShopFactory, UserFactory, member
+from webhooks.models import Endpoint
 
 pytestmark = pytest.mark.django_db
 DECISIONS = "/api/v1/decisions/"
@@ -219,6 +222,48 @@ def test_after_a_death_between_commit_and_answer_the_decision_is_found(
     assert (answer.status_code, answer.json()["id"]) == (201, made.pk)
     assert post(agent, approve(cancellation)).headers["Idempotency-Replayed"] == "true"
     assert Decision.objects.count() == 1
+
+
+def rows_written(cancellation: CancellationRequest) -> dict[str, tuple[str, Any, type[Model]]]:
+    """What only writes rows: (address, body, what it makes one of)."""
+    supplier = OrderFactory(shop=ShopFactory(marketplace="crux_timp", region="US"), status="Unallocated")
+    LineItemFactory(order=supplier)
+    for shop in (supplier.shop, cancellation.shop):
+        Membership.objects.update_or_create(user=Membership.objects.get(shop=cancellation.shop).user, shop=shop)
+    Membership.objects.update(role=Role.MANAGER)
+    return {
+        "note": (f"cancellations/{cancellation.pk}/notes/", {"text": "Once."}, Note),
+        "export": ("exports/", {"kind": "decisions"}, Export),
+        "endpoint": ("endpoints/", {"name": "ERP", "url": "https://erp.example/"}, Endpoint),
+        "batch": ("batches/", {"verdict": "approve", "cancellations": [cancellation.pk]}, Batch),
+        "recorded": ("cancellations/", {"order": supplier.pk}, CancellationRequest),
+    }
+
+
+@pytest.mark.parametrize("what", ["note", "export", "endpoint", "batch", "recorded"])
+@pytest.mark.parametrize("fails", [Died, RuntimeError])
+def test_what_only_writes_rows_is_not_done_when_its_answer_is_not_kept(
+    cancellation: CancellationRequest, agent: Client, what: str, fails: type[BaseException]
+) -> None:
+    address, body, model = rows_written(cancellation)[what]
+    before = model._default_manager.count()
+    with patch.object(idempotency, "keep", side_effect=fails), pytest.raises(fails):
+        post(agent, body, address=f"/api/v1/{address}")
+    assert model._default_manager.count() == before
+    the_lease_runs_out()
+    first, again = (post(agent, body, address=f"/api/v1/{address}") for _ in range(2))
+    assert first.status_code in (201, 202), first.content
+    assert again.content == first.content
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.headers.get("Cache-Control") == first.headers.get("Cache-Control")
+    assert model._default_manager.count() == before + 1
+
+
+def test_whoever_is_taken_over_from_writes_nothing(cancellation: CancellationRequest, agent: Client) -> None:
+    with patch.object(idempotency, "keep", return_value=False):
+        answer = post(agent, {"text": "Once."}, address=f"/api/v1/cancellations/{cancellation.pk}/notes/")
+    assert answer.json()["type"] == "/problems/idempotency-key-in-use"
+    assert not Note.objects.exists()
 
 
 def test_it_is_found_though_it_is_settled_by_then(cancellation: CancellationRequest, agent: Client) -> None:

@@ -193,7 +193,10 @@ def test_a_token_takes_away_no_more_than_its_shops_and_its_scope_give(manager: U
     export = written(Export.objects.get())
     assert (export.shops, export.rows_done) == ([other.pk], 1)
     whole = exported(manager, "requests")
-    assert limited.get(f"/api/v1/exports/{whole.pk}/file/").status_code == 403
+    for address in (f"/api/v1/exports/{whole.pk}/", f"/api/v1/exports/{whole.pk}/file/"):
+        assert limited.get(address).status_code == 404
+    assert limited.delete(f"/api/v1/exports/{whole.pk}/").status_code == 404
+    assert [one["id"] for one in limited.get("/api/v1/exports/").json()["results"]] == [export.pk]
     for scope in (Scope.READ, Scope.DECIDE):
         client = bearing(manager, scope)
         assert client.get(f"/api/v1/exports/{whole.pk}/file/").status_code == 403

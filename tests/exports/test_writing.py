@@ -159,6 +159,22 @@ def test_after_each_part_a_worker_is_sent_for_until_it_is_done(
     assert nudged == [export.pk] * 3
 
 
+def test_after_a_part_of_one_whoever_waited_longest_has_their_turn(
+    small_parts: None, rows: list[CancellationRequest], manager: User, nudged: list[int]
+) -> None:
+    first, second, third = (
+        exporting.start(person, "requests", {})
+        for person in (manager, *(UserFactory(is_superuser=True) for _ in range(2)))
+    )
+    nudged.clear()
+    assert writing.claim(second.pk)
+    tasks.write_export(first.pk)
+    assert nudged == [third.pk]
+    assert writing.claim(third.pk)
+    tasks.write_export(first.pk)
+    assert nudged == [third.pk]  # both places are taken: whoever has one goes on
+
+
 def test_who_has_lost_the_permission_meanwhile_gets_no_file(
     small_parts: None, rows: list[CancellationRequest], manager: User
 ) -> None:
@@ -167,6 +183,21 @@ def test_who_has_lost_the_permission_meanwhile_gets_no_file(
     Membership.objects.update(permissions=[Permission.APPROVE])
     assert written(export).state == "failed"
     assert "may not export" in export.why
+
+
+def test_a_permission_that_was_lost_within_a_part_leaves_no_row_out_unsaid(
+    rows: list[CancellationRequest], manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "CHUNK", 1)
+    as_ever = writing.lines
+
+    def lines(*told: Any) -> Any:
+        Membership.objects.update(permissions=[Permission.APPROVE])
+        return as_ever(*told)
+
+    monkeypatch.setattr(writing, "lines", lines)
+    export = exported(manager, "requests")
+    assert (export.state, export.parts) == ("failed", [])
 
 
 # --- what goes --------------------------------------------------------------------------------------------------------
@@ -223,11 +254,17 @@ def test_a_buyer_who_is_forgotten_is_in_no_file(
     writing.write(running.pk)
     CancellationRequest.objects.update(needs_answer=False)
     Order.objects.update(is_cancelled=True)
-    with django_capture_on_commit_callbacks(execute=True):
+    begun = running.path
+    with django_capture_on_commit_callbacks() as afterwards:
         counts = forgetting.forget(Order.objects.filter(cancellations=rows[0]))
     assert counts["exports"] == 1
+    running.refresh_from_db()
+    writing.write(running.pk)  # a worker that is quicker than what deletes the old file
+    for callback in afterwards:
+        callback()
+    assert not begun.exists()
     ready.refresh_from_db()
-    assert (ready.state, ready.path.exists(), running.path.exists()) == ("expired", False, False)
+    assert (ready.state, ready.path.exists()) == ("expired", False)
     assert len(table(written(running))) == 4
     assert "Doe" not in content(exported(manager, "decisions"))
 

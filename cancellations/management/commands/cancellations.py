@@ -21,8 +21,9 @@ class Command(BaseCommand):
             desk = Desk(person, told["as_json"], self.stdout, self.stderr, sys.stdin)  # type: ignore[arg-type]
             try:
                 code = told["does"](desk, told)
+                sys.stdout.flush()
             except BrokenPipeError:  # whoever reads has seen enough, such as `head`
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-                return
+                code = desk.exit_code
         if code:
             sys.exit(code)
