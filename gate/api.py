@@ -73,7 +73,7 @@ EXAMPLE = OpenApiExample(
 LIVE = (
     "Answered from what was read, and from what the marketplace has pushed since. In doubt a parcel stays: a push may "
     "hold or pull it within a second, but that it may leave again is believed once it was read. `is_stale` says that "
-    "the shop was not read for some minutes; with `live` the marketplace is asked first."
+    "the shop was not read for some minutes: nothing is `ship` then. With `live` the marketplace is asked first."
 )
 
 

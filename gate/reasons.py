@@ -48,7 +48,7 @@ class Reason(models.TextChoices):
     ON_HOLD = "on_hold", _("The marketplace holds the order.")
     NOT_READY = "not_ready", _("The order is not ready to be shipped.")
     ALREADY_LEFT = "already_left", _("It has left already.")
-    NOT_ASKED = "not_asked", _("The marketplace cannot be asked, and what is known here is old.")
+    NOT_ASKED = "not_asked", _("What is known here is too old to let it leave: ask the marketplace first.")
 
 
 PACKED_AND_ASKED = _("Somebody asks to cancel it, and it is packed already.")

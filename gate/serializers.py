@@ -123,7 +123,7 @@ class ParcelSerializer(serializers.Serializer[Any]):
         allow_null=True,
         help_text="Everything that changed before is in this answer. Null: the shop was never read to the end.",
     )
-    is_stale = serializers.BooleanField(help_text="`as_of` is too long ago: ask again with `live`.")
+    is_stale = serializers.BooleanField(help_text="`as_of` is too long ago, and nothing is `ship`: ask with `live`.")
     caution = serializers.CharField(help_text="The same in words; empty where it is fresh.")
     live = GateLive(source="asked", allow_null=True, help_text="Null where nobody wanted the marketplace asked.")
     pulled = PulledSerializer(allow_null=True, help_text="Who has seen to this very answer, if anybody.")

@@ -25,6 +25,8 @@ from shops.pulling import OVERLAP
 
 State, Says = CancellationRequest.State, PushedNotification.Says
 APPROVED = (State.APPROVED, State.COMPLETED)
+SENT = (Decision.State.SENDING, Decision.State.ACCEPTED, Decision.State.CONFIRMED)
+REJECTS = (Decided.REJECT, Decided.SHIP_TO_REJECT)
 # What a request that stands like this and was pushed about would have been called.
 AGREES = {
     State.WAITING: Says.WAITING,
@@ -118,11 +120,12 @@ class Parcel:
         return next((one for one in self.facts.decisions if one.cancellation_id == request.pk), None)
 
     def concerns(self, request: CancellationRequest) -> list[LineItem]:
-        """Lines in this parcel that a request is about; all of them where it names none."""
+        """Lines in this parcel that a request is about; all of them where it names none, or one that is not here."""
         if request.line_item_id:
             return [line for line in self.lines if line.pk == request.line_item_id]
-        items: Sequence[str] = getattr(request, "item_ids", ())
-        return [line for line in self.lines if not items or line.marketplace_id in items]
+        items: set[str] = set(getattr(request, "item_ids", ()))
+        known = {line.marketplace_id for line in self.facts.lines}
+        return [line for line in self.lines if line.marketplace_id in items or not items or items - known]
 
     def waiting(self) -> list[CancellationRequest]:
         """Those about something in this parcel that are not settled, even in a word that we have not met."""
@@ -135,9 +138,9 @@ class Parcel:
         ]
 
     def is_sent_to_reject(self, request: CancellationRequest) -> bool:
+        """And cannot be taken back any more."""
         decision = self.decision(request)
-        states = (*Decision.MOVING, Decision.State.CONFIRMED)
-        return bool(decision and decision.verdict == Decided.SHIP_TO_REJECT and decision.state in states)
+        return bool(decision and decision.verdict == Decided.SHIP_TO_REJECT and decision.state in SENT)
 
     def in_doubt(self) -> list[CancellationRequest]:
         return [one for one in self.waiting() if not self.is_sent_to_reject(one)]
@@ -244,7 +247,7 @@ def verdict(facts: Facts, now: datetime, package_id: str = "", asked: Asked | No
     parcel = Parcel(facts, package_id, now, asked)
     found, reason, request = decided(parcel)
     is_stale = parcel.as_of is None or now - parcel.as_of > timedelta(minutes=settings.GATE_STALE_MINUTES)
-    if found == Verdict.SHIP and is_stale and asked and asked.at is None:
+    if found == Verdict.SHIP and is_stale:
         found, reason, request = Verdict.HOLD, Reason.NOT_ASKED, None
     return Answer(
         found, reason, words(found, reason, facts, package_id), facts.order, package_id, request,
@@ -316,12 +319,13 @@ def asked_for(parcel: Parcel) -> Found | None:
         return Verdict.HOLD, Reason.DECISION_STALLED, first(about)
     for request in parcel.in_doubt():
         decision = parcel.decision(request)
-        if decision and decision.is_moving and decision.verdict == Decided.REJECT:
+        if decision and decision.is_moving and decision.verdict in REJECTS:
             return Verdict.HOLD, Reason.DECISION_UNDER_WAY, request
     if parcel.in_doubt() or parcel.asked_without_a_request():
         verdict = Verdict.PULL if parcel.is_packed() else Verdict.HOLD
         return verdict, Reason.REQUEST_WAITS, first(parcel.in_doubt())
-    return None
+    waits = any(one.verdict == Decided.CANCEL_ITEMS and one.state == Decision.State.UNSIGNED for one in parcel.facts.decisions)
+    return (Verdict.HOLD, Reason.DECISION_UNDER_WAY, None) if waits else None
 
 
 def not_known(parcel: Parcel) -> Found | None:
