@@ -10,14 +10,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.utils.translation import gettext as _
 
-from accounts.templatetags.times import clock
 from cancellations.models import CancellationRequest, Decision, PushedNotification
 from cancellations.models import Verdict as Decided
 from gate.facts import Facts
 from gate.models import PullTask
-from gate.reasons import Reason, Verdict, words
+from gate.reasons import Reason, Verdict, caution, words
 from marketplaces.base import Notice
 from marketplaces.records import Progress
 from orders.models import LineItem, Order
@@ -232,7 +230,7 @@ class Parcel:
         """
         tasks = (one for one in self.facts.pulled if one.package_id in ("", self.package_id))
         newest = next(tasks, None)
-        if newest is None:
+        if newest is None or (newest.state == PullTask.State.PUT_BACK and not newest.out):
             return None
         out = {part.line.marketplace_id: part.out for part in self.parts() if part.out}
         is_covered = all(newest.out.get(line, 0) >= count for line, count in out.items())
@@ -240,6 +238,28 @@ class Parcel:
             return newest if is_covered else None
         is_same = newest.cancellation_id == (request.pk if request else None)
         return newest if (is_same and (request or not out)) or (out and is_covered) else None
+
+    def out_in_vain(self) -> PullTask | None:
+        """What was taken out last, of this parcel or of any package of the order, where more is out than must be."""
+        seen = set()
+        for task in self.facts.pulled:
+            if task.state == PullTask.State.DROPPED or task.package_id in seen:
+                continue
+            if self.package_id and task.package_id not in ("", self.package_id):
+                continue
+            if self.is_more_than_must_be(task):
+                return task
+            if task.package_id == self.package_id or self.package_id:
+                return None
+            seen.add(task.package_id)
+        return None
+
+    def is_more_than_must_be(self, task: PullTask) -> bool:
+        """Of a parcel that may leave. A task that names nothing took out all of it."""
+        if not task.out:
+            return task.state == PullTask.State.DONE
+        out = {line.marketplace_id: self.out[line.pk] for line in self.lines}
+        return any(count > out.get(line, count) for line, count in task.out.items())
 
 
 def verdict(facts: Facts, now: datetime, package_id: str = "", asked: Asked | None = None) -> Answer:
@@ -253,7 +273,8 @@ def verdict(facts: Facts, now: datetime, package_id: str = "", asked: Asked | No
         found, reason, words(found, reason, facts, package_id), facts.order, package_id, request,
         parcel.decision(request) if request else next((one for one in facts.decisions if one.is_live), None),
         parcel.parts(), notice(parcel, found, request), parcel.as_of, is_stale,
-        caution(parcel.as_of) if is_stale else "", asked, parcel.pulled(request),
+        caution(parcel.as_of) if is_stale else "", asked,
+        parcel.out_in_vain() if reason == Reason.PUT_BACK else parcel.pulled(request),
     )  # fmt: skip
 
 
@@ -266,6 +287,8 @@ def decided(parcel: Parcel) -> Found:
     for rule in rules:
         if found := rule(parcel):
             return found
+    if parcel.out_in_vain():
+        return Verdict.HOLD, Reason.PUT_BACK, None
     sent = next((one for one in parcel.waiting() if parcel.is_sent_to_reject(one)), None)
     if sent:
         return Verdict.SHIP, Reason.SHIP_TO_REJECT, sent
@@ -295,7 +318,7 @@ def partly_cancelled(parcel: Parcel) -> Found | None:
 
 def is_taken_out(parcel: Parcel) -> bool:
     done = parcel.pulled(settled(parcel))
-    return bool(done and done.state == PullTask.State.DONE)
+    return bool(done and done.state != PullTask.State.DROPPED)
 
 
 def why_cancelled(parcel: Parcel) -> Reason:
@@ -324,7 +347,9 @@ def asked_for(parcel: Parcel) -> Found | None:
     if parcel.in_doubt() or parcel.asked_without_a_request():
         verdict = Verdict.PULL if parcel.is_packed() else Verdict.HOLD
         return verdict, Reason.REQUEST_WAITS, first(parcel.in_doubt())
-    waits = any(one.verdict == Decided.CANCEL_ITEMS and one.state == Decision.State.UNSIGNED for one in parcel.facts.decisions)
+    waits = any(
+        one.verdict == Decided.CANCEL_ITEMS and one.state == Decision.State.UNSIGNED for one in parcel.facts.decisions
+    )
     return (Verdict.HOLD, Reason.DECISION_UNDER_WAY, None) if waits else None
 
 
@@ -368,9 +393,3 @@ def notice(parcel: Parcel, found: Verdict, request: CancellationRequest | None) 
     """That shipping rejects, where a parcel is at stake that would do so."""
     is_at_stake = request is not None and (request.needs_answer or found == Verdict.SHIP)
     return parcel.facts.market.shipping_notice if is_at_stake and parcel.facts.market.shipping_rejects else None
-
-
-def caution(as_of: datetime | None) -> str:
-    if as_of is None:
-        return _("This shop has never been read to the end.")
-    return _("No data since %(time)s.") % {"time": clock(as_of)}
