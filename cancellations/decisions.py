@@ -60,9 +60,11 @@ def decide(
     details = details or Details()
     must_be_allowed(user, cancellation.shop, Permission(verdict))
     with transaction.atomic():
-        locked = CancellationRequest.objects.select_for_update(of=("self",)).get(pk=cancellation.pk)
+        # No key: who has locked the order, and writes a row about the request, is not kept waiting for this.
+        requests = CancellationRequest.objects.select_for_update(of=("self",), no_key=True)
+        locked = requests.get(pk=cancellation.pk)
         if locked.order_id:  # whose items somebody may be cancelling at this moment
-            locked.order = Order.objects.select_for_update(of=("self",)).get(pk=locked.order_id)
+            locked.order = Order.objects.select_for_update(of=("self",), no_key=True).get(pk=locked.order_id)
         check(locked, verdict, details)
         money = countersigning.given_back_by_approval(locked) if verdict == Verdict.APPROVE else None
         decision = new_decision(
@@ -84,7 +86,7 @@ def cancel_items(
     """
     must_be_allowed(user, order.shop, Permission.CANCEL_ITEMS)
     with transaction.atomic():
-        locked = Order.objects.select_for_update(of=("self",)).get(pk=order.pk)
+        locked = Order.objects.select_for_update(of=("self",), no_key=True).get(pk=order.pk)
         must_offer_items(locked)
         lines = check_items(locked, items, reason)
         text = next(

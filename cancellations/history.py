@@ -288,6 +288,7 @@ def words_for(name: str, verdict: str, state: str) -> tuple[str, str]:
         "cancellation.taken_over": (_("Taken over"), "muted"),
         "parcel.pulled": (_("The parcel was taken out of what leaves"), "good"),
         "parcel.not_there": (_("The parcel was looked for and is not there"), "bad"),
+        "parcel.put_back": (_("The parcel was put back into what leaves"), "good"),
         "decision.recorded": (_("Decided: %(verdict)s") % {"verdict": verdict}, ""),
         "decision.countersigned": (_("Countersigned: %(verdict)s") % {"verdict": verdict}, ""),
         "decision.declined": (_("Not countersigned: %(verdict)s") % {"verdict": verdict}, "muted"),

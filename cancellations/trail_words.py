@@ -82,6 +82,7 @@ ACTIONS: Mapping[str, Any] = {
     "openid.unlinked": _("OpenID Connect account unlinked"),
     "parcel.not_there": _("Parcel looked for and not found"),
     "parcel.pulled": _("Parcel pulled"),
+    "parcel.put_back": _("Parcel put back"),
     "password.changed": _("Password changed"),
     "password.reset": _("Password set anew by e-mail"),
     "person.sign_in_failed": _("Sign-in failed"),

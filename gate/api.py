@@ -14,7 +14,8 @@ from config.api.manners import Manners
 from config.api.problems import Problem
 from gate.asking import ask
 from gate.finding import Ambiguous, Unknown
-from gate.pulled import NotToBePulled, pull
+from gate.models import PullTask
+from gate.pulled import NotToBePulled, NotToBePutBack, pull, put_back
 from gate.serializers import (
     AnswerSerializer,
     CodeQuery,
@@ -73,7 +74,7 @@ EXAMPLE = OpenApiExample(
 LIVE = (
     "Answered from what was read, and from what the marketplace has pushed since. In doubt a parcel stays: a push may "
     "hold or pull it within a second, but that it may leave again is believed once it was read. `is_stale` says that "
-    "the shop was not read for some minutes; with `live` the marketplace is asked first."
+    "the shop was not read for some minutes: nothing is `ship` then. With `live` the marketplace is asked first."
 )
 
 
@@ -119,10 +120,10 @@ class GateOrderView(Manners, APIView):
 
 class PullTasksView(Manners, APIView):
     @extend_schema(
-        summary="Parcels that are to be pulled and that nobody has pulled yet",
+        summary="Parcels that are to be pulled, or put back, and that nobody has seen to yet",
         description=(
-            "Orders with a label whose answer at the gate is `pull`, the next deadline first. They come and go by "
-            "themselves: a request that is withdrawn takes its parcel off the list."
+            "Orders with a label whose answer at the gate is `pull`, or whose `reason` is `put_back`, the next "
+            "deadline first. They come and go by themselves: a request that is withdrawn takes its parcel off the list."
         ),
         responses={200: PullTasksSerializer, **problems()},
     )
@@ -134,7 +135,7 @@ class PullTasksView(Manners, APIView):
 
 class PullTaskDoneView(Manners, APIView):
     @extend_schema(
-        summary="Say that an order's parcel was pulled, or is not there",
+        summary="Say that an order's parcel was pulled, is not there, or was put back",
         description=(
             "For agents of the shop. A `photo` is cleaned as evidence is, stands on the request's page, and is offered "
             "to whoever rejects the request. Sending it again is answered with the first one, and 200."
@@ -155,13 +156,13 @@ class PullTaskDoneView(Manners, APIView):
         told.is_valid(raise_exception=True)
         sent = told.validated_data
         try:
-            task, is_new = pull(
-                order,
-                sent["package"],
-                request.user,  # type: ignore[arg-type]
-                sent.get("photo"),
-                is_there=sent["is_there"],
-            )
-        except NotToBePulled as refusal:
+            task, is_new = written_down(order, request.user, sent)
+        except (NotToBePulled, NotToBePutBack) as refusal:
             raise Problem("not-allowed", str(refusal)) from None
         return Response(PulledSerializer(task).data, status=201 if is_new else 200)
+
+
+def written_down(order: Order, user: Any, sent: dict[str, Any]) -> tuple[PullTask, bool]:
+    if sent["is_put_back"]:
+        return put_back(order, sent["package"], user)
+    return pull(order, sent["package"], user, sent.get("photo"), is_there=sent["is_there"])

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 import structlog
 from django.utils import timezone
 
-from cancellations.rereading import reread
+from cancellations.rereading import LONGEST, reread
 from gate.finding import Found, find
 from gate.verdict import Asked
 from marketplaces.errors import MarketplaceError
+from marketplaces.http import within
 from orders.models import Order
 
 if TYPE_CHECKING:
@@ -42,11 +43,13 @@ def ask(
 
 
 def ask_marketplace(orders: Sequence[Order]) -> Asked:
+    """All of them, or the first that could not be read; within the time that one order has."""
     began = timezone.now()
-    for order in orders:
-        try:
-            reread(order)
-        except MarketplaceError as error:
-            logger.warning("gate.not_asked", order=order.pk, code=error.code, error=error.message)
-            return Asked(why_not=error.message)
+    with within(LONGEST):
+        for order in orders:
+            try:
+                reread(order)
+            except MarketplaceError as error:
+                logger.warning("gate.not_asked", order=order.pk, code=error.code, error=error.message)
+                return Asked(why_not=error.message)
     return Asked(at=began)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 LONGEST_CODE = 200
 LONGEST_PK = 19  # digits
-MOST = 20  # orders in one parcel, or of one name
+MOST = 200  # orders in one parcel, or of one name
+SHOWN = 20  # of several to choose from
 # The United States' post puts the address's ZIP code before the number: 420, five digits or nine, then 20 to 26.
 BEFORE_NUMBER = re.compile(r"420(?:\d{5}|\d{9})(9\d{19,25})")
 # Scanners send what separates the parts of a code; people type spaces.
@@ -35,7 +36,7 @@ class Unknown(Exception):
 
 
 class Ambiguous(Exception):
-    """Several parcels go by this code: `orders` are theirs."""
+    """Several parcels go by this code, or more orders than one parcel can be: `orders` are theirs."""
 
     def __init__(self, orders: Sequence[Order]) -> None:
         super().__init__(_("Several orders go by this. Choose one of them."))
@@ -110,12 +111,12 @@ def find(
         raise Unknown
     pk = int(code) if own_id and code.isascii() and code.isdigit() and len(code) < LONGEST_PK else None
     orders = Order.objects.visible_to(user).filter(pk__in=orders_named(kinds, codes, pk))
-    known = facts.read((orders if shop is None else orders.filter(shop=shop))[:MOST], now)
+    known = facts.read((orders if shop is None else orders.filter(shop=shop))[: MOST + 1], now)
     if not known:
         raise Unknown
     whole = [one for one in known if {one.order.marketplace_id, one.order.number} & {*codes} or one.order.pk == pk]
-    if len(known) > 1 and (whole or len({one.order.shop_id for one in known}) > 1):
-        raise Ambiguous([one.order for one in known])
+    if len(known) > MOST or (len(known) > 1 and (whole or len({one.order.shop_id for one in known}) > 1)):
+        raise Ambiguous([one.order for one in known[:SHOWN]])
     answers = [verdict(one, now, "" if whole else package_of(one, codes), asked) for one in known]
     return Found(sorted(answers, key=lambda one: WORST.index(one.verdict)))
 

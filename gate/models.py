@@ -28,16 +28,17 @@ class PullTaskQuerySet(models.QuerySet["PullTask"]):
 
 
 class PullTask(models.Model):
-    """A parcel that must not leave was looked for: it was pulled, or it is not there.
+    """A parcel that must not leave was looked for: it was pulled, or it is not there. Or it was put back.
 
     That one is to be pulled is no row: it follows from the order, its requests and its decisions (`gate.to_pull`), so
     that it can neither be forgotten nor stay when the buyer withdraws. `out` says what the answer was about, so that
-    what is cancelled later has to be pulled by itself.
+    what is cancelled later has to be pulled by itself; of what was put back, what is still out.
     """
 
     class State(models.TextChoices):
         DONE = "done", _("pulled")
         DROPPED = "dropped", _("not there")
+        PUT_BACK = "put_back", _("put back")
 
     order = models.ForeignKey(
         Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="pull_tasks", db_index=False

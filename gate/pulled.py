@@ -1,4 +1,6 @@
-"""A parcel was taken out of what leaves, or is not there: written down once, with a photo where somebody took one."""
+"""A parcel was taken out of what leaves, is not there, or was put back: written down once, with a photo where somebody
+took one.
+"""
 
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,7 @@ from cancellations.evidence import Picture, read_picture
 from cancellations.models import Event, Evidence
 from gate import facts
 from gate.models import PullTask
-from gate.reasons import Verdict
+from gate.reasons import Reason, Verdict
 from gate.verdict import Answer, verdict
 from orders.models import Order
 from shops.markets import capabilities
@@ -22,6 +24,17 @@ from shops.roles import must_be_agent
 
 if TYPE_CHECKING:
     from accounts.models import User
+
+
+MOST_PHOTOS = 20  # of one request
+
+
+class NotToBePutBack(Exception):
+    """Nothing is out that may be in it again: `answer` says how it stands."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(_("There is nothing to put back. %(why)s") % {"why": answer.words})
+        self.answer = answer
 
 
 class NotToBePulled(Exception):
@@ -43,18 +56,19 @@ def pull(
 ) -> tuple[PullTask, bool]:
     """(the task, whether it is new): that somebody pulled it, or found that it is not there.
 
-    Raises PermissionDenied for who is no agent of the shop, ValidationError at `photo`, and NotToBePulled.
+    Raises PermissionDenied for who is no agent of the shop, ValidationError at `photo` or `package`, and NotToBePulled.
     """
     must_be_agent(user, order.shop)
+    must_have_package(order, package_id)
     picture = picture_of(order, package_id, photo) if photo else None
     state = PullTask.State.DONE if is_there else PullTask.State.DROPPED
     with transaction.atomic():
-        Order.objects.select_for_update(of=("self",)).get(pk=order.pk)  # of two who press at once one sees the other
+        lock(order)
         answer = answer_for(order, package_id)
         if answer.verdict != Verdict.PULL:
             raise NotToBePulled(answer)
-        if answer.pulled and answer.pulled.state == state and picture is None:
-            return answer.pulled, False
+        if answer.pulled and (known := said_before(answer, state, picture)):
+            return known, False
         task = PullTask(
             order=order, package_id=package_id, cancellation=answer.cancellation, reason=answer.reason,
             out=answer.out, state=state, done_by=user, photo=kept(answer, user, picture),
@@ -62,6 +76,51 @@ def pull(
         task.save()
         tell(task, answer)
     return task, True
+
+
+def put_back(order: Order, package_id: str, user: "User") -> tuple[PullTask, bool]:
+    """(the task, whether it is new): that what was taken out, and may leave again, is in its parcel again.
+
+    Raises PermissionDenied for who is no agent of the shop, ValidationError at `package`, and NotToBePutBack.
+    """
+    must_be_agent(user, order.shop)
+    must_have_package(order, package_id)
+    with transaction.atomic():
+        lock(order)
+        answer = answer_for(order, package_id)
+        newest = PullTask.objects.of_parcel(order, package_id).first()
+        if answer.reason != Reason.PUT_BACK:
+            if newest and newest.state == PullTask.State.PUT_BACK:
+                return newest, False
+            raise NotToBePutBack(answer)
+        task = PullTask(
+            order=order, package_id=package_id, reason=answer.reason, out=answer.out,
+            cancellation=answer.pulled.cancellation if answer.pulled else None, state=PullTask.State.PUT_BACK,
+            done_by=user,
+        )  # fmt: skip
+        task.save()
+        tell(task, answer)
+    return task, True
+
+
+def lock(order: Order) -> None:
+    """Of two who press at once one sees the other. No key: rows that point at the order can be written meanwhile."""
+    Order.objects.select_for_update(of=("self",), no_key=True).get(pk=order.pk)
+
+
+def must_have_package(order: Order, package_id: str) -> None:
+    if not package_id or order.lines.filter(package_id=package_id).exists():
+        return
+    if not order.packages.filter(marketplace_id=package_id).exists():
+        raise ValidationError({"package": _("The order has no such package.")})
+
+
+def said_before(answer: Answer, state: PullTask.State, picture: Picture | None) -> PullTask | None:
+    """What says just this about the parcel as it stands; with a photo, one with the same."""
+    if picture is None:
+        return answer.pulled if answer.pulled and answer.pulled.state == state else None
+    tasks = PullTask.objects.of_parcel(answer.order, answer.package_id)
+    return tasks.filter(state=state, cancellation=answer.cancellation, photo__sha256=picture.sha256).first()
 
 
 def takes_photo(answer: Answer) -> bool:
@@ -79,7 +138,11 @@ def picture_of(order: Order, package_id: str, photo: "UploadedFile[Any]") -> Pic
 
 
 def kept(answer: Answer, user: "User", picture: Picture | None) -> Evidence | None:
-    return drafts.keep_photo(answer.cancellation, user, picture) if picture and answer.cancellation else None
+    if picture is None or answer.cancellation is None:
+        return None
+    if Evidence.objects.filter(cancellation=answer.cancellation, is_from_bench=True).count() >= MOST_PHOTOS:
+        raise ValidationError({"photo": _("There are enough photos of this parcel.")})
+    return drafts.keep_photo(answer.cancellation, user, picture)
 
 
 def tell(task: PullTask, answer: Answer) -> None:
@@ -88,13 +151,22 @@ def tell(task: PullTask, answer: Answer) -> None:
         "lines": [f"{one.out} × {one.line}" for one in answer.lines if one.out and answer.takes_a_part_out],
         "photo": task.photo_id,
     }
-    is_done = task.state == PullTask.State.DONE
     Event.objects.create(
         shop_id=task.order.shop_id, order=task.order, cancellation=task.cancellation, actor=task.done_by,
-        name="parcel.pulled" if is_done else "parcel.not_there", detail=detail,
+        name=NAMES[PullTask.State(task.state)], detail=detail,
     )  # fmt: skip
     about = task.cancellation or task.order
-    if is_done:
-        log.write("parcel.pulled", about=about, actor=task.done_by, after=detail)
-    else:
-        log.write("parcel.not_there", about=about, actor=task.done_by, after=detail)
+    match task.state:
+        case PullTask.State.DONE:
+            log.write("parcel.pulled", about=about, actor=task.done_by, after=detail)
+        case PullTask.State.PUT_BACK:
+            log.write("parcel.put_back", about=about, actor=task.done_by, after=detail)
+        case _:
+            log.write("parcel.not_there", about=about, actor=task.done_by, after=detail)
+
+
+NAMES = {
+    PullTask.State.DONE: "parcel.pulled",
+    PullTask.State.DROPPED: "parcel.not_there",
+    PullTask.State.PUT_BACK: "parcel.put_back",
+}

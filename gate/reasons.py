@@ -1,8 +1,12 @@
 """What the gate answers, why, and each in one sentence for people. The codes are stable."""
 
+from datetime import datetime
+
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.templatetags.times import clock
 from gate.facts import Facts
 
 
@@ -48,7 +52,8 @@ class Reason(models.TextChoices):
     ON_HOLD = "on_hold", _("The marketplace holds the order.")
     NOT_READY = "not_ready", _("The order is not ready to be shipped.")
     ALREADY_LEFT = "already_left", _("It has left already.")
-    NOT_ASKED = "not_asked", _("The marketplace cannot be asked, and what is known here is old.")
+    PUT_BACK = "put_back", _("It was taken out of what leaves, and may leave again: put it back first.")
+    NOT_ASKED = "not_asked", _("What is known here is too old to let it leave: ask the marketplace first.")
 
 
 PACKED_AND_ASKED = _("Somebody asks to cancel it, and it is packed already.")
@@ -68,3 +73,9 @@ def words(verdict: Verdict, reason: Reason, facts: Facts, package_id: str) -> st
         status = facts.order.status
         return str(NOT_READY_WITH_STATUS) % {"status": facts.market.status_labels.get(status, status)}
     return str(reason.label)
+
+
+def caution(as_of: datetime | None) -> str:
+    if as_of is None:
+        return gettext("This shop has never been read to the end.")
+    return gettext("No data since %(time)s.") % {"time": clock(as_of)}

@@ -123,10 +123,12 @@ class ParcelSerializer(serializers.Serializer[Any]):
         allow_null=True,
         help_text="Everything that changed before is in this answer. Null: the shop was never read to the end.",
     )
-    is_stale = serializers.BooleanField(help_text="`as_of` is too long ago: ask again with `live`.")
+    is_stale = serializers.BooleanField(help_text="`as_of` is too long ago, and nothing is `ship`: ask with `live`.")
     caution = serializers.CharField(help_text="The same in words; empty where it is fresh.")
     live = GateLive(source="asked", allow_null=True, help_text="Null where nobody wanted the marketplace asked.")
-    pulled = PulledSerializer(allow_null=True, help_text="Who has seen to this very answer, if anybody.")
+    pulled = PulledSerializer(
+        allow_null=True, help_text="Who has seen to this very answer, if anybody; with `put_back`, who took it out."
+    )
 
 
 class AnswerSerializer(ParcelSerializer):
@@ -140,7 +142,7 @@ class AnswerSerializer(ParcelSerializer):
 
 
 class PullTaskSerializer(ParcelSerializer):
-    done = serializers.SerializerMethodField(help_text="Where to post that it was pulled.")
+    done = serializers.SerializerMethodField(help_text="Where to post that it was pulled or put back.")
 
     def get_done(self, answer: Any) -> str:
         return reverse("api:pull-task-done", [answer.order.pk], request=self.context["request"])
@@ -154,4 +156,7 @@ class PullTasksSerializer(serializers.Serializer[Any]):
 class PulledRequest(Strict):
     package = serializers.CharField(required=False, default="", allow_blank=True, max_length=LONGEST_CODE)
     is_there = serializers.BooleanField(default=True, help_text="False: it was looked for, and is not there.")
+    is_put_back = serializers.BooleanField(
+        default=False, help_text="True: what was taken out is in it again, where the answer was `put_back`."
+    )
     photo = serializers.FileField(required=False, help_text="Of the parcel; becomes evidence of the request.")

@@ -10,14 +10,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.utils.translation import gettext as _
 
-from accounts.templatetags.times import clock
 from cancellations.models import CancellationRequest, Decision, PushedNotification
 from cancellations.models import Verdict as Decided
 from gate.facts import Facts
 from gate.models import PullTask
-from gate.reasons import Reason, Verdict, words
+from gate.reasons import Reason, Verdict, caution, words
 from marketplaces.base import Notice
 from marketplaces.records import Progress
 from orders.models import LineItem, Order
@@ -25,6 +23,8 @@ from shops.pulling import OVERLAP
 
 State, Says = CancellationRequest.State, PushedNotification.Says
 APPROVED = (State.APPROVED, State.COMPLETED)
+SENT = (Decision.State.SENDING, Decision.State.ACCEPTED, Decision.State.CONFIRMED)
+REJECTS = (Decided.REJECT, Decided.SHIP_TO_REJECT)
 # What a request that stands like this and was pushed about would have been called.
 AGREES = {
     State.WAITING: Says.WAITING,
@@ -118,11 +118,12 @@ class Parcel:
         return next((one for one in self.facts.decisions if one.cancellation_id == request.pk), None)
 
     def concerns(self, request: CancellationRequest) -> list[LineItem]:
-        """Lines in this parcel that a request is about; all of them where it names none."""
+        """Lines in this parcel that a request is about; all of them where it names none, or one that is not here."""
         if request.line_item_id:
             return [line for line in self.lines if line.pk == request.line_item_id]
-        items: Sequence[str] = getattr(request, "item_ids", ())
-        return [line for line in self.lines if not items or line.marketplace_id in items]
+        items: set[str] = set(getattr(request, "item_ids", ()))
+        known = {line.marketplace_id for line in self.facts.lines}
+        return [line for line in self.lines if line.marketplace_id in items or not items or items - known]
 
     def waiting(self) -> list[CancellationRequest]:
         """Those about something in this parcel that are not settled, even in a word that we have not met."""
@@ -135,9 +136,9 @@ class Parcel:
         ]
 
     def is_sent_to_reject(self, request: CancellationRequest) -> bool:
+        """And cannot be taken back any more."""
         decision = self.decision(request)
-        states = (*Decision.MOVING, Decision.State.CONFIRMED)
-        return bool(decision and decision.verdict == Decided.SHIP_TO_REJECT and decision.state in states)
+        return bool(decision and decision.verdict == Decided.SHIP_TO_REJECT and decision.state in SENT)
 
     def in_doubt(self) -> list[CancellationRequest]:
         return [one for one in self.waiting() if not self.is_sent_to_reject(one)]
@@ -229,7 +230,7 @@ class Parcel:
         """
         tasks = (one for one in self.facts.pulled if one.package_id in ("", self.package_id))
         newest = next(tasks, None)
-        if newest is None:
+        if newest is None or (newest.state == PullTask.State.PUT_BACK and not newest.out):
             return None
         out = {part.line.marketplace_id: part.out for part in self.parts() if part.out}
         is_covered = all(newest.out.get(line, 0) >= count for line, count in out.items())
@@ -238,19 +239,42 @@ class Parcel:
         is_same = newest.cancellation_id == (request.pk if request else None)
         return newest if (is_same and (request or not out)) or (out and is_covered) else None
 
+    def out_in_vain(self) -> PullTask | None:
+        """What was taken out last, of this parcel or of any package of the order, where more is out than must be."""
+        seen = set()
+        for task in self.facts.pulled:
+            if task.state == PullTask.State.DROPPED or task.package_id in seen:
+                continue
+            if self.package_id and task.package_id not in ("", self.package_id):
+                continue
+            if self.is_more_than_must_be(task):
+                return task
+            if task.package_id == self.package_id or self.package_id:
+                return None
+            seen.add(task.package_id)
+        return None
+
+    def is_more_than_must_be(self, task: PullTask) -> bool:
+        """Of a parcel that may leave. A task that names nothing took out all of it."""
+        if not task.out:
+            return task.state == PullTask.State.DONE
+        out = {line.marketplace_id: self.out[line.pk] for line in self.lines}
+        return any(count > out.get(line, count) for line, count in task.out.items())
+
 
 def verdict(facts: Facts, now: datetime, package_id: str = "", asked: Asked | None = None) -> Answer:
     """About an order, or one package of it; `asked` tells how asking the marketplace went, where somebody did."""
     parcel = Parcel(facts, package_id, now, asked)
     found, reason, request = decided(parcel)
     is_stale = parcel.as_of is None or now - parcel.as_of > timedelta(minutes=settings.GATE_STALE_MINUTES)
-    if found == Verdict.SHIP and is_stale and asked and asked.at is None:
+    if found == Verdict.SHIP and is_stale:
         found, reason, request = Verdict.HOLD, Reason.NOT_ASKED, None
     return Answer(
         found, reason, words(found, reason, facts, package_id), facts.order, package_id, request,
         parcel.decision(request) if request else next((one for one in facts.decisions if one.is_live), None),
         parcel.parts(), notice(parcel, found, request), parcel.as_of, is_stale,
-        caution(parcel.as_of) if is_stale else "", asked, parcel.pulled(request),
+        caution(parcel.as_of) if is_stale else "", asked,
+        parcel.out_in_vain() if reason == Reason.PUT_BACK else parcel.pulled(request),
     )  # fmt: skip
 
 
@@ -263,6 +287,8 @@ def decided(parcel: Parcel) -> Found:
     for rule in rules:
         if found := rule(parcel):
             return found
+    if parcel.out_in_vain():
+        return Verdict.HOLD, Reason.PUT_BACK, None
     sent = next((one for one in parcel.waiting() if parcel.is_sent_to_reject(one)), None)
     if sent:
         return Verdict.SHIP, Reason.SHIP_TO_REJECT, sent
@@ -292,7 +318,7 @@ def partly_cancelled(parcel: Parcel) -> Found | None:
 
 def is_taken_out(parcel: Parcel) -> bool:
     done = parcel.pulled(settled(parcel))
-    return bool(done and done.state == PullTask.State.DONE)
+    return bool(done and done.state != PullTask.State.DROPPED)
 
 
 def why_cancelled(parcel: Parcel) -> Reason:
@@ -316,12 +342,15 @@ def asked_for(parcel: Parcel) -> Found | None:
         return Verdict.HOLD, Reason.DECISION_STALLED, first(about)
     for request in parcel.in_doubt():
         decision = parcel.decision(request)
-        if decision and decision.is_moving and decision.verdict == Decided.REJECT:
+        if decision and decision.is_moving and decision.verdict in REJECTS:
             return Verdict.HOLD, Reason.DECISION_UNDER_WAY, request
     if parcel.in_doubt() or parcel.asked_without_a_request():
         verdict = Verdict.PULL if parcel.is_packed() else Verdict.HOLD
         return verdict, Reason.REQUEST_WAITS, first(parcel.in_doubt())
-    return None
+    waits = any(
+        one.verdict == Decided.CANCEL_ITEMS and one.state == Decision.State.UNSIGNED for one in parcel.facts.decisions
+    )
+    return (Verdict.HOLD, Reason.DECISION_UNDER_WAY, None) if waits else None
 
 
 def not_known(parcel: Parcel) -> Found | None:
@@ -364,9 +393,3 @@ def notice(parcel: Parcel, found: Verdict, request: CancellationRequest | None) 
     """That shipping rejects, where a parcel is at stake that would do so."""
     is_at_stake = request is not None and (request.needs_answer or found == Verdict.SHIP)
     return parcel.facts.market.shipping_notice if is_at_stake and parcel.facts.market.shipping_rejects else None
-
-
-def caution(as_of: datetime | None) -> str:
-    if as_of is None:
-        return _("This shop has never been read to the end.")
-    return _("No data since %(time)s.") % {"time": clock(as_of)}

@@ -17,8 +17,8 @@ from django.views.decorators.vary import vary_on_headers
 from cancellations.views.asking import INVALID, may, wants_fragment
 from gate.asking import ask
 from gate.finding import KINDS, LONGEST_CODE, Ambiguous, Unknown
-from gate.pulled import NotToBePulled, pull, takes_photo
-from gate.reasons import Verdict
+from gate.pulled import NotToBePulled, NotToBePutBack, pull, put_back, takes_photo
+from gate.reasons import Reason, Verdict
 from gate.to_pull import to_pull
 from orders.models import Order
 from shops.models import Role
@@ -59,11 +59,13 @@ def about(request: "Request", code: str, *, shop: str = "", live: bool = False) 
         return {"code": code}
     except Ambiguous as several:
         return {"code": code, "candidates": several.orders}
-    to_be_pulled = found.answer.verdict == Verdict.PULL
+    to_be_pulled, to_be_put_back = found.answer.verdict == Verdict.PULL, found.answer.reason == Reason.PUT_BACK
+    is_agent = (to_be_pulled or to_be_put_back) and may(request, found.answer.order.shop, Role.AGENT)
     return {
         "code": code,
         "found": found,
-        "can_pull": to_be_pulled and may(request, found.answer.order.shop, Role.AGENT),
+        "can_pull": to_be_pulled and is_agent,
+        "can_put_back": to_be_put_back and is_agent,
         "takes_photo": to_be_pulled and takes_photo(found.answer),
     }
 
@@ -104,7 +106,7 @@ def pull_list(request: "Request") -> HttpResponse:
 
 @require_POST
 def pulled(request: "Request", pk: int) -> HttpResponse:
-    """Somebody took the parcel out of what leaves, or it is not there."""
+    """Somebody took the parcel out of what leaves, or it is not there, or was put back."""
     order = get_object_or_404(
         Order.objects.visible_to(request.user).select_related("shop").defer("shop__cipher"), pk=pk
     )
@@ -112,9 +114,14 @@ def pulled(request: "Request", pk: int) -> HttpResponse:
     package = request.POST.get("package", "")[:LONGEST_CODE]
     is_there = request.POST.get("is_there", "yes") != "no"
     try:
-        pull(order, package, request.user, request.FILES.get("photo"), is_there=is_there)
+        if "put_back" in request.POST:
+            put_back(order, package, request.user)
+        else:
+            pull(order, package, request.user, request.FILES.get("photo"), is_there=is_there)
     except ValidationError as problem:
-        return page(request, about(request, code) | {"photo_errors": problem.messages}, INVALID)
-    except NotToBePulled as refusal:
+        if "photo" in problem.message_dict:
+            return page(request, about(request, code) | {"photo_errors": problem.messages}, INVALID)
+        messages.warning(request, " ".join(problem.messages))
+    except (NotToBePulled, NotToBePutBack) as refusal:
         messages.warning(request, str(refusal))
     return redirect(f"{reverse('gate:gate')}?{urlencode({'code': code, 'shop': order.shop_id})}")

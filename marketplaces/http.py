@@ -85,12 +85,14 @@ _ends: ContextVar[float | None] = ContextVar("ends", default=None)
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Reads made inside, all together, take no longer: somebody stands there and waits. None is tried twice.
+    """Reads made inside, all together, take no longer: somebody stands there and waits. None is tried twice. Inside
+    another, the one that ends first counts.
 
     One that would come too late raises as one that gets no answer does. Changes take their time: what a token that is
     renewed answers must not be lost.
     """
-    before = _ends.set(time.monotonic() + seconds)
+    ends = time.monotonic() + seconds
+    before = _ends.set(min(ends, _ends.get() or ends))
     try:
         yield
     finally:

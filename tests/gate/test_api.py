@@ -12,9 +12,11 @@ from django.test.utils import CaptureQueriesContext
 
 from audit.models import Entry
 from cancellations.models import CancellationRequest, Event, Evidence, PushedNotification
+from cancellations.rereading import LONGEST
 from gate.finding import KINDS, orders_named
 from gate.models import PullTask
 from marketplaces.errors import TemporaryFailure
+from marketplaces.http import _seconds_left
 from orders.models import Order
 from shops.models import Role
 from tests.cancellations.test_pushes import ADDRESS
@@ -41,6 +43,12 @@ def packed() -> Order:
 @pytest.fixture
 def agent(packed: Order) -> Client:
     return signed_in(member(Role.AGENT, packed.shop))
+
+
+def seconds_left() -> float:
+    left = _seconds_left()
+    assert left is not None
+    return left
 
 
 def done(order: Order) -> str:
@@ -126,6 +134,17 @@ class TestAnswers:
         assert (told["verdict"], told["order"]["id"]) == ("pull", other.pk)
         assert [(one["verdict"], one["order"]["id"]) for one in told["together_with"]] == [("ship", packed.pk)]
 
+    def test_none_of_the_orders_in_a_parcel_is_left_out_and_where_there_are_too_many_there_is_no_answer(
+        self, packed: Order, agent: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked(packed)
+        for _ in range(21):
+            order({**PACKED, "package_id": "1153"}, shop=packed.shop)
+        told = agent.get(GATE, {"package": "1153"}).json()
+        assert (told["verdict"], told["order"]["id"], len(told["together_with"])) == ("pull", packed.pk, 21)
+        monkeypatch.setattr("gate.finding.MOST", 21)
+        assert agent.get(GATE, {"package": "1153"}).status_code == 409
+
     def test_what_comes_out_of_a_parcel_is_listed(self, packed: Order, agent: Client) -> None:
         order_line = packed.lines.get()
         order_line.quantity, order_line.cancelled_quantity = 3, 2
@@ -152,6 +171,16 @@ class TestAnswers:
 
 
 class TestLive:
+    def test_many_orders_in_one_parcel_have_no_more_time_than_one(
+        self, packed: Order, agent: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        left: list[float] = []
+        monkeypatch.setattr("gate.asking.reread", lambda order: left.append(seconds_left()))
+        order({**PACKED, "package_id": "1153"}, shop=packed.shop)
+        assert agent.get(GATE, {"package": "1153", "live": "1"}).json()["live"]["asked"] is True
+        first, second = left
+        assert LONGEST >= first > second
+
     def test_where_it_cannot_be_asked_the_answer_is_ours_and_says_so(self, transactional_db: None) -> None:
         about = order(PACKED)
         told = signed_in(member(Role.VIEWER, about.shop)).get(f"{GATE}{about.pk}/?live=1").json()
@@ -246,6 +275,16 @@ class TestPullTasks:
         assert agent.get(TASKS).json()["results"] == []
         assert agent.post(done(packed)).json()["state"] == "done"
         assert [*Event.objects.order_by("pk").values_list("name", flat=True)] == ["parcel.not_there", "parcel.pulled"]
+
+    def test_what_was_pulled_in_vain_is_put_back(self, packed: Order, agent: Client) -> None:
+        asked(packed)
+        agent.post(done(packed))
+        assert agent.post(done(packed), {"is_put_back": "true"}).status_code == 422
+        CancellationRequest.objects.update(state="closed", needs_answer=False)
+        assert [one["reason"] for one in agent.get(TASKS).json()["results"]] == ["put_back"]
+        answers = [agent.post(done(packed), {"is_put_back": "true"}) for _ in range(2)]
+        assert [(one.status_code, one.json()["state"]) for one in answers] == [(201, "put_back"), (200, "put_back")]
+        assert agent.get(TASKS).json()["results"] == []
 
     def test_what_may_leave_is_not_pulled(self, packed: Order, agent: Client) -> None:
         answer = agent.post(done(packed))

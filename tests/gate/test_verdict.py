@@ -187,7 +187,13 @@ TABLE: list[tuple[str, Callable[[], Order], str, str]] = [
             "ship",
             "ship_to_reject",
         )
-        for state in ("recorded", "sending", "accepted", "confirmed")
+        for state in ("sending", "accepted", "confirmed")
+    ),
+    (
+        "to be shipped to reject, which can still be taken back",
+        then(PACKED, do=deciding(Decided.SHIP_TO_REJECT, "recorded"), **US),
+        "hold",
+        "decision_under_way",
     ),
     *(
         (f"{one} {state}", then(PACKED, do=deciding(one, state)), "pull", "request_waits")
@@ -197,6 +203,12 @@ TABLE: list[tuple[str, Callable[[], Order], str, str]] = [
     ("all items being cancelled", then(PACKED, do=lambda o: items(o, 1)), "pull", "items_under_way"),
     ("some items being cancelled", then(PACKED, PACKED, do=lambda o: items(o, 1)), "pull", "items_under_way"),
     ("cancelling items stalled", then(PACKED, do=lambda o: items(o, 1, state="stalled")), "hold", "decision_stalled"),
+    (
+        "cancelling items waits for a second person",
+        then(PACKED, do=lambda o: items(o, 1, state="unsigned")),
+        "hold",
+        "decision_under_way",
+    ),
     ("cancelling items refused", then(PACKED, do=lambda o: items(o, 1, state="refused")), "ship", "nothing_against"),
     ("pushed: cancelled", then(PACKED, do=lambda o: pushed(o, "order_cancelled")), "pull", "just_cancelled"),
     ("pushed: a request waits, packed", then(PACKED, do=lambda o: pushed(o, "waiting")), "pull", "request_waits"),
@@ -279,6 +291,11 @@ class TestPackages:
         assert says(about, second.package_id) == ("pull", "request_waits")
         assert says(about)[0] == "pull"
 
+    def test_a_request_about_a_line_that_is_not_here_may_be_about_any(self) -> None:
+        about = order(PACKED)
+        asked(about, LineItemFactory())
+        assert says(about, "P1") == ("pull", "request_waits")
+
     def test_everything_in_a_package_is_cancelled_and_the_other_one_leaves(self) -> None:
         about = order({**PACKED, **CANCELLED}, {**PACKED, "package_id": "P2"})
         assert says(about, "P1") == ("pull", "cancelled")
@@ -320,23 +337,27 @@ class TestPackages:
         first = asked(about)
         pulled(about, cancellation=first)
         CancellationRequest.objects.update(state="closed", needs_answer=False)
-        assert says(about)[0] == "ship"
         asked(about)
         told = answer(about)
         assert (told.verdict, told.pulled) == (Verdict.PULL, None)
 
 
 class TestHowFreshItIs:
-    def test_old_data_keep_their_verdict_and_say_so(self) -> None:
+    def test_old_data_let_nothing_leave_and_say_so(self) -> None:
         told = answer(order(PACKED, read=timedelta(hours=1)))
-        assert (told.verdict, told.is_stale) == (Verdict.SHIP, True)
+        assert (told.verdict, told.reason, told.is_stale) == (Verdict.HOLD, Reason.NOT_ASKED, True)
         assert told.caution.startswith("No data since")
+
+    def test_old_data_still_say_what_is_to_be_pulled(self) -> None:
+        about = order(PACKED, read=timedelta(hours=1))
+        asked(about)
+        assert says(about) == ("pull", "request_waits")
 
     def test_a_shop_that_was_never_read_to_the_end_is_stale(self) -> None:
         about = order(PACKED)
         about.shop.cursors.filter(kind=SyncKind.CANCELLATIONS).update(synced_until=None)
         told = answer(about)
-        assert (told.is_stale, told.as_of) == (True, None)
+        assert (told.verdict, told.is_stale, told.as_of) == (Verdict.HOLD, True, None)
         assert told.caution
 
     def test_what_was_just_asked_is_fresh(self) -> None:

@@ -163,6 +163,18 @@ class TestPulling:
         assert "Looked for and not found by" in words_of(answer)
         assert PullTask.objects.get().state == PullTask.State.DROPPED
 
+    def test_what_was_pulled_in_vain_is_listed_until_it_was_put_back(self, packed: Order, bench: Client) -> None:
+        asked(packed)
+        bench.post(pulled(packed))
+        CancellationRequest.objects.update(state="closed", needs_answer=False)
+        page = scan(bench, packed.marketplace_id)
+        assert 'name="put_back"' in page
+        assert "Pulled by" in page
+        assert "put it back first" in words_of(bench.get(reverse("gate:to_pull")))
+        page = words_of(bench.post(pulled(packed), {"put_back": "yes"}, follow=True))
+        assert 'gate-panel gate-ship"' in page
+        assert packed.label not in words_of(bench.get(reverse("gate:to_pull")))
+
     def test_a_request_that_was_withdrawn_meanwhile_lets_the_parcel_go(self, packed: Order, bench: Client) -> None:
         asked(packed)
         CancellationRequest.objects.update(state="closed", needs_answer=False)
