@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from cancellations.models import Batch, CancellationRequest, Decision
+from cancellations.models import Batch, CancellationRequest, Decision, Evidence
 from config.admin import BELONGS_TO
 from shops.models import Connection, Membership
 from tests.config.test_admin import everything, root  # noqa: F401
