@@ -68,8 +68,9 @@ def of_request(event: Event, row: CancellationRequest) -> Iterator[OutgoingEvent
 
 def ending(event: Event, row: CancellationRequest, at: datetime, moved: dict[str, Any]) -> Iterator[OutgoingEvent]:
     by, decision = settled_by(event, row, at, str(moved["to"]))
-    more = {**moved, "settled_by": by, "decision": decision}
-    yield about_request("cancellation.settled", row, at, more)
+    if moved["to"] == State.CLOSED:
+        moved = {**moved, "refund": None}  # what would have been given back is not
+    yield about_request("cancellation.settled", row, at, {**moved, "settled_by": by, "decision": decision})
     if moved["to"] == State.CLOSED and by == "elsewhere":
         yield about_request("cancellation.withdrawn", row, at, moved)
 

@@ -18,6 +18,7 @@ from orders.models import CancelledLine
 from orders.sync import store
 from shops import outgoing
 from shops.models import OutgoingEvent, Shop
+from shops.outgoing import event as made_up
 from shops.staying import deauthorized
 from shops.tokens import mark_for_reconnection
 from tests.factories import CancellationFactory, DecisionFactory, ShopFactory
@@ -266,7 +267,7 @@ class TestCancelledLines:
 
 def test_old_events_are_forgotten_with_their_deliveries_and_untaken_ones_never() -> None:
     shop = ShopFactory()
-    outgoing.announce([outgoing.event("shop.connected", "shop:1", {}, shop_id=shop.pk) for _ in range(7)])
+    outgoing.announce([made_up("shop.connected", "shop:1", {}, shop_id=shop.pk) for _ in range(7)])
     old = timezone.now() - timedelta(days=40)
     for row in OutgoingEvent.objects.all()[:5]:
         OutgoingEvent.objects.filter(pk=row.pk).update(taken_at=old)
@@ -284,9 +285,9 @@ def test_it_is_asked_for_a_relay_on_commit_and_a_broker_that_is_down_changes_not
         asked.append(name)
         raise OSError("no broker")
 
-    monkeypatch.setattr("shops.outgoing.current_app.send_task", send_task)
+    monkeypatch.setattr("shops.nudging.current_app.send_task", send_task)
     shop = ShopFactory()
     with django_capture_on_commit_callbacks(execute=True):
-        outgoing.announce([outgoing.event("shop.connected", "shop:1", {}, shop_id=shop.pk)])
+        outgoing.announce([made_up("shop.connected", "shop:1", {}, shop_id=shop.pk)])
         assert asked == []
     assert asked == ["webhooks.tasks.relay"]
