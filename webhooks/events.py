@@ -67,8 +67,8 @@ TYPES: dict[str, Kind] = {
         _("A request is settled"),
         "It waits no more. `to` is `approved`, `completed` (refunded already) or `closed` (ended without cancelling). "
         "`settled_by` is `decision` (ours, which `decision` names), `deadline` (approved after it had passed), `staff` "
-        "(closed by hand) or `elsewhere`. `refund` is of the whole request; null where nothing is refunded (`closed`) or the "
-        "marketplace tells none.",
+        "(closed by hand) or `elsewhere`. `refund` is of the whole request; null where nothing is refunded (`closed`) "
+        "or the marketplace tells none.",
         {**SETTLED, "from": "waiting", "to": "approved", "settled_by": "decision", "decision": 5},
     ),
     "cancellation.withdrawn": Kind(
