@@ -34,8 +34,10 @@ def as_problems(request: Request, about: Decision | None = None) -> Iterator[Non
             raise Problem("not-allowed", str(no)) from None
         if about:
             raise Problem("not-stalled", str(no), more={"decision": address(about, request)}) from None
-        notice = {"notice": NoticeSerializer(no.notice).data} if no.notice else {}
-        raise Problem("not-allowed", str(no), more=notice) from None
+        more = {"notice": NoticeSerializer(no.notice).data} if no.notice else {}
+        if no.settled_by:
+            more["decision"] = address(no.settled_by, request)
+        raise Problem("not-allowed", str(no), more=more) from None
 
 
 def address(decision: Decision, request: Request) -> str:
