@@ -137,7 +137,8 @@ TYPES: dict[str, Kind] = {
     ),
     "money.returned": Kind(
         _("What was paid for a cancelled line goes back"),
-        "As `stock.released`, where the order had been paid. `amount` is what these units cost in the order (price × "
+        "As `stock.released`, where the order shows as paid: never where a marketplace does not tell that, and "
+        "`was_paid` is false there. `amount` is what these units cost in the order (price × "
         "quantity), not what is refunded: shipping, taxes and fees are in the `refund` of `cancellation.settled`.",
         {**OF_ORDER, **LINE},
     ),
