@@ -63,8 +63,12 @@ def add_what_they_come_of(rows: Iterable[CancellationRequest]) -> None:
         chosen = {line.line_item.marketplace_id for line in made.lines.all()}
         for row in own:
             about = {line.line_item_marketplace_id for line in row.lines.all()}
-            if row.order_id == made.order_id and made.sent_at <= row.created_at + CLOCKS_DIFFER and about <= chosen:
+            if row.order_id == made.order_id and is_before(made, row) and about <= chosen:
                 row.history.append(made)
+
+
+def is_before(made: Decision, row: CancellationRequest) -> bool:
+    return made.sent_at is not None and made.sent_at <= row.created_at + CLOCKS_DIFFER
 
 
 # --- requests ---------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from django.core.cache import cache
 from django.db import connection
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from config import private_servers
 from shops import heartbeat, nudging
