@@ -19,12 +19,13 @@ from orders.models import LineItem, Order
 class NotAllowed(Exception):
     """The market's rules or the request's state do not allow this; the text says why, in words for a person.
 
-    `notice` is the market's rule behind it, where there is one to read.
+    `notice` is the market's rule behind it, where there is one to read; `settled_by` the decision that settled it.
     """
 
-    def __init__(self, why: str, notice: Notice | None = None) -> None:
+    def __init__(self, why: str, notice: Notice | None = None, settled_by: Decision | None = None) -> None:
         super().__init__(why)
         self.notice = notice
+        self.settled_by = settled_by
 
 
 class AlreadyDecided(NotAllowed):
@@ -100,7 +101,8 @@ def must_be_offered(cancellation: CancellationRequest, verdict: Verdict) -> Capa
     market = rules.capabilities(cancellation.shop, timezone.now())
     offer = rules.offer(cancellation, verdict, market, rules.not_now(cancellation))
     if not offer.allowed:
-        raise NotAllowed(offer.why_not, offer.notice)
+        settled_by = None if cancellation.needs_answer else cancellation.confirmed_decision
+        raise NotAllowed(offer.why_not, offer.notice, settled_by)
     return market
 
 

@@ -28,12 +28,14 @@ def given_back_by_approval(cancellation: CancellationRequest) -> Money | None:
 
 
 def given_back_for_items(order: Order, lines: Sequence[LineItem], quantities: "Mapping[int, int]") -> Money:
-    """What the chosen items cost; with all that is open chosen, all that the order cost, shipping included."""
-    is_whole = all(
-        quantities.get(line.pk, 0) >= line.open_quantity for line in order.lines.all() if not line.is_cancelled
-    )
+    """The most that it can be: with all that is open chosen, all that the order cost; else what the items cost, and
+    all that the order cost beside its items (shipping, taxes), of which only the marketplace knows what goes with them.
+    """
+    all_lines = list(order.lines.all())
+    is_whole = all(quantities.get(line.pk, 0) >= line.open_quantity for line in all_lines if not line.is_cancelled)
     items = sum((line.price * quantities[line.pk] for line in lines), Decimal(0))
-    return Money(max(order.total, items) if is_whole else items, order.currency)
+    beside = order.total - sum((line.price * line.quantity for line in all_lines), Decimal(0))
+    return Money(max(order.total, items) if is_whole else items + max(beside, Decimal(0)), order.currency)
 
 
 def needs_second_person(user: "User", shop: Shop, verdict: Verdict, money: Money | None, order: Order | None) -> bool:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from audit import log
-from cancellations import countersigning, drafts, happening, rules, tasks
+from cancellations import countersigning, drafts, happening, live, rules, tasks
 from cancellations.checks import (
     AlreadyDecided,
     Details,
@@ -85,6 +85,7 @@ def cancel_items(
     Takes and raises what `decide` does.
     """
     must_be_allowed(user, order.shop, Permission.CANCEL_ITEMS)
+    previewed = live.previewed_refund(order, items, reason)
     with transaction.atomic():
         locked = Order.objects.select_for_update(of=("self",), no_key=True).get(pk=order.pk)
         must_offer_items(locked)
@@ -98,7 +99,7 @@ def cancel_items(
             "",
         )
         details = Details(reason=reason, reason_text=text)
-        money = countersigning.given_back_for_items(locked, lines, items)
+        money = previewed or countersigning.given_back_for_items(locked, lines, items)
         decision = new_decision(
             locked.shop, user, Verdict.CANCEL_ITEMS, details, money, order=locked,
             undo_seconds=undo_seconds, client_key=client_key,

@@ -1,19 +1,23 @@
 """What happened to requests and decisions: the one writer of `Event`, which tells integrators of it as well."""
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
+
+from django.db.models import prefetch_related_objects
 
 from cancellations.models import CancellationRequest, Decision, Event, Verdict
 from shops import outgoing
 from shops.models import OutgoingEvent
 
 State = CancellationRequest.State
+CLOCKS_DIFFER = timedelta(minutes=1)
 # What ends a request as a decision wanted it.
 WANTED = {
     Verdict.APPROVE: {State.APPROVED, State.COMPLETED},
     Verdict.REJECT: {State.CLOSED},
     Verdict.SHIP_TO_REJECT: {State.CLOSED},
+    Verdict.CANCEL_ITEMS: {State.APPROVED, State.COMPLETED},
 }
 OF_DECISIONS = {
     "decision.recorded", "decision.countersigned", "decision.declined", "decision.withdrawn", "decision.overtaken",
@@ -38,12 +42,33 @@ def announced(events: Sequence[Event]) -> Iterator[OutgoingEvent]:
     decisions = {event.decision_id for event in events if event.name in OF_DECISIONS} - {None}
     rows = CancellationRequest.objects.select_related("shop").defer("shop__cipher").with_decisions()
     request_of = rows.in_bulk(requests) if requests else {}
+    add_what_they_come_of(request_of.values())
     decision_of = Decision.objects.select_related("cancellation", "order").in_bulk(decisions) if decisions else {}
     for event in events:
         if event.cancellation_id in request_of and event.name in OF_REQUESTS:
             yield from of_request(event, request_of[event.cancellation_id])
         elif event.decision_id in decision_of and event.name in OF_DECISIONS:
             yield from of_decision(event, decision_of[event.decision_id])
+
+
+def add_what_they_come_of(rows: Iterable[CancellationRequest]) -> None:
+    """To the history of each request that shows the seller cancelling, our `cancel_items` of its lines."""
+    own = [row for row in rows if row.initiator == "seller" and row.order_id]
+    if not own:
+        return
+    prefetch_related_objects(own, "lines")
+    orders, verdict = [row.order_id for row in own], Verdict.CANCEL_ITEMS
+    sent = Decision.objects.filter(order__in=orders, verdict=verdict, sent_at__isnull=False).order_by("-pk")
+    for made in sent.prefetch_related("lines__line_item"):
+        chosen = {line.line_item.marketplace_id for line in made.lines.all()}
+        for row in own:
+            about = {line.line_item_marketplace_id for line in row.lines.all()}
+            if row.order_id == made.order_id and is_before(made, row) and about <= chosen:
+                row.history.append(made)
+
+
+def is_before(made: Decision, row: CancellationRequest) -> bool:
+    return made.sent_at is not None and made.sent_at <= row.created_at + CLOCKS_DIFFER
 
 
 # --- requests ---------------------------------------------------------------------------------------------------------
@@ -68,8 +93,9 @@ def of_request(event: Event, row: CancellationRequest) -> Iterator[OutgoingEvent
 
 def ending(event: Event, row: CancellationRequest, at: datetime, moved: dict[str, Any]) -> Iterator[OutgoingEvent]:
     by, decision = settled_by(event, row, at, str(moved["to"]))
-    more = {**moved, "settled_by": by, "decision": decision}
-    yield about_request("cancellation.settled", row, at, more)
+    if moved["to"] == State.CLOSED:
+        moved = {**moved, "refund": None}  # what would have been given back is not
+    yield about_request("cancellation.settled", row, at, {**moved, "settled_by": by, "decision": decision})
     if moved["to"] == State.CLOSED and by == "elsewhere":
         yield about_request("cancellation.withdrawn", row, at, moved)
 
@@ -82,7 +108,9 @@ def settled_by(event: Event, row: CancellationRequest, at: datetime, state: str)
         return "decision", ours.pk
     if event.name == "cancellation.closed":
         return "staff", None
-    if row.deadline and row.deadline <= at and state in (State.APPROVED, State.COMPLETED):
+    before = event.detail.get("deadline")
+    deadline = datetime.fromisoformat(before) if before else row.deadline
+    if deadline and deadline <= at and state in (State.APPROVED, State.COMPLETED):
         return "deadline", None
     return "elsewhere", None
 

@@ -9,12 +9,14 @@ from operator import methodcaller
 from typing import TypeVar
 
 from django.core.cache import cache
+from redis.exceptions import RedisError
 
 from cancellations.models import CancellationRequest
 from marketplaces.base import Adapter
 from marketplaces.records import (
     HandoverOptions,
     LineEligibility,
+    Money,
     PackageRecord,
     RefundParts,
     RejectReason,
@@ -104,8 +106,26 @@ def ineligible(order: Order) -> dict[str, str]:
 
 def refund_preview(order: Order, items: Mapping[int, int], reason: str) -> RefundParts:
     """What the buyer would get back for these line items ({LineItem.pk: quantity})."""
-    ids = sorted(order.lines.filter(pk__in=items).values_list("marketplace_id", flat=True))
+    ids = ids_of(order, items)
     return asked_once(
-        order.shop, f"refund:{order.marketplace_id}:{reason}:{','.join(ids)}",
+        order.shop, about_refund(order, ids, reason),
         lambda adapter: adapter.refund_preview(order.marketplace_id, reason, ids),
     )  # fmt: skip
+
+
+def previewed_refund(order: Order, items: Mapping[int, int], reason: str) -> Money | None:
+    """What `refund_preview` was told in the last minutes, if it was asked; asks no marketplace itself."""
+    key = f"live:{order.shop_id}:{about_refund(order, ids_of(order, items), reason)}"
+    try:
+        found: RefundParts | None = cache.get(key)
+    except (RedisError, OSError):
+        return None
+    return found.total if found else None
+
+
+def ids_of(order: Order, items: Mapping[int, int]) -> list[str]:
+    return sorted(order.lines.filter(pk__in=items).values_list("marketplace_id", flat=True))
+
+
+def about_refund(order: Order, ids: Sequence[str], reason: str) -> str:
+    return f"refund:{order.marketplace_id}:{reason}:{','.join(ids)}"

@@ -133,15 +133,17 @@ def store(shop: Shop, records: Sequence[CancellationRecord]) -> int:
     return write(shop, moved, before)
 
 
-Stored = Mapping[str, tuple[datetime, str, str]]
+Stored = Mapping[str, tuple[datetime, str, str, datetime | None]]
 
 
 def stored_states(shop: Shop, records: Sequence[CancellationRecord]) -> Stored:
-    """What is stored of these requests: {id: (updated at, status, state)}; true for as long as nobody else writes."""
+    """What is stored of these requests: {id: (updated at, status, state, deadline)}; true for as long as nobody else
+    writes.
+    """
     rows = CancellationRequest.objects.filter(
         shop=shop, marketplace_id__in=[record.marketplace_id for record in records]
-    ).values_list("marketplace_id", "updated_at", "status", "state")
-    return {marketplace_id: (updated_at, status, state) for marketplace_id, updated_at, status, state in rows}
+    ).values_list("marketplace_id", "updated_at", "status", "state", "deadline")
+    return {row[0]: row[1:] for row in rows}
 
 
 def newest_of_each(records: Sequence[CancellationRecord]) -> dict[str, CancellationRecord]:
@@ -186,13 +188,16 @@ def tell(shop: Shop, orders: Mapping[str, int], written: Mapping[int, Cancellati
         known = before.get(record.marketplace_id)
         if known and known[2] == record.state.value:
             continue
+        detail = {"from": known[2] if known else "", "to": record.state.value, "status": record.status}
+        if known and known[3]:  # marketplaces drop it once it is settled; whether it had passed tells who decided
+            detail["deadline"] = known[3].isoformat()
         events.append(
             Event(
                 shop=shop,
                 order_id=orders.get(record.order_id),
                 cancellation_id=pk,
                 name="cancellation.moved" if known else "cancellation.requested",
-                detail={"from": known[2] if known else "", "to": record.state.value, "status": record.status},
+                detail=detail,
                 at=record.updated_at if known else record.created_at,
             )
         )

@@ -85,7 +85,8 @@ def answer(request: Request, kinds: list[str], code: str, asked: dict[str, Any])
         raise Http404 from None
     except Ambiguous as several:
         urls = [reverse("api:order-detail", [order.pk], request=request) for order in several.orders]
-        raise Problem("ambiguous", str(several), more={"orders": urls}) from None
+        shops = [order.shop_id for order in several.orders]
+        raise Problem("ambiguous", str(several), more={"orders": urls, "shops": shops}) from None
     return Response(AnswerSerializer(found, context={"request": request}).data)
 
 

@@ -41,7 +41,9 @@ class CancelledLineSerializer(Rows):
     cancelled_in_all = serializers.IntegerField(help_text="How many of the line are cancelled with these.")
     amount = MoneyField(help_text="Price × quantity as the order has them; the refund is the request's.")
     was_shipped = serializers.BooleanField(help_text="These units had left the seller: they are not back in stock.")
-    was_paid = serializers.BooleanField(help_text="The order was paid, so that money goes back.")
+    was_paid = serializers.BooleanField(
+        help_text="The order shows as paid, so that money goes back; false too where the marketplace does not tell."
+    )
     cancelled_at = UtcTime(help_text="As the order tells it; else when we read it.")
     noted_at = UtcTime(help_text="When we wrote it down; `since` asks for this.")
     stock_event = serializers.SerializerMethodField(

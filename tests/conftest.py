@@ -1,5 +1,6 @@
 import os
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import psycopg
 import pytest
 from django.core.cache import cache
 from django.db import connection
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from config import private_servers
 from shops import heartbeat, nudging
@@ -19,6 +21,30 @@ from tests.world import SupplierWorld, World, connected_world, supplier_world
 def broker_is_asked() -> None:
     """Whatever an earlier test made of the broker."""
     nudging.pause["until"] = 0.0
+
+
+@pytest.fixture(autouse=True)
+def events_are_as_described(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a test has happen: what is told of it has the shape that the API's description promises."""
+    from shops import outgoing
+
+    written = outgoing.event
+
+    def checked(type: str, about: str, data: Any, **more: Any) -> Any:  # noqa: A002
+        made = written(type, about, data, **more)
+        told = {"type": made.type, "timestamp": outgoing.moment(made.at), "data": made.data}
+        validator_of(type).validate(told)
+        return made
+
+    monkeypatch.setattr(outgoing, "event", checked)
+
+
+@lru_cache
+def validator_of(type: str) -> Draft202012Validator:  # noqa: A002
+    from webhooks.events import TEST, TEST_NAME, TYPES
+    from webhooks.schema import body
+
+    return Draft202012Validator(body(type, {**TYPES, TEST_NAME: TEST}[type]))
 
 
 @pytest.fixture

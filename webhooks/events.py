@@ -46,6 +46,11 @@ def decided(state: str, **more: Any) -> dict[str, Any]:
     return {**DECISION, "state": state, **more}
 
 
+def unsent(state: str, **more: Any) -> dict[str, Any]:
+    """The marketplace has said nothing yet."""
+    return decided(state, code="", request_id="", **more)
+
+
 TYPES: dict[str, Kind] = {
     "cancellation.requested": Kind(
         _("Somebody asks to cancel"),
@@ -62,14 +67,15 @@ TYPES: dict[str, Kind] = {
         _("A request is settled"),
         "It waits no more. `to` is `approved`, `completed` (refunded already) or `closed` (ended without cancelling). "
         "`settled_by` is `decision` (ours, which `decision` names), `deadline` (approved after it had passed), `staff` "
-        "(closed by hand) or `elsewhere`. `refund` is of the whole request, null where the marketplace tells none.",
+        "(closed by hand) or `elsewhere`. `refund` is of the whole request; null where nothing is refunded (`closed`) "
+        "or the marketplace tells none.",
         {**SETTLED, "from": "waiting", "to": "approved", "settled_by": "decision", "decision": 5},
     ),
     "cancellation.withdrawn": Kind(
         _("A request ended without a cancellation and without us"),
         "After `cancellation.settled`, where it was closed and no decision of ours did it: the buyer took it back, or "
         "somebody rejected it in the marketplace's own screens. The marketplace does not tell which.",
-        {**SETTLED, "from": "waiting", "to": "closed"},
+        {**SETTLED, "refund": None, "from": "waiting", "to": "closed"},
     ),
     "cancellation.moved": Kind(
         _("A settled request changed again"),
@@ -77,20 +83,20 @@ TYPES: dict[str, Kind] = {
         {**SETTLED, "from": "approved", "to": "completed"},
     ),
     "decision.recorded": Kind(
-        _("Somebody decided"), "A decision was made and is sent when its undo window ends.", decided("recorded")
+        _("Somebody decided"), "A decision was made and is sent when its undo window ends.", unsent("recorded")
     ),
     "decision.waits_for_second_person": Kind(
         _("A decision waits for a second person"),
         "It gives back more than its maker gives back alone, and is not sent before somebody countersigns.",
-        decided("unsigned", code="", request_id=""),
+        unsent("unsigned"),
     ),
     "decision.countersigned": Kind(
-        _("A decision was countersigned"), "It is sent when its undo window ends.", decided("recorded")
+        _("A decision was countersigned"), "It is sent when its undo window ends.", unsent("recorded")
     ),
     "decision.withdrawn": Kind(
         _("A decision was taken back"),
         "Nothing was sent: its maker took it back, the second person declined, or the request was settled first.",
-        decided("withdrawn", code="", request_id=""),
+        unsent("withdrawn"),
     ),
     "decision.accepted": Kind(
         _("The marketplace accepted a decision"), "Its answer was a yes; it is read back now.", decided("accepted")
@@ -108,10 +114,10 @@ TYPES: dict[str, Kind] = {
     "decision.stalled": Kind(
         _("A decision needs somebody"),
         "What became of it is not known or nothing can go on by itself: see `stalled_because`.",
-        decided("stalled", stalled_because="outcome_unknown"),
+        unsent("stalled", stalled_because="outcome_unknown"),
     ),
     "decision.asked_again": Kind(
-        _("Somebody had a stalled decision asked about again"), "A worker asks the marketplace now.", decided("sending")
+        _("Somebody had a stalled decision asked about again"), "A worker asks the marketplace now.", unsent("sending")
     ),
     "decision.resumed": Kind(
         _("A decision goes on, since its shop is connected again"),
@@ -121,7 +127,7 @@ TYPES: dict[str, Kind] = {
     "decision.set_aside": Kind(
         _("A stalled decision was set aside"),
         "A manager ended it; the request can be decided anew.",
-        decided("set_aside"),
+        unsent("set_aside"),
     ),
     "line_items.cancelled": Kind(
         _("Lines of an order were cancelled"),
@@ -136,7 +142,8 @@ TYPES: dict[str, Kind] = {
     ),
     "money.returned": Kind(
         _("What was paid for a cancelled line goes back"),
-        "As `stock.released`, where the order had been paid. `amount` is what these units cost in the order (price × "
+        "As `stock.released`, where the order shows as paid: never where a marketplace does not tell that, and "
+        "`was_paid` is false there. `amount` is what these units cost in the order (price × "
         "quantity), not what is refunded: shipping, taxes and fees are in the `refund` of `cancellation.settled`.",
         {**OF_ORDER, **LINE},
     ),
@@ -150,6 +157,7 @@ TYPES: dict[str, Kind] = {
 }
 # What the button sends; nobody has to choose it.
 TEST_NAME = "endpoint.test"
+TEST = Kind(_("A test"), "Somebody pressed the test button of this endpoint.", {"endpoint": 4})
 
 
 def example(name: str, kind: Kind) -> dict[str, Any]:

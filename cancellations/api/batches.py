@@ -68,7 +68,7 @@ class BatchViewSet(FiltersLists, mixins.ListModelMixin, mixins.RetrieveModelMixi
                 {
                     "verdict": "reject",
                     "filter": "needs_answer=true&shop=7&left=soon",
-                    "reason": "package_sent",
+                    "reason": "order_manage_list_action_respond_popup_reject_reason_delivered_uk",
                     "comment": "It left yesterday.",
                 },
                 request_only=True,

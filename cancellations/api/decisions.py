@@ -88,7 +88,12 @@ class DecisionViewSet(
             OpenApiExample("approve", {"verdict": "approve", "cancellation": 4711}, request_only=True),
             OpenApiExample(
                 "reject (not in the US)",
-                {"verdict": "reject", "cancellation": 4711, "reason": "package_sent", "comment": "It left yesterday."},
+                {
+                    "verdict": "reject",
+                    "cancellation": 4711,
+                    "reason": "order_manage_list_action_respond_popup_reject_reason_delivered_uk",
+                    "comment": "It left yesterday.",
+                },
                 request_only=True,
             ),
             OpenApiExample(
@@ -159,7 +164,11 @@ class DecisionViewSet(
                 {
                     "decisions": [
                         {"verdict": "approve", "cancellation": 4711, "undo_seconds": 0},
-                        {"verdict": "reject", "cancellation": 4712, "reason": "package_sent"},
+                        {
+                            "verdict": "reject",
+                            "cancellation": 4712,
+                            "reason": "order_manage_list_action_respond_popup_reject_reason_delivered_uk",
+                        },
                     ]
                 },
                 request_only=True,

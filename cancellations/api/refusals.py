@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rest_framework.request import Request
 from rest_framework.reverse import reverse
@@ -34,8 +35,10 @@ def as_problems(request: Request, about: Decision | None = None) -> Iterator[Non
             raise Problem("not-allowed", str(no)) from None
         if about:
             raise Problem("not-stalled", str(no), more={"decision": address(about, request)}) from None
-        notice = {"notice": NoticeSerializer(no.notice).data} if no.notice else {}
-        raise Problem("not-allowed", str(no), more=notice) from None
+        more: dict[str, Any] = {"notice": NoticeSerializer(no.notice).data} if no.notice else {}
+        if no.settled_by:
+            more["decision"] = address(no.settled_by, request)
+        raise Problem("not-allowed", str(no), more=more) from None
 
 
 def address(decision: Decision, request: Request) -> str:

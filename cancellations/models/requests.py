@@ -308,8 +308,17 @@ class CancellationRequest(models.Model):
     @property
     def live_decision(self) -> "Decision | None":
         """The decision that is on its way; needs `with_queue_columns()` or costs a query."""
-        history = self.history if hasattr(self, "history") else list(self.decisions.order_by("-pk"))
-        return next((decision for decision in history if decision.is_live), None)
+        return next((decision for decision in self.made_so_far() if decision.is_live), None)
+
+    @property
+    def confirmed_decision(self) -> "Decision | None":
+        """The last decision that the marketplace shows as done; at the same cost."""
+        confirmed = Decision.State.CONFIRMED
+        return next((decision for decision in self.made_so_far() if decision.state == confirmed), None)
+
+    def made_so_far(self) -> "list[Decision]":
+        """Newest first."""
+        return self.history if hasattr(self, "history") else list(self.decisions.order_by("-pk"))
 
 
 class CancellationLine(models.Model):

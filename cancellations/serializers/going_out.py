@@ -55,7 +55,13 @@ class DecisionSerializer(Rows):
     url = serializers.HyperlinkedIdentityField(view_name="api:decision-detail")
     made_by = PersonSerializer(allow_null=True)
     gives_back = MoneyField(
-        source="money", help_text="What the buyer gets back by it, as known when it was made; null where it is not."
+        source="money",
+        help_text=(
+            "What the buyer gets back by it at most, as known when it was made; null where nothing was. For an "
+            "approval the request's refund, else all that the order cost. For `cancel_items` what `refund-preview` "
+            "told in the five minutes before; else what the items cost and all that the order cost beside its "
+            "items (shipping, taxes). What is really refunded is the marketplace's to tell."
+        ),
     )
     countersigned_by = PersonSerializer(
         allow_null=True,
@@ -105,7 +111,10 @@ class EvidenceSerializer(Rows):
 
 
 class DecisionDetailSerializer(DecisionSerializer):
-    idempotency_key = serializers.UUIDField(source="key", help_text="Sent with every attempt, where it is honoured.")
+    idempotency_key = serializers.UUIDField(
+        source="key",
+        help_text="Ours, sent to the marketplace with every attempt where it is honoured; not your `Idempotency-Key`.",
+    )
     attempts = AttemptSerializer(many=True, help_text="Every call made for it, written down before it was made.")
     lines = DecisionLineSerializer(many=True)
     evidence = EvidenceSerializer(many=True)
@@ -144,7 +153,9 @@ class CancellationSerializer(Rows):
     deadline = UtcTime(allow_null=True, help_text="When the marketplace decides by itself; see `silence`.")
     recorded = serializers.SerializerMethodField(help_text="Null where the marketplace lists its requests itself.")
     assigned_to = PersonSerializer(allow_null=True, help_text="Whose it is among the staff; null: nobody's.")
-    decision = serializers.SerializerMethodField(help_text="The decision that is on its way, if there is one.")
+    decision = serializers.SerializerMethodField(
+        help_text="The decision that is on its way, else the last one that the marketplace shows as done; see `state`."
+    )
 
     class Meta:
         model = CancellationRequest
@@ -162,7 +173,7 @@ class CancellationSerializer(Rows):
 
     @extend_schema_field(DecisionBrief(allow_null=True))
     def get_decision(self, cancellation: CancellationRequest) -> Any:
-        found = cancellation.live_decision
+        found = cancellation.live_decision or cancellation.confirmed_decision
         return DecisionBrief(found).data if found else None
 
 

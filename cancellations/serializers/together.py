@@ -18,7 +18,7 @@ from cancellations.forms.batches import FORMS
 from cancellations.models import Batch, BatchItem, CancellationQuerySet, CancellationRequest, Result, Verdict
 from cancellations.serializers.going_out import DecisionBrief
 from config.api.bodies import Rows, Strict
-from config.api.documented import MarketplaceWords
+from config.api.documented import MarketplaceWords, NoticeSerializer
 from config.api.fields import UtcTime
 from config.api.problems import Problem
 
@@ -84,7 +84,7 @@ class BatchRequest(Strict):
             try:
                 return batches.begin(chosen, verdict, user, details)
             except NotAllowed as no:
-                raise Problem("not-allowed", str(no), errors=self.at_places(why_not)) from None
+                raise Problem("not-allowed", str(no), self.at_places(why_not), notice_of(rows, verdict)) from None
 
         return begin
 
@@ -143,9 +143,19 @@ class BatchRequest(Strict):
         return form.details()
 
     def at_places(self, why_not: dict[int, str]) -> dict[str, list[str]]:
-        """Why none of them could be answered, where they were named."""
-        ids = self.validated_data.get("cancellations", [])
+        """Why none of them could be answered, where they were named; with their ids where a filter found them."""
+        if "cancellations" not in self.validated_data:
+            return {"filter": [f"{pk}: {why}" for pk, why in why_not.items() if why]}
+        ids = self.validated_data["cancellations"]
         return {f"cancellations[{number}]": [why_not[pk]] for number, pk in enumerate(ids) if why_not.get(pk)}
+
+
+def notice_of(rows: Sequence[CancellationRequest], verdict: Verdict) -> dict[str, Any]:
+    """The market's rule that keeps one of them from this verdict, if it is one that does."""
+    now = timezone.now()
+    offers = (rules.offer(row, verdict, rules.capabilities(row.shop, now), rules.not_now(row)) for row in rows)
+    found = next((offer.notice for offer in offers if offer.notice and not offer.allowed), None)
+    return {"notice": NoticeSerializer(found).data} if found else {}
 
 
 class ResultCounts(serializers.Serializer[Any]):

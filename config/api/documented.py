@@ -18,7 +18,9 @@ US_REJECT = (
 
 class MarketplaceWords(serializers.Serializer[Any]):
     code = serializers.CharField(help_text="The marketplace's own code; empty where it gave none.")
-    message = serializers.CharField(help_text="The marketplace's own words.")
+    message = serializers.CharField(
+        help_text="The marketplace's own words; ours where none came that can be read, as after a lost connection."
+    )
     request_id = serializers.CharField(help_text="What the marketplace's support asks for.")
 
 
@@ -42,10 +44,15 @@ class ProblemSerializer(serializers.Serializer[Any]):
         required=False,
         help_text="What is wrong by field, written like `items[1].line_item`.",
     )
-    decision = serializers.URLField(required=False, help_text="With 409: the decision that is there.")
+    decision = serializers.URLField(
+        required=False, help_text="The decision that is there (409), or that settled the request (422)."
+    )
     cancellation = serializers.URLField(required=False, help_text="With `already-recorded`: the request that is there.")
     orders = serializers.ListField(
         child=serializers.URLField(), required=False, help_text="With `ambiguous`: the orders that it may mean."
+    )
+    shops = serializers.ListField(
+        child=serializers.IntegerField(), required=False, help_text="With `ambiguous`: the shop of each of `orders`."
     )
     notice = NoticeSerializer(required=False, help_text="With 422: the market's rule behind it.")
     marketplace = MarketplaceWords(required=False, help_text="With errors of the marketplace: what it said.")
@@ -63,6 +70,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "ambiguous": {
         "detail": "Several orders go by this. Choose one of them.",
         "orders": ["https://countermand.example/api/v1/orders/815/", "https://countermand.example/api/v1/orders/816/"],
+        "shops": [3, 7],
     },
     "already-decided": {
         "detail": "Ada Lovelace has decided already: approve (recorded).",

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views import defaults
 from rest_framework import exceptions, serializers
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
@@ -82,6 +83,8 @@ def problem(exc: Exception, context: Mapping[str, Any]) -> Response | None:
     if found is None:
         return None
     set_rollback()
+    if found.kind == "invalid" and context["request"].method in SAFE_METHODS:
+        found = replace(found, detail=_("See `errors` for each field."))
     return found.response()
 
 

@@ -247,6 +247,18 @@ def test_shipping_rejects_nothing_outside_the_us(cancellation: CancellationReque
     assert (answer.status_code, answer.json()["type"]) == (422, "/problems/not-allowed")
 
 
+def test_what_one_of_ours_settled_leads_to_that_decision(client: Client) -> None:
+    row = CancellationFactory(needs_answer=False, state="approved")
+    made = DecisionFactory(cancellation=row, state="confirmed")
+    client.force_login(member(Role.AGENT, row.shop))
+    shown = client.get(f"/api/v1/cancellations/{row.pk}/").json()["decision"]
+    assert (shown["id"], shown["state"]) == (made.pk, "confirmed")
+    body = json.dumps({"verdict": "approve", "cancellation": row.pk})
+    answer = client.post("/api/v1/decisions/", body, "application/json")
+    assert answer.status_code == 422
+    assert answer.json()["decision"].endswith(f"/api/v1/decisions/{made.pk}/")
+
+
 @pytest.mark.parametrize(
     "change", [{"needs_answer": False, "state": "completed"}, {"shop__connection__state": Connection.State.RECONNECT}]
 )

@@ -99,6 +99,17 @@ class TestBeginning:
         assert set(answer.json()["errors"]) == {"cancellations[0]", "cancellations[1]"}
         assert not Batch.objects.exists()
 
+    def test_where_none_that_a_filter_finds_can_each_is_named_and_the_rule_with_it(
+        self, shop: Shop, staff: Client
+    ) -> None:
+        Shop.objects.filter(pk=shop.pk).update(region="US")
+        row = asked(Shop.objects.get(pk=shop.pk))
+        answer = post(staff, {"verdict": "reject", "filter": f"shop={shop.pk}"})
+        told = answer.json()
+        assert (answer.status_code, told["type"]) == (422, "/problems/not-allowed")
+        assert [one.split(":")[0] for one in told["errors"]["filter"]] == [str(row.pk)]
+        assert told["notice"]["url"]
+
     def test_a_filter_means_what_the_list_would_show(self, shop: Shop, staff: Client) -> None:
         soon = asked(shop, deadline=timezone.now() + timedelta(hours=1))
         asked(shop, deadline=timezone.now() + timedelta(hours=20))

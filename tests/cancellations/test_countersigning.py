@@ -9,13 +9,14 @@ import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection
 from django.utils import timezone
+from redis.exceptions import RedisError
 
 from accounts.models import ApiToken, User
 from audit.models import Entry
-from cancellations import countersigning, decisions, tasks
+from cancellations import countersigning, decisions, live, tasks
 from cancellations.checks import AlreadyDecided, Details, NotAllowed, TooLate
 from cancellations.models import CancellationRequest, Decision, Event, Verdict
-from marketplaces.records import Money
+from marketplaces.records import Money, RefundParts
 from orders.models import LineItem, Order
 from shops.models import Membership, MoneyCap, Permission, Role, Shop, ShopGroup
 from tests.factories import CancellationFactory, LineItemFactory, OrderFactory, UserFactory, member
@@ -88,12 +89,14 @@ class TestTheCap:
         money = countersigning.given_back_by_approval(asked)
         assert money and money.amount == Decimal(130)
 
-    def test_items_count_what_they_cost_and_all_of_them_what_the_order_cost(self) -> None:
+    def test_items_count_all_that_may_go_back_with_them_and_all_of_them_what_the_order_cost(
+        self,
+    ) -> None:
         order = OrderFactory(total=Decimal(130))
         lines = [LineItemFactory(order=order, price=Decimal(40)) for _ in range(3)]
         one = countersigning.given_back_for_items(order, lines[:1], {lines[0].pk: 1})
         every = countersigning.given_back_for_items(order, lines, {line.pk: 1 for line in lines})
-        assert (one.amount, every.amount) == (Decimal(40), Decimal(130))
+        assert (one.amount, every.amount) == (Decimal(50), Decimal(130))
 
     def test_a_role_without_caps_has_those_of_the_next_greater_one(self, asked: CancellationRequest) -> None:
         MoneyCap.objects.update(role=Role.MANAGER)
@@ -113,7 +116,7 @@ class TestTheCap:
         assert (needs(manager, asked.shop, "5000"), needs(manager, asked.shop, "5001")) == (False, True)
 
     def test_an_order_is_not_given_back_in_parts(self, asked: CancellationRequest) -> None:
-        order: Order = OrderFactory(shop=asked.shop, total=Decimal(500))
+        order: Order = OrderFactory(shop=asked.shop, total=Decimal(240))
         lines: list[LineItem] = [LineItemFactory(order=order, price=Decimal(60)) for _ in range(4)]
         agent = member(Role.AGENT, asked.shop)
         states = []
@@ -149,6 +152,30 @@ class TestDeciding:
         LineItemFactory(order=order, price=Decimal(300))
         made = decisions.cancel_items(order, {line.pk: 1}, member(Role.AGENT, asked.shop), REASON)
         assert (made.state, made.gives_back) == (State.UNSIGNED, Decimal(200))
+
+    def test_a_refund_of_items_that_was_just_previewed_is_what_counts(
+        self, asked: CancellationRequest, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        order: Order = OrderFactory(shop=asked.shop, total=Decimal(500))
+        line: LineItem = LineItemFactory(order=order, price=Decimal(99))
+        LineItemFactory(order=order, price=Decimal(300))
+        total, none = Money(Decimal("101.75"), "GBP"), Money(Decimal(0), "GBP")
+        parts = RefundParts(total, total, none, none, none)
+        monkeypatch.setattr(live, "call_for", lambda shop, call: parts)
+        live.refund_preview(order, {line.pk: 1}, REASON)
+        made = decisions.cancel_items(order, {line.pk: 1}, member(Role.AGENT, asked.shop), REASON)
+        assert (made.state, made.gives_back) == (State.UNSIGNED, Decimal("101.75"))
+
+    def test_a_cache_that_is_down_keeps_nobody_from_deciding(
+        self, asked: CancellationRequest, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def down(key: str) -> None:
+            raise RedisError(key)
+
+        monkeypatch.setattr(live.cache, "get", down)
+        line: LineItem = LineItemFactory(order=OrderFactory(shop=asked.shop, total=Decimal(12)), price=Decimal(12))
+        made = decisions.cancel_items(line.order, {line.pk: 1}, member(Role.AGENT, asked.shop), REASON)
+        assert made.gives_back == Decimal(12)
 
     def test_a_permission_that_is_missing_decides_nothing(self, asked: CancellationRequest) -> None:
         agent = member(Role.AGENT, asked.shop)

@@ -97,6 +97,7 @@ class TestNames:
         answer = agent.get(GATE, query)
         assert answer.status_code == 400
         assert answer.json()["errors"]
+        assert "stored" not in answer.json()["detail"]  # nothing was sent to be stored
 
     def test_a_number_of_two_shops_is_told_apart_by_the_shop(self, packed: Order) -> None:
         other = order(PACKED, number="PO-7")
@@ -104,6 +105,7 @@ class TestNames:
         several = client.get(f"{GATE}PO-7/")
         assert (several.status_code, several.json()["type"]) == (409, "/problems/ambiguous")
         assert len(several.json()["orders"]) == 2
+        assert sorted(several.json()["shops"]) == sorted([packed.shop_id, other.shop_id])
         assert client.get(f"{GATE}PO-7/?shop={other.shop_id}").json()["order"]["id"] == other.pk
 
     def test_an_id_of_ours_that_is_anothers_number_is_never_guessed(self, packed: Order) -> None:

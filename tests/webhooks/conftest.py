@@ -7,6 +7,7 @@ import pytest
 from accounts.models import User
 from shops import outgoing
 from shops.models import Role, Shop
+from shops.outgoing import event as made_up
 from tests.factories import ShopFactory, member
 from tests.webhooks.receiver import Receiver, receiving
 from webhooks import endpoints, tasks
@@ -47,9 +48,7 @@ def endpoint(owner: User, receiver: Receiver, nudged: list[int]) -> Endpoint:
 
 def happened(shop: Shop, about: str, n: str = "", kind: str = "decision.accepted", count: int = 1) -> None:
     """`count` events of one object, numbered."""
-    outgoing.announce(
-        outgoing.event(kind, about, {"n": n or f"{about}/{number}"}, shop_id=shop.pk) for number in range(count)
-    )
+    outgoing.announce(made_up(kind, about, {"n": n or f"{about}/{number}"}, shop_id=shop.pk) for number in range(count))
 
 
 def later(by: timedelta) -> None:

@@ -18,10 +18,12 @@ from django.utils import timezone
 from cancellations import decisions, delivery, following, happening, nearing, sync
 from cancellations.models import CancellationRequest, Decision, Event, Verdict
 from marketplaces.errors import CredentialsRejected
+from marketplaces.records import CancellationState as RecordState
 from orders.models import CancelledLine
 from orders.sync import store
 from shops import outgoing
 from shops.models import OutgoingEvent, Shop
+from shops.outgoing import event as made_up
 from shops.staying import deauthorized
 from shops.tokens import mark_for_reconnection
 from tests.factories import CancellationFactory, DecisionFactory, ShopFactory
@@ -112,6 +114,25 @@ class TestRequests:
         following.settle(row, CancellationRequest.State(state))
         assert types() == types_told
         assert told()[0].get("settled_by") == by
+
+    def test_silence_is_said_though_the_marketplace_drops_the_deadline_of_what_is_settled(self, world: World) -> None:
+        asked = world.asked("GB")
+        assert asked.deadline
+        OutgoingEvent.objects.all().delete()
+        (record,) = sync.read_again(asked.shop, [asked.marketplace_id])
+        over = replace(
+            record, state=RecordState.APPROVED, needs_answer=False, deadline=None,
+            updated_at=asked.deadline + timedelta(seconds=1),
+        )  # fmt: skip
+        with transaction.atomic():
+            sync.store(asked.shop, [over])
+        (settled,) = told("cancellation.settled")
+        assert (settled["settled_by"], settled["decision"]) == ("deadline", None)
+
+    def test_what_is_not_cancelled_gives_nothing_back(self) -> None:
+        row = CancellationFactory(refund_total=12, currency="GBP")
+        following.settle(row, CancellationRequest.State.CLOSED)
+        assert [one["refund"] for one in told()] == [None, None]
 
     def test_one_that_was_over_when_it_was_first_read_is_told_of_twice(self) -> None:
         now = timezone.now()
@@ -356,10 +377,15 @@ class TestCancelledLines:
         assert lines.count() == len(items)
         assert len(told("stock.released")) == len(items)
 
+        sync.read_requests_of_order(placed.shop, placed.marketplace_id)
+        sync.read_again(placed.shop, list(placed.cancellations.values_list("marketplace_id", flat=True)))
+        (settled,) = told("cancellation.settled")
+        assert (settled["settled_by"], settled["decision"]) == ("decision", made.pk)
+
 
 def test_old_events_are_forgotten_with_their_deliveries_and_untaken_ones_never() -> None:
     shop = ShopFactory()
-    outgoing.announce([outgoing.event("shop.connected", "shop:1", {}, shop_id=shop.pk) for _ in range(7)])
+    outgoing.announce([made_up("shop.connected", "shop:1", {}, shop_id=shop.pk) for _ in range(7)])
     old = timezone.now() - timedelta(days=40)
     for row in OutgoingEvent.objects.all()[:5]:
         OutgoingEvent.objects.filter(pk=row.pk).update(taken_at=old)
@@ -380,6 +406,6 @@ def test_it_is_asked_for_a_relay_on_commit_and_a_broker_that_is_down_changes_not
     monkeypatch.setattr("shops.nudging.current_app", SimpleNamespace(send_task=send_task))
     shop = ShopFactory()
     with django_capture_on_commit_callbacks(execute=True):
-        outgoing.announce([outgoing.event("shop.connected", "shop:1", {}, shop_id=shop.pk)])
+        outgoing.announce([made_up("shop.connected", "shop:1", {}, shop_id=shop.pk)])
         assert asked == []
     assert asked == ["webhooks.tasks.relay"]
