@@ -72,7 +72,7 @@ class ExportViewSet(FiltersLists, mixins.ListModelMixin, mixins.RetrieveModelMix
                 base_url=request.build_absolute_uri("/"),
             )  # fmt: skip
         except exporting.ManyUnderWay as many:
-            raise Problem("too-many-requests", many.message, headers=LOOK_AGAIN) from None
+            raise Problem("too-many-requests", " ".join(many.messages), headers=LOOK_AGAIN) from None
         except DjangoValidationError as problem:
             raise at_our_fields(problem) from None
         body = self.get_serializer(export).data

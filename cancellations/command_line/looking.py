@@ -62,10 +62,11 @@ def never_seen(desk: Desk, told: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """(filter, word) of the filters that take any word, where it is of no request: mistyped, more often than not."""
     everything = CancellationRequest.objects.visible_to(desk.user)
     for name in ANY_WORD:
+        word = told.get(name)
         asked = QueryDict(mutable=True)
-        asked[name] = told.get(name) or ""
-        if asked[name] and not CancellationFilter(asked, queryset=everything, request=desk.request).qs.exists():
-            yield name, asked[name]
+        asked.update({name: word} if word else {})
+        if word and not CancellationFilter(asked, queryset=everything, request=desk.request).qs.exists():
+            yield name, word
 
 
 HEADS = ("ID", "ORDER", "SHOP", "STATE", "REFUND", "LEFT", "REASON")
