@@ -91,6 +91,17 @@ def beginning_of(day: date) -> datetime:
     return datetime.combine(day, time.min, timezone.get_current_timezone()).astimezone(UTC)
 
 
+class DaysInOrder(forms.Form):
+    """The first of the days is not after the last."""
+
+    def clean(self) -> dict[str, Any]:
+        told = super().clean() or self.cleaned_data
+        since, until = told.get("since"), told.get("until")
+        if since and until and since > until:
+            self.add_error("until", _("This day is before the first one."))
+        return self.cleaned_data
+
+
 class TrailFilter(django_filters.FilterSet):  # type: ignore[misc]
     """The queryset must already be what the person of `request` may see."""
 
@@ -111,6 +122,7 @@ class TrailFilter(django_filters.FilterSet):  # type: ignore[misc]
     class Meta:
         model = Entry
         fields: ClassVar[list[str]] = []
+        form = DaysInOrder
 
     def by_shop(self, rows: "QuerySet[Entry]", name: str, shop: Shop) -> "QuerySet[Entry]":
         return rows.filter(shop_id=shop.pk)

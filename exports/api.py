@@ -18,6 +18,8 @@ from exports.models import Export, ExportKind
 from exports.serializers import ExportRequest, ExportSerializer
 from exports.views import as_file
 
+LOOK_AGAIN = {"Retry-After": "30"}  # while five are being written
+
 
 @extend_schema_view(
     list=extend_schema(
@@ -42,7 +44,8 @@ class ExportViewSet(FiltersLists, mixins.ListModelMixin, mixins.RetrieveModelMix
             "Of the shops in which you have the permission `export`. A worker writes it; ask `url` how far it is. "
             "`jsonl` has one row of the API a line (requests with their lines, decisions with their attempts), `csv` "
             "the same in columns, with amounts and currencies apart. Rows come by their id, up to the newest that "
-            "there was at the start. The file goes after some days (`ends_at`)."
+            "there was at the start. The file goes after some days (`ends_at`). Five of yours can be under way at a "
+            "time: one more is answered with 429."
         ),
         request=ExportRequest,
         examples=[
@@ -55,7 +58,7 @@ class ExportViewSet(FiltersLists, mixins.ListModelMixin, mixins.RetrieveModelMix
         ],
         responses={
             202: ExportSerializer,
-            **problems("malformed", "invalid", "forbidden", "unsupported-media-type"),
+            **problems("malformed", "invalid", "forbidden", "unsupported-media-type", "too-many-requests"),
         },
     )
     def create(self, request: Request) -> Response:
@@ -69,6 +72,8 @@ class ExportViewSet(FiltersLists, mixins.ListModelMixin, mixins.RetrieveModelMix
                 user, told["kind"], told["filters"], file_format=told["format"], is_compressed=told["compressed"],
                 base_url=request.build_absolute_uri("/"),
             )  # fmt: skip
+        except exporting.ManyUnderWay as many:
+            raise Problem("too-many-requests", " ".join(many.messages), headers=LOOK_AGAIN) from None
         except DjangoValidationError as problem:
             raise at_our_fields(problem) from None
         body = self.get_serializer(export).data
@@ -104,6 +109,4 @@ class ExportViewSet(FiltersLists, mixins.ListModelMixin, mixins.RetrieveModelMix
 
 def at_our_fields(problem: DjangoValidationError) -> ValidationError:
     """What is wrong with a filter stands below `filters`."""
-    told = problem.message_dict
-    filters = {name: words for name, words in told.items() if name != "kind"}
-    return ValidationError({"filters": filters} if filters else told)
+    return ValidationError({"filters": problem.message_dict})

@@ -28,6 +28,10 @@ MOST_UNFINISHED = 5
 PIECE = 64 * 1024  # bytes
 
 
+class ManyUnderWay(ValidationError):
+    """This person waits for `MOST_UNFINISHED` exports already."""
+
+
 class Gone(Exception):
     """There is no file (yet, or any more); the text says why."""
 
@@ -44,21 +48,17 @@ def start(
 ) -> Export:  # fmt: skip
     """Have a worker write a file of all that fits the filters, of the shops in which this person may export.
 
-    Raises PermissionDenied, or ValidationError by the filter's name, and at `kind` for one who waits for many already.
+    Raises PermissionDenied, ValidationError by the filter's name, and ManyUnderWay.
     """
     must_be_allowed_to_export(user, kind)
     chosen = checked(user, kind, filters)
     if Export.objects.filter(made_by=user).unfinished().count() >= MOST_UNFINISHED:
-        raise ValidationError(
-            {
-                "kind": ngettext(
-                    "%(count)d export of yours is under way. Wait for it, or cancel it.",
-                    "%(count)d exports of yours are under way. Wait for one of them, or cancel it.",
-                    MOST_UNFINISHED,
-                )
-                % {"count": MOST_UNFINISHED}
-            }
+        words = ngettext(
+            "%(count)d export of yours is under way. Wait for it, or cancel it.",
+            "%(count)d exports of yours are under way. Wait for one of them, or cancel it.",
+            MOST_UNFINISHED,
         )
+        raise ManyUnderWay(words % {"count": MOST_UNFINISHED})
     with transaction.atomic():
         export = Export.objects.create(
             made_by=user, kind=kind, format=file_format, is_compressed=is_compressed, filters=chosen,

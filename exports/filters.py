@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cancellations.filters import QueueFilter, listed_ids
 from cancellations.models import CancellationRequest, Decision, Verdict
-from cancellations.trail import DayFilter, beginning_of
+from cancellations.trail import DayFilter, DaysInOrder, beginning_of
 from shops.models import Permission, Shop, ShopQuerySet
 
 
@@ -50,6 +50,15 @@ class RequestsFilter(ByDays, QueueFilter):
         choices=CancellationRequest.State.choices, label=_("State"), empty_label=_("Every state")
     )
 
+    class Meta(QueueFilter.Meta):
+        form = DaysInOrder
+
+    def get_form_class(self) -> type[forms.Form]:
+        form_class = super().get_form_class()
+        choices = [("", _("Yes or no")), ("true", _("yes")), ("false", _("no"))]
+        form_class.base_fields["needs_answer"].widget = forms.Select(choices=choices)
+        return form_class
+
     @property
     def shows_waiting(self) -> bool:
         return False
@@ -65,6 +74,7 @@ class DecisionsFilter(ByDays):
     class Meta:
         model = Decision
         fields = ("shop", "verdict", "state")
+        form = DaysInOrder
 
 
 def of_queue(asked: dict[str, str]) -> dict[str, str]:

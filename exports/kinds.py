@@ -1,7 +1,8 @@
 """What can be exported: whose rows, narrowed by what, and how each is written.
 
 In JSON a row is what the API shows. In CSV a column is called by the way to it: `refund_total_amount` is the member
-`amount` of the API's `refund_total`, `attempts` how many there are, `attempts_code` the codes of all of them.
+`amount` of the API's `refund_total`, `attempts` how many there are, `attempts_code` the codes of all of them, one after
+the other with “; ” between: the third is of the third attempt, and one without a code is empty.
 """
 
 import json
@@ -31,6 +32,7 @@ from shops.models import Permission, Shop, ShopQuerySet
 if TYPE_CHECKING:
     from accounts.models import User
 
+BETWEEN = "; "
 COUNT, EACH = "#", "*"  # steps of a way into a list: how many there are, and one after the other
 
 
@@ -173,7 +175,7 @@ def reach(value: Any, steps: Sequence[str]) -> Any:
     if step == COUNT:
         return len(value)
     if step == EACH:
-        return " ".join(str(found) for one in value if (found := reach(one, rest)) not in (None, ""))
+        return BETWEEN.join("" if (found := reach(one, rest)) is None else str(found) for one in value)
     return reach(value.get(step), rest)
 
 

@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
@@ -80,13 +81,20 @@ def remember(request: "Request", code: str, context: dict[str, Any]) -> None:
         "code": code,
         "label": answer.order.label if answer else code,
         "verdict": answer.verdict if answer else "",
-        "words": str(Verdict(answer.verdict).label) if answer else "",
+        "words": words_of(context),
         "at": timezone.now().isoformat(),
     }
     before = request.session.get(RECENT, [])
     if before and before[0]["code"] == code:
         before = before[1:]
     request.session[RECENT] = [scan, *before][:MOST_RECENT]
+
+
+def words_of(context: dict[str, Any]) -> str:
+    """What the sign said; nothing for a code that is not known."""
+    if "found" in context:
+        return str(Verdict(context["found"].answer.verdict).label)
+    return _("Which one?") if "candidates" in context else ""
 
 
 def recent(request: "Request") -> list[dict[str, Any]]:

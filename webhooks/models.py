@@ -108,6 +108,16 @@ class Endpoint(models.Model):
     def is_trying(self) -> bool:
         return self.state in self.TRYING
 
+    def not_before(self, due_at: datetime) -> datetime | None:
+        """When something that is due then is tried, with regard to the endpoint's rest; None where that is now."""
+        later = max(due_at, self.rests_until or due_at)
+        return later if later > timezone.now() else None
+
+    def next_try(self) -> datetime | None:
+        """None while a worker is about to, or nothing waits."""
+        first = Delivery.objects.in_turn().filter(endpoint=self).order_by("due_at").first() if self.is_trying else None
+        return self.not_before(first.due_at) if first else None
+
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def visible_to(self, user: "User | AnonymousUser") -> Self:
@@ -189,3 +199,10 @@ class Delivery(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("webhooks:delivery", args=[self.pk])
+
+    @property
+    def next_try(self) -> datetime | None:
+        """Of one that was tried, and so has nothing before it; None while a worker is about to, or nobody will."""
+        if self.state != self.State.WAITING or not self.attempts or not self.endpoint.is_trying:
+            return None
+        return self.endpoint.not_before(self.due_at)

@@ -84,11 +84,13 @@ def endpoint(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST":
         deed = DEEDS.get(request.POST.get("do", ""))
         return deed(request, found) if deed else redirect(found)
-    rows = Delivery.objects.visible_to(request.user).filter(endpoint=found).select_related("event")
+    rows = Delivery.objects.visible_to(request.user).filter(endpoint=found).select_related("event", "endpoint")
+    rows = rows.defer("endpoint__secret", "endpoint__previous_secret")
     narrowed = DeliveryFilter(request.GET, rows, request=request)
     context = {
         "endpoint": found, "filter": narrowed, "page": key_page(narrowed.rows(), ORDER, request.GET.get("page", "")),
         "failed": rows.filter(state=Delivery.State.FAILED).count(), "words": words_of(found),
+        "next_try": found.next_try() if found.failing_since else None,
         "is_narrowed": any(request.GET.get(name) for name in narrowed.form.fields),
     }  # fmt: skip
     fragment = request.headers.get("HX-Target") == "deliveries"

@@ -7,13 +7,17 @@ from cancellations.command_line import finding
 from cancellations.command_line.looking import show_one
 from cancellations.command_line.people import Desk
 from cancellations.serializers.heard import RecordRequest
+from cancellations.serializers.teamwork import NoteSerializer
 
 
 def note(desk: Desk, told: dict[str, Any]) -> int:
     with desk.or_says_no(told["id"]):
         found = finding.request(desk, told["id"])
-        teamwork.add_note(found, desk.user, told["text"])
-        show_one(desk, found)
+        written = teamwork.add_note(found, desk.user, told["text"])
+        if desk.as_json:
+            desk.show(NoteSerializer, written)
+        else:
+            show_one(desk, found)
     return desk.exit_code
 
 

@@ -12,7 +12,6 @@ from accounts.templatetags.times import clock, span
 from cancellations import checks, history, live
 from cancellations.command_line import finding
 from cancellations.command_line.people import Desk
-from cancellations.command_line.tables import table
 from cancellations.filters import CancellationFilter
 from cancellations.models import CancellationRequest, Decision
 from cancellations.offers import offers_to
@@ -27,16 +26,22 @@ from shops import markets
 
 FILTERS = ("state", "needs_answer", "left", "q", "whose", "market", "reason", "age", "verdict", "decision")
 LOOK_AGAIN_SECONDS = 0.5
+ANY_WORD = ("reason", "market")
 
 
 def list_requests(desk: Desk, told: dict[str, Any]) -> int:
     with desk.or_says_no("list"):
-        rows = narrowed(desk, told).by_time_left()[: told["limit"]]
+        limit = told["limit"]
+        found = list(narrowed(desk, told).by_time_left()[: limit + 1])
+        rows = found[:limit]
         if desk.as_json:
-            desk.show(CancellationSerializer, list(rows), many=True)
+            desk.show(CancellationSerializer, rows, many=True)
         else:
-            for line in table(HEADS, [columns(row) for row in rows]):
-                desk.say(line)
+            desk.lay_out(HEADS, [columns(row) for row in rows], gives_way=("SHOP", "STATE", "REASON"))
+        if len(found) > limit:
+            desk.remark(f"There are more than these {limit}: see --limit.")
+        for name, word in never_seen(desk, told) if not rows else ():
+            desk.remark(f"--{name} {word}: no request that you may see has ever had it.")
     return desk.exit_code
 
 
@@ -51,6 +56,17 @@ def narrowed(desk: Desk, told: dict[str, Any]) -> Any:
     if not chosen.is_valid():
         raise ValidationError({name: list(errors) for name, errors in chosen.form.errors.as_data().items()})
     return chosen.qs
+
+
+def never_seen(desk: Desk, told: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """(filter, word) of the filters that take any word, where it is of no request: mistyped, more often than not."""
+    everything = CancellationRequest.objects.visible_to(desk.user)
+    for name in ANY_WORD:
+        word = told.get(name)
+        asked = QueryDict(mutable=True)
+        asked.update({name: word} if word else {})
+        if word and not CancellationFilter(asked, queryset=everything, request=desk.request).qs.exists():
+            yield name, word
 
 
 HEADS = ("ID", "ORDER", "SHOP", "STATE", "REFUND", "LEFT", "REASON")
@@ -116,8 +132,7 @@ def reasons(desk: Desk, told: dict[str, Any]) -> int:
         elif none:
             desk.say(none)
         else:
-            for line in table(("REASON", "TEXT"), [(one.name, one.text) for one in known]):
-                desk.say(line)
+            desk.lay_out(("REASON", "TEXT"), [(one.name, one.text) for one in known], gives_way=("TEXT",))
     return desk.exit_code
 
 
@@ -144,14 +159,13 @@ def tell_of(desk: Desk, found: Sequence[Decision], *, is_one: bool = False) -> N
     if desk.as_json:
         desk.show(DecisionDetailSerializer, found[0] if is_one else found, many=not is_one)
         return
-    heads = ("DECISION", "ABOUT", "VERDICT", "STATE", "REFUND", "WHAT WAS SAID")
+    heads = ("DECISION", "ABOUT", "VERDICT", "STATE", "REFUND", "CODE", "WHAT WAS SAID")
     rows = [
-        (str(one.pk), one.order_label, one.get_verdict_display(), one.get_state_display(), money(one.money), said(one))
+        (
+            str(one.pk), one.order_label, one.get_verdict_display(), one.get_state_display(), money(one.money),
+            one.code, " ".join(part for part in (one.message, one.note) if part),
+        )
         for one in found
-    ]
-    for line in table(heads, rows) if rows else ():
-        desk.say(line)
-
-
-def said(decision: Decision) -> str:
-    return " ".join(part for part in (decision.code, decision.message, decision.note) if part)
+    ]  # fmt: skip
+    if rows:
+        desk.lay_out(heads, rows, gives_way=("VERDICT", "STATE", "WHAT WAS SAID"))

@@ -2,8 +2,9 @@
 
 import json
 import os
+import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
@@ -13,9 +14,11 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.utils import timezone, translation
 from rest_framework.renderers import JSONRenderer
+from rest_framework.settings import api_settings
 
 from accounts.models import User
 from cancellations.checks import NotAllowed
+from cancellations.command_line.tables import table
 from config.api.off_the_web import OffTheWeb
 from config.api.problems import as_problem
 
@@ -43,12 +46,22 @@ class Desk:
     def say(self, text: str = "") -> None:
         self.out.write(f"{text}\n")
 
+    def lay_out(self, heads: Sequence[str], rows: Sequence[Sequence[str]], gives_way: Collection[str]) -> None:
+        """A table; on a pipe it is as wide as it is."""
+        room = shutil.get_terminal_size().columns if self.out.isatty() else None
+        for line in table(heads, rows, gives_way, room):
+            self.say(line)
+
     def tell(self, data: Any) -> None:
         """One JSON document, as the API writes it."""
         self.say(json.dumps(json.loads(JSONRenderer().render(data)), ensure_ascii=False, indent=2))
 
     def show(self, serializer: "type[BaseSerializer[Any]]", rows: Any, *, many: bool = False) -> None:
         self.tell(serializer(rows, many=many, context={"request": self.request}).data)
+
+    def remark(self, words: str) -> None:
+        """What is good to know, and kept out of what is printed."""
+        self.complaints.write(f"{words}\n")
 
     def complain(self, about: str, words: str) -> None:
         self.refused += 1
@@ -65,7 +78,7 @@ class Desk:
             found = as_problem(error)
             if found is None:
                 raise
-            wrong = [f"{name}: {' '.join(words)}" for name, words in found.errors.items()]
+            wrong = [of_field(name, " ".join(words)) for name, words in found.errors.items()]
             said = found.more.get("marketplace", {})
             code = [f"({said['code']} {said['message']})"] if said else []
             self.complain(about, " ".join([*(wrong or [found.detail]), *code]))
@@ -86,6 +99,10 @@ class Desk:
     @property
     def exit_code(self) -> int:
         return REFUSED if self.refused else DONE
+
+
+def of_field(name: str, words: str) -> str:
+    return words if name == api_settings.NON_FIELD_ERRORS_KEY else f"{name}: {words}"
 
 
 def whoever(email: str | None) -> User:

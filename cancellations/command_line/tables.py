@@ -1,16 +1,20 @@
 """Rows as lines of text, no wider than the terminal where there is one."""
 
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 NARROWEST = 80
-SHORTEST = 8  # characters that are left of any column
+SHORTEST = 8  # characters that are left of a column that gives way
 BETWEEN = 2
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def table(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], gives_way: Collection[str], room: int | None
+) -> Iterator[str]:
+    """Only columns of `gives_way` are cut, to fit into `room`; without a room nothing is."""
     cells = [list(heads), *([" ".join(cell.split()) for cell in row] for row in rows)]
-    widths = fitting([max(map(len, column)) for column in zip(*cells, strict=True)])
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    if room is not None:
+        widths = fitting(widths, [number for number, head in enumerate(heads) if head in gives_way], room)
     for row in cells:
         yield (
             (" " * BETWEEN)
@@ -19,12 +23,14 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
         )
 
 
-def fitting(widths: list[int]) -> list[int]:
-    """The widest gives way first."""
-    room = max(NARROWEST, shutil.get_terminal_size((NARROWEST, 24)).columns)
-    room -= BETWEEN * (len(widths) - 1)
-    while sum(widths) > room and max(widths) > SHORTEST:
-        widths[widths.index(max(widths))] -= 1
+def fitting(widths: list[int], gives_way: Sequence[int], room: int) -> list[int]:
+    """The widest of those that give way goes first. What has to be whole may be wider than the room."""
+    room = max(NARROWEST, room) - BETWEEN * (len(widths) - 1)
+    while sum(widths) > room:
+        widest = max(gives_way, key=lambda number: widths[number])
+        if widths[widest] <= SHORTEST:
+            break
+        widths[widest] -= 1
     return widths
 
 

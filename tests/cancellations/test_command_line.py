@@ -45,8 +45,8 @@ class Terminal(io.StringIO):
 class Said:
     """What a call printed, complained of, and ended with."""
 
-    def __init__(self, *words: Any, stdin: io.StringIO | None = None) -> None:
-        out, complaints = io.StringIO(), io.StringIO()
+    def __init__(self, *words: Any, stdin: io.StringIO | None = None, out: io.StringIO | None = None) -> None:
+        out, complaints = out or io.StringIO(), io.StringIO()
         keyboard, sys.stdin = sys.stdin, stdin or io.StringIO()
         self.code: Any = 0
         try:
@@ -161,17 +161,48 @@ def test_the_list_is_the_apis_and_narrowed_like_it(shop: Shop, person: User, run
 def test_the_table_fits_a_narrow_terminal(shop: Shop, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     row = asked(shop, reason_text="I have found it cheaper elsewhere " * 5, refund_total="340")
-    lines = run("list").out.splitlines()
+    lines = run("list", out=Terminal()).out.splitlines()
     assert lines[0].split() == ["ID", "ORDER", "SHOP", "STATE", "REFUND", "LEFT", "REASON"]
     assert all(len(line) <= 80 for line in lines)
     assert str(row.pk) in lines[1]
     assert "£340.00" in lines[1]
 
 
+def test_what_has_to_be_typed_is_never_cut(shop: Shop, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    words, number = "I have found it cheaper elsewhere " * 5, "PO-" + "1044" * 12
+    row = asked(shop, reason_text=words, refund_total="1234567.89", order_number=number)
+    narrow = run("list", out=Terminal()).out
+    assert (number in narrow, "£1,234,567.89" in narrow, words.strip() in narrow) == (True, True, False)
+    long = RejectReason("seller_reject_" + "apply_" * 12, words)
+    monkeypatch.setattr(live, "reject_reasons", lambda cancellation, locale="": [long])
+    assert long.name in run("reasons", row.pk, out=Terminal()).out
+    for piped in (run("list").out, run("reasons", row.pk).out):
+        assert words.strip() in piped
+
+
+def test_an_empty_list_says_when_a_word_was_never_of_any_request(shop: Shop, run: Run) -> None:
+    row = asked(shop, needs_answer=False, state="closed", status="CANCELLATION_REQUEST_CANCEL")
+    for words in (("--reason", "bogus"), ("--market", "XX")):
+        said = run("list", "--json", *words)
+        assert (said.code, said.data) == (0, [])
+        assert f"{' '.join(words)}: no request that you may see has ever had it." in said.complaints
+    assert run("list", "--needs-answer", "--reason", row.reason).complaints == ""
+
+
+def test_a_list_that_was_limited_says_so(shop: Shop, run: Run) -> None:
+    for _ in range(2):
+        asked(shop)
+    said = run("list", "--json", "--limit", 1)
+    assert (len(said.data), "There are more than these 1" in said.complaints) == (1, True)
+    assert run("list", "--limit", 2).complaints == ""
+
+
 def test_a_filter_that_is_wrong_is_said_in_the_words_of_the_screens(shop: Shop, run: Run) -> None:
     said = run("list", "--whose", "4711")
     assert said.code == 1
     assert "whose: " in said.complaints
+    assert run("show", "nothing").complaints == "nothing: No request that you may see is called so.\n"
 
 
 def test_a_request_is_found_by_our_id_the_marketplaces_and_the_order(shop: Shop, run: Run) -> None:
@@ -378,6 +409,7 @@ def test_notes_and_recorded_requests(shop: Shop, run: Run) -> None:
     row = asked(shop)
     assert "Ring them" in run("note", row.pk, "Ring them").out
     assert Note.objects.get().text == "Ring them"
+    assert run("note", row.pk, "Again", "--json").data["text"] == "Again"
     assert "lists its requests" in run("record", row.order_marketplace_id).complaints
     supplier = ShopFactory(marketplace="crux_timp", region="US")
     Membership.objects.create(user=shop.members.get(), shop=supplier, role=Role.MANAGER)

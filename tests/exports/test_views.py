@@ -86,6 +86,32 @@ def test_who_has_many_under_way_waits_for_one_of_them(browser: Client) -> None:
     assert Export.objects.count() == MOST_UNFINISHED
 
 
+def test_over_the_api_too_and_is_told_when_to_ask_again(manager: User) -> None:
+    client = bearing(manager, Scope.ADMIN)
+    for _ in range(MOST_UNFINISHED):
+        client.post("/api/v1/exports/", {"kind": "requests"}, content_type="application/json")
+    answer = client.post("/api/v1/exports/", {"kind": "requests"}, content_type="application/json")
+    assert (answer.status_code, answer.json()["type"]) == (429, "/problems/too-many-requests")
+    assert "5 exports of yours are under way" in answer.json()["detail"]
+    assert answer["Retry-After"] == "30"
+
+
+def test_the_last_day_is_not_before_the_first(browser: Client) -> None:
+    days = {"format": "csv", "since": "2026-11-30", "until": "2026-11-01"}
+    for kind in ("requests", "decisions", "audit"):
+        answer = browser.post(f"/exports/new/{kind}/", days)
+        assert answer.status_code == 422
+        assert "until" in answer.context["filter"].form.errors
+    assert not Export.objects.exists()
+
+
+def test_whether_an_answer_is_needed_can_be_left_open(browser: Client) -> None:
+    field = browser.get("/exports/new/requests/").context["filter"].form["needs_answer"]
+    assert list(dict(field.field.widget.choices)) == ["", "true", "false"]
+    browser.post("/exports/new/requests/", {"format": "csv", "needs_answer": "false"})
+    assert Export.objects.get().filters == {"needs_answer": "false"}
+
+
 def test_the_list_tells_how_far_each_is_and_is_silent_while_nothing_changes(browser: Client, manager: User) -> None:
     export = exported(manager, "requests")
     Export.objects.update(state="running", rows_done=1200, rows_expected=4800)
@@ -175,6 +201,7 @@ def test_an_export_is_started_followed_fetched_and_deleted(manager: User, shop: 
         ({"kind": "requests", "filters": {"q": {"a": 1}}}, "filters.q"),
         ({"kind": "requests", "filters": {"shop": "9" * 30}}, "filters.shop"),
         ({"kind": "audit", "filters": {"since": "0001-01-01"}}, "filters.since"),
+        ({"kind": "decisions", "filters": {"since": "2026-11-30", "until": "2026-11-01"}}, "filters.until"),
         ({"kind": "requests", "colour": "red"}, "colour"),
     ],
 )

@@ -90,6 +90,8 @@ def test_a_number_of_two_shops_is_asked_about(packed: Order, client: Client) -> 
     assert "Which one?" in page
     assert first.marketplace_id in page
     assert second.marketplace_id in page
+    assert "Which one?" in page[page.index('id="gate-recent"') :]
+    assert "Not known" not in page[page.index('id="gate-recent"') :]
     assert 'gate-panel gate-ship"' in scan(client, first.marketplace_id, shop=str(first.shop_id))
 
 

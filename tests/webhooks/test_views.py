@@ -145,8 +145,8 @@ def test_the_log_is_narrowed_and_what_failed_is_sent_again(
     relay()
     Delivery.objects.filter(event__type="decision.accepted").update(state="failed", problem="status", status=500)
     address = endpoint.get_absolute_url()
-    assert client.get(address, {"state": "failed"}).content.decode().count('class="card account-row"') == 2
-    assert client.get(address, {"type": "shop.connected"}).content.decode().count('class="card account-row"') == 1
+    assert client.get(address, {"state": "failed"}).content.decode().count('class="sent-row"') == 2
+    assert client.get(address, {"type": "shop.connected"}).content.decode().count('class="sent-row"') == 1
     assert "Nothing like this" in client.get(address, {"state": "delivered"}).content.decode()
     answer = client.post(address, {"do": "replay"}, follow=True).content.decode()
     assert "2 events are sent again" in answer
@@ -155,6 +155,23 @@ def test_the_log_is_narrowed_and_what_failed_is_sent_again(
     client.post(Delivery.objects.all()[0].get_absolute_url())
     deliver(endpoint.pk)
     assert len(receiver.taken) == 4
+
+
+def test_a_failing_endpoint_says_so_and_when_it_is_tried_next(
+    client: Client, endpoint: Endpoint, receiver: Receiver, shop: Shop
+) -> None:
+    assert "active" in page(client, "endpoint", endpoint.pk)
+    receiver.status = 500
+    happened(shop, "decision:1")
+    relay()
+    deliver(endpoint.pk)
+    words = page(client, "endpoint", endpoint.pk)
+    assert ">failing<" in words
+    assert ">active<" not in words
+    assert words.count("Next try") == 2  # of the endpoint, and of what waits
+    assert "Next try" in page(client, "delivery", Delivery.objects.get().pk)
+    client.post(endpoint.get_absolute_url(), {"do": "pause"})
+    assert "Next try" not in page(client, "endpoint", endpoint.pk)
 
 
 def test_what_is_told_of_a_shop_is_not_shown_to_whoever_no_longer_sees_it(
@@ -175,4 +192,4 @@ def test_a_log_of_any_length_costs_as_many_queries(
     relay()
     with django_assert_max_num_queries(16):
         words = page(client, "endpoint", endpoint.pk)
-    assert words.count('class="card account-row"') == 50
+    assert words.count('class="sent-row"') == 50
