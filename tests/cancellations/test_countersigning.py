@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection
 from django.utils import timezone
@@ -172,7 +173,7 @@ class TestDeciding:
         def down(key: str) -> None:
             raise RedisError(key)
 
-        monkeypatch.setattr(live.cache, "get", down)
+        monkeypatch.setattr(cache, "get", down)
         line: LineItem = LineItemFactory(order=OrderFactory(shop=asked.shop, total=Decimal(12)), price=Decimal(12))
         made = decisions.cancel_items(line.order, {line.pk: 1}, member(Role.AGENT, asked.shop), REASON)
         assert made.gives_back == Decimal(12)
