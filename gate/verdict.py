@@ -19,6 +19,7 @@ from gate.reasons import Reason, Verdict, caution, words
 from marketplaces.base import Notice
 from marketplaces.records import Progress
 from orders.models import LineItem, Order
+from shops.models import Connection
 from shops.pulling import OVERLAP
 
 State, Says = CancellationRequest.State, PushedNotification.Says
@@ -266,7 +267,7 @@ def verdict(facts: Facts, now: datetime, package_id: str = "", asked: Asked | No
     """About an order, or one package of it; `asked` tells how asking the marketplace went, where somebody did."""
     parcel = Parcel(facts, package_id, now, asked)
     found, reason, request = decided(parcel)
-    is_stale = parcel.as_of is None or now - parcel.as_of > timedelta(minutes=settings.GATE_STALE_MINUTES)
+    is_stale = knows_nothing_new(parcel, now)
     if found == Verdict.SHIP and is_stale:
         found, reason, request = Verdict.HOLD, Reason.NOT_ASKED, None
     return Answer(
@@ -276,6 +277,13 @@ def verdict(facts: Facts, now: datetime, package_id: str = "", asked: Asked | No
         caution(parcel.as_of) if is_stale else "", asked,
         parcel.out_in_vain() if reason == Reason.PUT_BACK else parcel.pulled(request),
     )  # fmt: skip
+
+
+def knows_nothing_new(parcel: Parcel, now: datetime) -> bool:
+    """Read too long ago; or of a shop that lets us in no more, so that nothing that happens there comes here."""
+    if parcel.as_of is None or now - parcel.as_of > timedelta(minutes=settings.GATE_STALE_MINUTES):
+        return True
+    return parcel.facts.order.shop.connection.state != Connection.State.CONNECTED
 
 
 Found = tuple[Verdict, Reason, CancellationRequest | None]

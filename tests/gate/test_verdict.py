@@ -18,7 +18,7 @@ from gate.models import PullTask
 from gate.reasons import Reason, Verdict
 from gate.verdict import Answer, Asked, verdict
 from orders.models import LineItem, Order
-from shops.models import SyncKind
+from shops.models import Connection, SyncKind
 from tests.factories import (
     CancellationFactory,
     CancellationLineFactory,
@@ -360,6 +360,12 @@ class TestHowFreshItIs:
         assert (told.verdict, told.is_stale, told.as_of) == (Verdict.HOLD, True, None)
         assert told.caution
 
+    def test_of_a_shop_that_lets_us_in_no_more_nothing_new_is_heard(self) -> None:
+        about = order(PACKED)
+        Connection.objects.filter(pk=about.shop.connection_id).update(state=Connection.State.RECONNECT)
+        told = answer(about)
+        assert (told.verdict, told.reason, told.is_stale) == (Verdict.HOLD, Reason.NOT_ASKED, True)
+
     def test_what_was_just_asked_is_fresh(self) -> None:
         told = answer(order(PACKED, read=timedelta(hours=1)), asked=Asked(at=timezone.now()))
         assert (told.verdict, told.is_stale) == (Verdict.SHIP, False)
@@ -436,7 +442,7 @@ def test_nothing_cancelled_and_nothing_asked_about_ever_leaves_but_to_reject(
     gone = is_cancelled or line.get("is_cancelled") or push in ("order_cancelled", "approved")
     if gone or (pending and not to_reject):
         assert told.verdict != Verdict.SHIP
-    if told.verdict == Verdict.SHIP and pending:
+    if told.verdict == Verdict.SHIP and pending and state != "closed":  # then the push tells of how it was closed
         assert told.reason == Reason.SHIP_TO_REJECT
 
 
