@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from django.core.cache import cache
 from django.db import connection
+from django.utils import timezone, translation
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from config import private_servers
@@ -18,9 +19,11 @@ from tests.world import SupplierWorld, World, connected_world, supplier_world
 
 
 @pytest.fixture(autouse=True)
-def broker_is_asked() -> None:
-    """Whatever an earlier test made of the broker."""
+def nothing_is_left_over() -> None:
+    """Of earlier tests: what they made of the broker, and their readers' language and time zone."""
     nudging.pause["until"] = 0.0
+    translation.deactivate()
+    timezone.deactivate()
 
 
 @pytest.fixture(autouse=True)

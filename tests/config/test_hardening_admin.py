@@ -10,10 +10,12 @@ from django.urls import reverse
 from accounts.models import User
 from cancellations.models import Batch, CancellationRequest, Decision, Evidence
 from config.admin import BELONGS_TO
+from exports.models import Export
 from shops.models import Connection, Membership
 from tests.config.test_admin import everything, root  # noqa: F401
 from tests.config.test_api import cancellation  # noqa: F401
 from tests.factories import DecisionFactory, UserFactory
+from webhooks.models import Delivery, Endpoint
 
 pytestmark = pytest.mark.django_db
 
@@ -23,7 +25,7 @@ def models_with_a_page() -> list[Any]:
     return [
         model
         for model in admin.site._registry
-        if model is not Batch  # whose page is for who made it
+        if model not in (Batch, Delivery, Endpoint, Export)  # whose pages are for who made them
         and (
             hasattr(model, "get_absolute_url")
             or model in (User, Connection)
