@@ -13,8 +13,8 @@ COPY --from=assets /app/node_modules node_modules
 RUN pybabel compile --domain django --directory locale
 # The static files need settings, and settings need addresses; nothing is asked of them.
 RUN DATABASE_URL=postgres://none/none CELERY_BROKER_URL=redis://none/0 python manage.py collectstatic --no-input \
-    && rm -rf .local && useradd --system countermand && install -d -o countermand /var/lib/countermand/media
+    && rm -rf .local && useradd --system countermand && install -d -o countermand /var/lib/countermand/media /var/lib/countermand/backups
 USER countermand
 ENV PYTHONUNBUFFERED=1
 EXPOSE 8000
-CMD ["gunicorn", "config.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", "--threads", "4", "--limit-request-line", "8190"]
+CMD ["gunicorn", "config.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", "--threads", "4", "--limit-request-line", "8190", "--keep-alive", "75"]

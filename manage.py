@@ -5,7 +5,9 @@ import os
 import sys
 
 NEED_NO_SERVERS = {"sandbox"}
-NEED_NO_TABLES = {"check", "collectstatic", "compilemessages", "help", "makemessages", "makemigrations", "migrate"}
+NEED_NO_TABLES = {
+    "check", "collectstatic", "compilemessages", "help", "makemessages", "makemigrations", "migrate", "restore",
+}  # fmt: skip
 
 
 def main() -> None:

@@ -9,9 +9,9 @@ from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
 from accounts.models import User
-from cancellations import happening
+from cancellations import happening, restored
 from cancellations.models import CancellationRequest, Decision, Event, Verdict
-from cancellations.models.words import Words
+from cancellations.models.words import Words, kept
 from marketplaces.records import Money
 from orders.models import LineItem, Order
 from shops.models import MoneyCap, Permission, Role, Shop
@@ -71,7 +71,9 @@ def caps_of(role: Role, of_all: Sequence[MoneyCap]) -> dict[str, Decimal]:
 def given_back_before(order: Order | None, currency: str) -> Decimal:
     """By all decisions about this order that came, or may yet come, to something: no cap is passed by in parts."""
     states = (*Decision.LIVE, Decision.State.CONFIRMED, Decision.State.SET_ASIDE)
-    counted = Decision.objects.filter(order=order, state__in=states, currency=currency) if order else None
+    # What was taken back after it came back with a copy of the database may have been sent before.
+    may_have = Q(state__in=states) | Q(state=Decision.State.WITHDRAWN, restored_from__isnull=False)
+    counted = Decision.objects.filter(may_have, order=order, currency=currency) if order else None
     found = counted.aggregate(all=Sum("gives_back"))["all"] if counted is not None else None
     return found or Decimal(0)
 
@@ -98,15 +100,25 @@ def who_may_countersign(decision: Decision) -> "QuerySet[User]":
 
 
 def end_overtaken() -> None:
-    """Take back what waits for a second person while what it is about has been settled: nobody has to sign it now."""
+    """End what waits for a second person while what it is about has been settled: nobody has to sign it now.
+
+    What came back with a copy of the database may have been signed and sent since, so it is not told as taken back.
+    """
     settled = Q(cancellation__needs_answer=False) | Q(verdict="cancel_items", order__is_cancelled=True)
+    nothing_sent = Words("This was settled before a second person had countersigned. Nothing was sent.")
     for decision in Decision.objects.unsigned().filter(settled):
-        with transaction.atomic():
-            note = Words("This was settled before a second person had countersigned. Nothing was sent.")
-            ended = Decision.objects.unsigned().filter(pk=decision.pk)
-            if ended.update(state=Decision.State.WITHDRAWN, settled_at=timezone.now(), note=note):
-                event = Event(
-                    shop_id=decision.shop_id, order_id=decision.order_id, cancellation_id=decision.cancellation_id,
-                    decision=decision, name="decision.overtaken", detail={"verdict": decision.verdict},
-                )  # fmt: skip
-                happening.note([event])
+        if decision.restored_from:
+            end(decision, Decision.State.SET_ASIDE, "decision.set_aside", restored.settled_unsigned())
+        else:
+            end(decision, Decision.State.WITHDRAWN, "decision.overtaken", nothing_sent)
+
+
+def end(decision: Decision, state: Decision.State, name: str, note: Words) -> None:
+    with transaction.atomic():
+        ended = Decision.objects.unsigned().filter(pk=decision.pk)
+        if ended.update(state=state, settled_at=timezone.now(), note=note):
+            event = Event(
+                shop_id=decision.shop_id, order_id=decision.order_id, cancellation_id=decision.cancellation_id,
+                decision=decision, name=name, detail={"verdict": decision.verdict, "note": kept(note)},
+            )  # fmt: skip
+            happening.note([event])

@@ -5,17 +5,19 @@ Each writes rows in one transaction and asks for later work on commit; nothing h
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from audit import log
-from cancellations import countersigning, drafts, happening, live, rules, tasks
+from cancellations import countersigning, drafts, happening, live, restored, rules, tasks
 from cancellations.checks import (
     AlreadyDecided,
     Details,
@@ -49,11 +51,12 @@ if TYPE_CHECKING:
 
 def decide(
     cancellation: CancellationRequest, verdict: Verdict, user: "User", details: Details | None = None, *,
-    undo_seconds: int | None = None, client_key: str = "",
+    undo_seconds: int | None = None, client_key: str = "", by_safety_net: bool = False,
 ) -> Decision:  # fmt: skip
     """Record what staff want done about a request; it is sent when the undo window ends, or waits for a second person.
 
     `undo_seconds` makes the window shorter; `client_key` is the name by which its maker finds the decision again.
+    With `by_safety_net` nobody clicked: `user` has set the shop's net, and what happened says so.
     Raises PermissionDenied, AlreadyDecided (a decision is on its way), NotAllowed (rules or state) or ValidationError
     (a dictionary by field). The request's row is locked: of two people who decide at once one is told about the other.
     """
@@ -62,16 +65,17 @@ def decide(
     with transaction.atomic():
         # No key: who has locked the order, and writes a row about the request, is not kept waiting for this.
         requests = CancellationRequest.objects.select_for_update(of=("self",), no_key=True)
-        locked = requests.get(pk=cancellation.pk)
+        locked = requests.select_related("shop__connection").get(pk=cancellation.pk)
         if locked.order_id:  # whose items somebody may be cancelling at this moment
             locked.order = Order.objects.select_for_update(of=("self",), no_key=True).get(pk=locked.order_id)
+        locked.history = locked.made_so_far()  # read once, though more than one rule asks
         check(locked, verdict, details)
         money = countersigning.given_back_by_approval(locked) if verdict == Verdict.APPROVE else None
         decision = new_decision(
             locked.shop, user, verdict, details, money, cancellation=locked, order=locked.order,
             undo_seconds=undo_seconds, client_key=client_key,
         )  # fmt: skip
-        record(decision, "decision.recorded")
+        record(decision, "decision.recorded", {"by_safety_net": True} if by_safety_net else {})
         keep_pictures(decision, details.pictures)
     return decision
 
@@ -121,9 +125,12 @@ def withdraw(decision: Decision, user: "User") -> None:
     must_be_agent(user, decision.shop)
     now = timezone.now()
     with transaction.atomic():
-        taken_back = Decision.objects.filter(
+        unsent = Decision.objects.filter(
             pk=decision.pk, state__in=[Decision.State.UNSIGNED, Decision.State.RECORDED], is_outcome_unknown=False
-        ).update(state=Decision.State.WITHDRAWN, settled_at=now, note=Words("Taken back before it was sent."))
+        )
+        came_back = unsent.filter(restored_from__isnull=False).exists()
+        note = restored.taken_back() if came_back else Words("Taken back before it was sent.")
+        taken_back = unsent.update(state=Decision.State.WITHDRAWN, settled_at=now, note=note)
         decision.refresh_from_db()
         if not taken_back:
             raise TooLate(_("Too late to take it back: it is %(state)s.") % {"state": decision.get_state_display()})
@@ -149,6 +156,8 @@ def countersign(decision: Decision, user: "User") -> None:
         Decision.objects.filter(pk=decision.pk).update(
             state=Decision.State.RECORDED, countersigned_by=user, countersigned_at=timezone.now(),
             send_after=send_after, due_at=send_after,
+            # One that came back with a copy may have been sent before: it is asked about first.
+            is_outcome_unknown=Q(restored_from__isnull=False), restored_from=None,
         )  # fmt: skip
         decision.refresh_from_db()
         tell(decision, "decision.countersigned", user)
@@ -190,6 +199,10 @@ def ask_again(decision: Decision, user: "User") -> None:
             stalled_because="",
             due_at=timezone.now(),
             failures=0,
+            # Whoever was told that it came back, and is not done, knows. One that waited for another reason is told.
+            restored_from=Case(
+                When(stalled_because=Decision.Stalled.RESTORED, then=Value(None)), default=F("restored_from")
+            ),
         )
         decision.refresh_from_db()
         if not revived:
@@ -273,6 +286,8 @@ def until_when_it_can_be_undone(cancellation: CancellationRequest | None = None)
 
 def keep_pictures(decision: Decision, pictures: Sequence[Picture | Evidence]) -> None:
     """Each of them once, however often it was given."""
+    if not pictures:
+        return
     drafts.attach(decision, [given for given in pictures if isinstance(given, Evidence)])
     kept = set(decision.evidence.values_list("sha256", flat=True))
     for picture in pictures:
@@ -283,10 +298,11 @@ def keep_pictures(decision: Decision, pictures: Sequence[Picture | Evidence]) ->
             drafts.store(evidence, picture)
 
 
-def record(decision: Decision, name: str) -> None:
-    tell(decision, name, decision.made_by, {"waits_for_second_person": True} if is_unsigned(decision) else None)
+def record(decision: Decision, name: str, detail: Mapping[str, Any] = MappingProxyType({})) -> None:
+    second = {"waits_for_second_person": True} if is_unsigned(decision) else {}
     if not is_unsigned(decision):
-        nudge(decision)
+        nudge(decision)  # before others are told of it, so that it is the first message
+    tell(decision, name, decision.made_by, {**second, **detail})
 
 
 def is_unsigned(decision: Decision) -> bool:
@@ -298,7 +314,7 @@ def tell(decision: Decision, name: str, user: "User | None", detail: Mapping[str
         shop_id=decision.shop_id, order_id=decision.order_id, cancellation_id=decision.cancellation_id,
         decision=decision, actor=user, name=name, detail={"verdict": decision.verdict, **(detail or {})},
     )  # fmt: skip
-    happening.note([event])
+    happening.note([event], decision)
     log.write(
         name, about=decision, actor=user, shop_id=decision.shop_id, order_id=decision.order_id,
         cancellation_id=decision.cancellation_id,

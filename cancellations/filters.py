@@ -1,6 +1,7 @@
 """What the queue can be narrowed to: one filter set for screens and API."""
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from itertools import chain
 from typing import Any, ClassVar
@@ -17,7 +18,7 @@ from drf_spectacular.utils import extend_schema_field
 
 from cancellations.models import CancellationQuerySet, CancellationRequest, Decision, TimeLeft, Verdict
 from cancellations.teamwork import who_decides_in
-from shops.filters import ShopFilterSet
+from shops.filters import ShopFilterSet, shops_of
 from shops.models import Shop
 
 # Where the last word about a request stands, for those who look for what they have to do.
@@ -146,6 +147,19 @@ class QueueFilter(CancellationFilter):
         form_class.base_fields["reason"].widget = forms.Select(choices=choices)
         return form_class
 
+    @cached_property
+    def shops(self) -> Sequence[Shop]:
+        """With their connections, of which rows tell whether they are cut."""
+        return list(shops_of(self.request).select_related("connection"))
+
+    @cached_property
+    def form(self) -> forms.Form:
+        form: forms.Form = super().form
+        # Those that were read already, rather than asked for once more.
+        shops = [("", _("Every shop")), *((shop.pk, str(shop)) for shop in self.shops)]
+        form.fields["shop"].widget.choices = shops
+        return form
+
     @property
     def chosen_reason(self) -> str:
         self.is_valid()
@@ -182,6 +196,11 @@ class QueueFilter(CancellationFilter):
         """Every request that gives this reason in the same words, whichever code it has."""
         words, codes = next((words, codes) for words, codes in self.reasons.items() if reason in codes)
         return rows.filter(Q(reason__in=codes) | Q(reason_text=words))
+
+    def by_text(self, rows: CancellationQuerySet, name: str, text: str) -> CancellationQuerySet:
+        if self.shows_waiting and text.strip():
+            return rows.search(text.strip(), one_by_one=True)
+        return super().by_text(rows, name, text)
 
     def by_state(self, rows: CancellationQuerySet, name: str, state: str) -> CancellationQuerySet:
         return rows if state == "all" else rows.filter(state=state)

@@ -77,13 +77,15 @@ def read_orders_that_wait(shop: Shop) -> None:
 
 
 def read_flagged_orders(shop: Shop) -> None:
-    flagged = orders_sync.with_cancel_requested(shop)
-    with transaction.atomic():
-        orders_sync.store(shop, flagged)
+    for flagged in orders_sync.with_cancel_requested(shop):
+        with transaction.atomic():
+            orders_sync.store(shop, flagged)
 
 
 def read_announcements(shop: Shop) -> SyncRun | None:
-    """Stored at once: reading them may have used them up."""
+    """Stored at once: reading them may have used them up. Whoever died over them may have had some in hand."""
+    if pulling.has_died(shop, SyncKind.ANNOUNCEMENTS):
+        announce_that_none_can_be_read(shop, OutcomeUnknown("The worker that read them stopped."))
 
     def fetch(adapter: Adapter, since: datetime, until: datetime, cursor: str) -> Page[records.Announcement]:
         try:

@@ -1,10 +1,12 @@
 """What happened to requests and decisions: the one writer of `Event`, which tells integrators of it as well."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from django.db.models import prefetch_related_objects
+from django.utils import timezone
 
 from cancellations.models import CancellationRequest, Decision, Event, Verdict
 from shops import outgoing
@@ -29,26 +31,43 @@ OF_REQUESTS = {"cancellation.requested", "cancellation.recorded", "cancellation.
 TOLD_AS = {"decision.declined": "decision.withdrawn", "decision.overtaken": "decision.withdrawn"}
 
 
-def note(events: Sequence[Event]) -> None:
-    """Write down what happened, in the transaction of the change, and announce what others may want to hear."""
+def note(events: Sequence[Event], decision: Decision | None = None) -> None:
+    """Write down what happened, in the transaction of the change, and announce what others may want to hear.
+
+    Of a `decision` that is given nothing is read again: whoever gives it has just written all that it says.
+    """
     if events:
         Event.objects.bulk_create(events)
-        outgoing.announce(announced(events))
+        outgoing.announce(announced(events, {decision.pk: decision} if decision else {}))
 
 
-def announced(events: Sequence[Event]) -> Iterator[OutgoingEvent]:
-    """A few queries, however many events."""
+def announced(events: Sequence[Event], known: Mapping[int, Decision] = MappingProxyType({})) -> Iterator[OutgoingEvent]:
+    """A few queries, however many events. `known` are decisions as they stand now, by their pk."""
     requests = {event.cancellation_id for event in events if event.name in OF_REQUESTS} - {None}
     decisions = {event.decision_id for event in events if event.name in OF_DECISIONS} - {None}
     rows = CancellationRequest.objects.select_related("shop").defer("shop__cipher").with_decisions()
     request_of = rows.in_bulk(requests) if requests else {}
     add_what_they_come_of(request_of.values())
-    decision_of = Decision.objects.select_related("cancellation", "order").in_bulk(decisions) if decisions else {}
+    unread = decisions.difference(known)
+    read = Decision.objects.select_related("cancellation", "order").in_bulk(unread) if unread else {}
+    decision_of = {**read, **known}
     for event in events:
         if event.cancellation_id in request_of and event.name in OF_REQUESTS:
             yield from of_request(event, request_of[event.cancellation_id])
         elif event.decision_id in decision_of and event.name in OF_DECISIONS:
             yield from of_decision(event, decision_of[event.decision_id])
+
+
+def announce_again(row: Decision | CancellationRequest) -> None:
+    """Tell others where a decision, or a request, stands now; for those who were not told, or told something else."""
+    if isinstance(row, Decision):
+        about = Event(decision=row, name=f"decision.{row.state}", at=row.settled_at or timezone.now())
+    else:
+        known = OutgoingEvent.objects.filter(about=f"cancellation:{row.pk}", shop=row.shop_id).order_by("-pk")
+        before = known.values_list("data__to", flat=True).first() or State.WAITING
+        detail = {"from": before, "to": row.state, "status": row.status}
+        about = Event(cancellation=row, name="cancellation.moved", detail=detail, at=row.updated_at)
+    outgoing.announce(announced([about]))
 
 
 def add_what_they_come_of(rows: Iterable[CancellationRequest]) -> None:
@@ -79,7 +98,7 @@ def of_request(event: Event, row: CancellationRequest) -> Iterator[OutgoingEvent
     came = event.name in ("cancellation.requested", "cancellation.recorded")
     before, after = event.detail.get("from") or State.WAITING, event.detail.get("to") or row.state
     if came:
-        if not row.needs_answer and row.created_at < row.shop.created_at:
+        if not row.needs_answer and row.created_at < row.shop.created_at.replace(microsecond=0):
             return  # history that the first pull brought
         yield about_request("cancellation.requested", row, event.at, {"from": None, "to": State.WAITING})
     if after == before:

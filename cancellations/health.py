@@ -1,6 +1,7 @@
 """How shops stand in all: with their marketplaces, and with what waits for people and what is on its way out."""
 
 from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +17,8 @@ from shops.health import LOOKED_BACK, Level, Problem, Standing, counted, standin
 from shops.models import Shop, ShopQuerySet
 
 # A worker looks every few seconds, and a marketplace may be slow.
+# Apps on floors above that know more about shops: each tells of these (numbers) what is wrong with which.
+ALSO_KNOW: list[Callable[[Sequence[int]], Mapping[int, Problem]]] = []
 UNDELIVERED_AFTER = timedelta(minutes=2)
 SOON = timedelta(hours=1)
 
@@ -37,9 +40,10 @@ class Health:
     )  # the marketplace's codes, of pulls and decisions, in 24 hours
     last_push: datetime | None = None
     first_deadline: datetime | None = None  # of what waits
+    also: Sequence[Problem] = ()  # what apps above know
 
     def __post_init__(self) -> None:
-        found = [*self.standing.problems(self.now), *self.about_requests()]
+        found = [*self.standing.problems(self.now), *self.about_requests(), *self.also]
         self.problems = sorted(found, key=lambda problem: list(Level).index(problem.level))
         self.level = worst(self.problems)
 
@@ -108,7 +112,7 @@ def of(shops: ShopQuerySet, now: datetime | None = None) -> Whole:
     found = healths(standings(shops, now), now)
     ranks = list(Level)
     found.sort(key=lambda one: (ranks.index(one.level), one.first_deadline or END_OF_TIME))
-    return Whole(found, heartbeat.silence(heartbeat.WORKER), heartbeat.silence(heartbeat.BEAT))
+    return Whole(found, *heartbeat.silences(heartbeat.WORKER, heartbeat.BEAT))
 
 
 def healths(found: list[Standing], now: datetime) -> list[Health]:
@@ -134,6 +138,7 @@ def healths(found: list[Standing], now: datetime) -> list[Health]:
     ):
         codes[shop].append((code, count))
     pushes = last_pushes(pks)
+    more = [known(pks) for known in ALSO_KNOW]
     return [
         Health(
             one,
@@ -143,6 +148,7 @@ def healths(found: list[Standing], now: datetime) -> list[Health]:
             errors=one.errors + counted(codes[one.shop.pk]),
             last_push=pushes.get(one.shop.pk),
             first_deadline=requests.get(one.shop.pk, {}).get("first_deadline"),
+            also=[known[one.shop.pk] for known in more if one.shop.pk in known],
         )
         for one in found
     ]

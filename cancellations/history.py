@@ -3,11 +3,12 @@
 It is made of what the order tells of itself, events, the calls made for decisions, and what colleagues noted.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
+from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
@@ -38,12 +39,13 @@ class Entry:
     name: str = ""  # of an event, such as "decision.confirmed"; "call.send" and the like; "note"; "" of an order's own
 
 
-def of_cancellation(cancellation: CancellationRequest, now: datetime) -> Sequence[Entry]:
-    """Newest first, of the request and of its order; four queries."""
+def of_cancellation(
+    cancellation: CancellationRequest, now: datetime, calls: Sequence[Attempt] | None = None
+) -> Sequence[Entry]:
+    """Newest first, of the request and of its order. Three queries, and one for the `calls_about` it if not given."""
     order = cancellation.order
-    about_it = Q(cancellation=cancellation) | Q(order=order) if order else Q(cancellation=cancellation)
-    events = list(with_names(Event.objects.filter(about_it)))
-    calls = list(with_verdicts(Attempt.objects.filter(decision__in=Decision.objects.filter(about_it).values("pk"))))
+    events = list(with_names(Event.objects.filter(about(cancellation))))
+    calls = calls_about(cancellation) if calls is None else calls
     entries = [
         *(of_order_itself(order, now, calls) if order else []),
         *asked(cancellation, events),
@@ -53,6 +55,18 @@ def of_cancellation(cancellation: CancellationRequest, now: datetime) -> Sequenc
         *of_notes(Note.objects.filter(cancellation=cancellation)),
     ]
     return in_order(entries, now, subject=cancellation)
+
+
+def about(cancellation: CancellationRequest) -> Q:
+    """Of events and decisions: those about the request or its order."""
+    of_itself = Q(cancellation=cancellation)
+    return of_itself | Q(order=cancellation.order_id) if cancellation.order_id else of_itself
+
+
+def calls_about(cancellation: CancellationRequest) -> Sequence[Attempt]:
+    """All calls for decisions about the request or its order, oldest first."""
+    made = Decision.objects.filter(about(cancellation)).values("pk")
+    return list(with_verdicts(Attempt.objects.filter(decision__in=made)))
 
 
 def of_order(order: Order, now: datetime) -> Sequence[Entry]:
@@ -78,8 +92,9 @@ def of_decision(decision: Decision, now: datetime) -> Sequence[Entry]:
     return in_order(entries, now, subject=decision.cancellation)
 
 
-def to_quote(cancellation: CancellationRequest) -> str:
-    """What the marketplace's support asks for, as lines to copy: ids, and every call that was made, oldest first."""
+def to_quote(cancellation: CancellationRequest, calls: Iterable[Attempt]) -> str:
+    """What the marketplace's support asks for, as lines to copy: ids, and every call that was made for this request of
+    `calls_about` it."""
     shop = cancellation.shop
     lines = [
         _("Shop: %(name)s, %(id)s") % {"name": shop.name, "id": shop.marketplace_id},
@@ -87,8 +102,8 @@ def to_quote(cancellation: CancellationRequest) -> str:
     ]
     if not cancellation.is_recorded:  # else the id is one of ours
         lines.append(_("Cancellation request: %(id)s") % {"id": cancellation.marketplace_id})
-    calls = with_verdicts(Attempt.objects.filter(decision__cancellation=cancellation))
-    return "\n".join([*lines, *map(call_to_quote, calls)])
+    made = (call for call in calls if call.decision.cancellation_id == cancellation.pk)
+    return "\n".join([*lines, *map(call_to_quote, made)])
 
 
 def call_to_quote(attempt: Attempt) -> str:
@@ -234,7 +249,8 @@ def of_events(events: Iterable[Event]) -> Iterator[Entry]:
     last: datetime | None = None
     for event in events:
         is_after = last is not None and timedelta(0) < last - event.at < timedelta(seconds=1)
-        yield replace(of_event(event), placed_at=last if is_after else None)
+        entry = of_telling(event) if event.name in ("person.told", "person.not_told") else of_event(event)
+        yield replace(entry, placed_at=last if is_after else None)
         last = last if is_after else event.at
 
 
@@ -247,8 +263,7 @@ def of_event(event: Event) -> Entry:
     elif event.name == "cancellation.moved" and event.cancellation and event.cancellation.is_recorded:
         text = _("Settled: %(state)s") % {"state": state_of(detail.get("to", ""))}  # no marketplace shows it
     if event.name == "decision.recorded" and decision:
-        second = _("a second person has to countersign") if detail.get("waits_for_second_person") else ""
-        extra = " · ".join(part for part in (decision.reason_text or decision.reason, decision.comment, second) if part)
+        text, extra = what_was_decided(decision, detail, text)
     elif event.name == "cancellation.recorded":
         heard = _("Heard through %(channel)s") % {"channel": channel_of(detail.get("heard_through", ""))}
         extra = " · ".join(part for part in (heard, detail.get("note", "")) if part)
@@ -270,6 +285,37 @@ def of_event(event: Event) -> Entry:
         request_id="" if event.name in ("decision.accepted", "decision.confirmed") else detail.get("request_id", ""),
         about=event.cancellation, rank=EVENT, name=event.name,
     )  # fmt: skip
+
+
+def of_telling(event: Event) -> Entry:
+    text, tone = who_was_told(event.detail), "muted" if event.detail.get("told") else "bad"
+    why_not = read(event.detail.get("problem", ""))
+    return Entry(event.at, text, detail=why_not, tone=tone, about=event.cancellation, rank=EVENT, name=event.name)
+
+
+def who_was_told(detail: Mapping[str, Any]) -> str:
+    """That people were told that nobody has answered, or could not be; told to a channel where there are no people."""
+    people = ", ".join(detail.get("people", ()))
+    texts = {
+        ("email", True): _("Told by e-mail: %(people)s"),
+        ("email", False): _("Could not be told by e-mail: %(people)s"),
+        ("in_app", True): _("Told by a notice here: %(people)s"),
+        ("chat", True): _("Told in the chat channel"),
+        ("chat", False): _("Could not be told in the chat channel"),
+    }
+    known = texts.get((detail.get("channel", ""), bool(detail.get("told"))), _("Nobody could be told"))
+    return known % {"people": people} if people else known.partition(":")[0]
+
+
+def what_was_decided(decision: Decision, detail: Mapping[str, Any], text: str) -> tuple[str, str]:
+    """As `text` has it where a person did it, and what goes with it."""
+    if detail.get("by_safety_net"):
+        words = _("The safety net decided, in the name of who set it: %(verdict)s")
+        text = words % {"verdict": verdict_of(decision.verdict)}
+    second = _("a second person has to countersign") if detail.get("waits_for_second_person") else ""
+    return text, " · ".join(
+        part for part in (decision.reason_text or decision.reason, decision.comment, second) if part
+    )
 
 
 def taken_out(event: Event) -> str:

@@ -5,8 +5,9 @@ marketplaces.errors.MarketplaceError when the marketplace does not answer; the f
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from operator import methodcaller
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.core.cache import cache
 from redis.exceptions import RedisError
@@ -36,12 +37,21 @@ def asked_once(
     shop: Shop, about: str, call: Callable[[Adapter], Answer], is_kept: Callable[[Answer], bool] = lambda _: True
 ) -> Answer:
     key = f"live:{shop.pk}:{about}"
-    answer: Answer | None = cache.get(key)
+    answer: Answer | None = kept(key)
     if answer is None:
         answer = call_for(shop, call)
         if is_kept(answer):
-            cache.set(key, answer, KEPT_SECONDS)
+            with suppress(RedisError, OSError):
+                cache.set(key, answer, KEPT_SECONDS)
     return answer
+
+
+def kept(key: str) -> Any:
+    """None too where the cache does not answer: then it is asked once more."""
+    try:
+        return cache.get(key)
+    except (RedisError, OSError):
+        return None
 
 
 def reject_reasons(cancellation: CancellationRequest, locale: str = "en-US") -> Sequence[RejectReason]:
@@ -116,10 +126,7 @@ def refund_preview(order: Order, items: Mapping[int, int], reason: str) -> Refun
 def previewed_refund(order: Order, items: Mapping[int, int], reason: str) -> Money | None:
     """What `refund_preview` was told in the last minutes, if it was asked; asks no marketplace itself."""
     key = f"live:{order.shop_id}:{about_refund(order, ids_of(order, items), reason)}"
-    try:
-        found: RefundParts | None = cache.get(key)
-    except (RedisError, OSError):
-        return None
+    found: RefundParts | None = kept(key)
     return found.total if found else None
 
 

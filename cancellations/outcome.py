@@ -2,6 +2,8 @@
 
 from enum import Enum, auto
 
+from django.db.models import prefetch_related_objects
+
 from cancellations.models import CancellationRequest, Decision, DecisionLine, Verdict
 from cancellations.models.words import Words
 from marketplaces.errors import Refused
@@ -110,10 +112,9 @@ def what_left(decision: Decision) -> Left:
     if decision.order.is_shipped:
         return Left.ALL
     chosen = decision.shipment.get("package_ids")
-    lines = decision.order.lines.filter(is_cancelled=False)
-    if chosen and lines.filter(package_id__in=chosen).exists():
-        lines = lines.filter(package_id__in=chosen)
-    shipped = set(lines.values_list("is_shipped", flat=True))
+    lines = [line for line in decision.order.lines.all() if not line.is_cancelled]
+    in_packages = [line for line in lines if line.package_id in chosen] if chosen else []
+    shipped = {line.is_shipped for line in in_packages or lines}
     if shipped == {True}:
         return Left.ALL
     return Left.A_PART if True in shipped else Left.NOTHING
@@ -121,11 +122,18 @@ def what_left(decision: Decision) -> Left:
 
 def by_items(decision: Decision) -> Shows:
     """Of each line as many are cancelled as should be, or as many as before; anything between says nothing."""
-    chosen = list(decision.lines.select_related("line_item"))
+    chosen = lines_of(decision)
     if all(is_cancelled_enough(line) for line in chosen):
         return Shows.DONE
     untouched = all(line.line_item.cancelled_in_all == line.cancelled_before for line in chosen)
     return Shows.NOT_DONE if untouched else Shows.CANNOT_TELL
+
+
+def lines_of(decision: Decision) -> list[DecisionLine]:
+    """With their line items, as they are now or as a whole page of decisions was loaded."""
+    lines = list(decision.lines.all())
+    prefetch_related_objects(lines, "line_item")
+    return lines
 
 
 def is_cancelled_enough(line: DecisionLine) -> bool:
@@ -134,6 +142,8 @@ def is_cancelled_enough(line: DecisionLine) -> bool:
 
 def found_done(decision: Decision) -> Words:
     """For a lost answer whose effect is there. Whose effect it is, the marketplace does not always say."""
+    if decision.restored_from:
+        return Words("This came back with a copy of the database. Read back, the marketplace shows it as done.")
     if decision.verdict == Verdict.REJECT:
         return Words(
             "The answer to our call was lost. The request is closed, as wanted; the marketplace does not say whether "
@@ -143,6 +153,8 @@ def found_done(decision: Decision) -> Words:
 
 
 def settled_otherwise(decision: Decision, shows: Shows) -> Words:
+    if decision.restored_from:
+        return restored_and_shows(decision, shows)
     return Words(
         "The answer to our call was lost; read back, the marketplace shows it settled otherwise: %(state)s.",
         state=what_is_there(decision, shows),
@@ -150,9 +162,26 @@ def settled_otherwise(decision: Decision, shows: Shows) -> Words:
 
 
 def cannot_tell(decision: Decision, shows: Shows) -> Words:
+    if decision.restored_from:
+        return restored_and_shows(decision, shows)
     return Words(
         "The answer to our call was lost, and what the marketplace shows does not tell: %(state)s.",
         state=what_is_there(decision, shows),
+    )
+
+
+def restored_and_shows(decision: Decision, shows: Shows) -> Words:
+    return Words(
+        "This came back with a copy of the database, so what was sent since is not known here. The marketplace shows: "
+        "%(state)s.",
+        state=what_is_there(decision, shows),
+    )
+
+
+def restored_and_not_done() -> Words:
+    return Words(
+        "The marketplace does not show it as done. Since the copy was made it may have been taken back or set aside. "
+        "Ask again to have it sent, or set it aside."
     )
 
 
@@ -165,6 +194,17 @@ def refused_and_cannot_tell(decision: Decision, shows: Shows) -> Words:
 
 def disagreement(decision: Decision, shows: Shows) -> Words:
     return Words("The marketplace accepted it, but shows: %(state)s.", state=what_is_there(decision, shows))
+
+
+def refuses_to_show(decision: Decision) -> Words:
+    if decision.restored_from:
+        return Words(
+            "This came back with a copy of the database, so what was sent since is not known here, and the marketplace "
+            "refuses to show it."
+        )
+    if decision.accepted_at:
+        return Words("The marketplace accepted it, but refuses to show what became of it.")
+    return Words("The answer to our call was lost, and the marketplace refuses to show what became of it.")
 
 
 def taken_at_its_word(decision: Decision) -> Words:
@@ -211,7 +251,7 @@ def what_is_there(decision: Decision, shows: Shows) -> list[Words]:
     if decision.order and decision.verdict in (Verdict.SHIP_TO_REJECT, Verdict.CANCEL_ITEMS):
         parts.append(Words("order %(status)s", status=decision.order.status))
     if decision.verdict == Verdict.CANCEL_ITEMS:
-        lines = list(decision.lines.select_related("line_item"))
+        lines = lines_of(decision)
         cancelled = sum(is_cancelled_enough(line) for line in lines)
         parts.append(Words("%(some)d of %(all)d items cancelled", some=cancelled, all=len(lines)))
     return parts

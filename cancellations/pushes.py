@@ -11,10 +11,8 @@ from datetime import timedelta
 import structlog
 from celery import shared_task
 from django.conf import settings
-from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
-from redis.exceptions import RedisError
 
 from cancellations.models import PushedNotification
 from marketplaces.errors import BadRecord
@@ -27,7 +25,6 @@ from shops.pulling import ask_for_pull
 from shops.staying import authorization_ends, deauthorized
 
 logger = structlog.get_logger(__name__)
-NUDGE_SECONDS = 5
 FORGOTTEN_AT_ONCE = 5000
 Outcome = PushedNotification.Outcome
 # What a push is measured by that nobody can have signed: for a shop that is not ours, or that was disconnected.
@@ -92,21 +89,12 @@ def keep(shop: Shop, notification: Notification) -> None:
 
 def nudge(shop_id: int) -> None:
     """One message for all that comes while it is on its way. Where it is lost, the sweep finds what waits."""
-    try:
-        if cache.add(waking(shop_id), True, NUDGE_SECONDS):
-            nudging.send(process_pushes, shop_id)
-    except RedisError as error:
-        logger.warning("cache.unreachable", shop=shop_id, error=str(error))
-
-
-def waking(shop_id: int) -> str:
-    return f"pushes-being-looked-at:{shop_id}"
+    nudging.send_once(process_pushes, shop_id)
 
 
 @shared_task
 def process_pushes(shop_id: int) -> None:
-    # First, so that what comes while this runs sends a message of its own.
-    cache.delete(waking(shop_id))
+    nudging.arrived(process_pushes, shop_id)
     for shop in Shop.objects.filter(pk=shop_id):
         process(shop)
 

@@ -1,6 +1,6 @@
 """Cancellation requests come in. The only writer of requests that a marketplace shows, and of their lines."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 
@@ -12,10 +12,10 @@ from django.utils import timezone
 from cancellations import following, happening
 from cancellations.models import CancellationLine, CancellationRequest, Event
 from marketplaces.errors import MarketplaceError, Refused
-from marketplaces.records import CancellationRecord
+from marketplaces.records import CancellationRecord, Page
 from orders import sync as orders_sync
 from orders.models import Order
-from orders.sync import Read, row, same
+from orders.sync import Read, rows, same
 from shops import pulling
 from shops.markets import capabilities
 from shops.models import Shop, SyncKind, SyncRun
@@ -23,6 +23,7 @@ from shops.tokens import call_for
 from shops.upsert import upsert
 
 logger = structlog.get_logger(__name__)
+MOST_OVERDUE = 50  # looked at with each pull, which is one call
 
 
 def part(name: str) -> Read:
@@ -51,8 +52,12 @@ LINE_COLUMNS: dict[str, Read] = {
 def pull(shop: Shop, *, full: bool = False) -> list[SyncRun]:
     """Read the orders of a shop and then its cancellation requests; returns the runs, which say how they ended.
 
-    A failure of one does not keep the other from being read.
+    A failure of one does not keep the other from being read. While another run goes on here changes alone are read,
+    and the shop still wants everything.
     """
+    if full and pulling.is_going_on(shop):
+        Shop.objects.filter(pk=shop.pk).update(wants_full_pull=True)
+        full = False
     runs = [orders_sync.pull(shop, full=full)]
     market = capabilities(shop, timezone.now())
     if market.shows_requests:
@@ -61,52 +66,67 @@ def pull(shop: Shop, *, full: bool = False) -> list[SyncRun]:
         find_what_the_search_missed(shop)
     else:
         runs += following.follow(shop, market)
-    if full and None in runs:
-        # Another run was in the way. It reads changes alone, so everything is still to be read.
-        Shop.objects.filter(pk=shop.pk).update(wants_full_pull=True)
+    if full:
+        # Another run that was in the way reads changes alone, so everything is still to be read.
+        Shop.objects.filter(pk=shop.pk).update(wants_full_pull=None in runs)
     return [run for run in runs if run]
 
 
 def link_orders(shop: Shop) -> None:
-    """Tie requests whose order could not be read when they came to it, once it is here."""
+    """Tie requests whose order could not be read when they came to it, once it is here.
+
+    As a writer of requests: one who is at it just now may have looked for the order before it was here.
+    """
     order = Order.objects.filter(shop=shop, marketplace_id=OuterRef("order_marketplace_id"))
-    CancellationRequest.objects.filter(Exists(order), shop=shop, order=None).update(
-        order_id=Subquery(order.values("pk")[:1])
-    )
+    alone = CancellationRequest.objects.filter(Exists(order), shop=shop, order=None)
+    with transaction.atomic():
+        pulling.one_writer(shop, SyncKind.CANCELLATIONS)
+        alone.update(order_id=Subquery(order.values("pk")[:1]))
 
 
 def find_what_the_search_missed(shop: Shop) -> None:
     """The net below the net: orders that say a request is pending which we do not have, and requests overdue here."""
     try:
-        flagged = [order.marketplace_id for order in orders_sync.with_cancel_requested(shop)]
+        flagged = [order.marketplace_id for page in orders_sync.with_cancel_requested(shop) for order in page]
         asked = CancellationRequest.objects.filter(shop=shop, order_marketplace_id__in=flagged).waiting()
         known = set(asked.values_list("order_marketplace_id", flat=True))
         for order_id in flagged:
             if order_id not in known:
                 read_requests_of_order(shop, order_id)
         overdue = CancellationRequest.objects.filter(shop=shop, deadline__lt=timezone.now()).waiting()
-        ids = list(overdue.values_list("marketplace_id", flat=True)[:50])
+        # Any of them, so that those which never settle over there do not keep the others from being looked at.
+        ids = list(overdue.order_by("?").values_list("marketplace_id", flat=True)[:MOST_OVERDUE])
         if ids:
             read_again(shop, ids)
     except MarketplaceError as error:
         logger.warning("sync.net_failed", shop=shop.pk, code=error.code, error=error.message)
 
 
-def read_requests_of_order(shop: Shop, order_id: str) -> None:
-    """Fetch and store every request about one order. Raises marketplaces.errors."""
+def read_requests_of_order(shop: Shop, order_id: str) -> Sequence[CancellationRecord]:
+    """Fetch and store every request about one order; returns those that came. Raises marketplaces.errors."""
     page = call_for(shop, lambda adapter: adapter.cancellations_of_order(order_id))
     prepare(shop, page.records)
     with transaction.atomic():
         store(shop, page.records)
+    return page.records
 
 
-def read_again(shop: Shop, cancellation_ids: Sequence[str]) -> Sequence[CancellationRecord]:
-    """Fetch requests by id and store them; returns what the marketplace shows now. Raises marketplaces.errors."""
+def read_again(shop: Shop, cancellation_ids: Sequence[str], *, as_shown: bool = False) -> Sequence[CancellationRecord]:
+    """Fetch requests by id and store them; returns what the marketplace shows now. Raises marketplaces.errors.
+
+    What is stored and claims to be newer than what is shown stays, unless somebody wants it `as_shown`: then it stays
+    only where it was stored while the marketplace was being asked.
+    """
+    at_first = stored_states(shop, cancellation_ids) if as_shown else {}
     page = call_for(shop, lambda adapter: adapter.cancellations_by_id(cancellation_ids))
     prepare(shop, page.records)
     with transaction.atomic():
         pulling.one_writer(shop, SyncKind.CANCELLATIONS)
-        write(shop, newest_of_each(page.records), stored_states(shop, page.records))
+        records = newest_of_each(page.records)
+        before = stored_states(shop, records)
+        forced = {key: one for key, one in records.items() if key in at_first and at_first[key] == before.get(key)}
+        write(shop, forced, before, as_shown=True)
+        write(shop, {key: one for key, one in records.items() if key not in forced}, before)
     return page.records
 
 
@@ -124,7 +144,7 @@ def prepare(shop: Shop, records: Sequence[CancellationRecord]) -> None:
 def store(shop: Shop, records: Sequence[CancellationRecord]) -> int:
     """Store a page of requests in the surrounding transaction; returns how many were new or changed."""
     pulling.one_writer(shop, SyncKind.CANCELLATIONS)
-    before = stored_states(shop, records)
+    before = stored_states(shop, [record.marketplace_id for record in records])
     moved = {
         key: one
         for key, one in newest_of_each(records).items()
@@ -136,13 +156,12 @@ def store(shop: Shop, records: Sequence[CancellationRecord]) -> int:
 Stored = Mapping[str, tuple[datetime, str, str, datetime | None]]
 
 
-def stored_states(shop: Shop, records: Sequence[CancellationRecord]) -> Stored:
+def stored_states(shop: Shop, cancellation_ids: Iterable[str]) -> Stored:
     """What is stored of these requests: {id: (updated at, status, state, deadline)}; true for as long as nobody else
     writes.
     """
-    rows = CancellationRequest.objects.filter(
-        shop=shop, marketplace_id__in=[record.marketplace_id for record in records]
-    ).values_list("marketplace_id", "updated_at", "status", "state", "deadline")
+    stored = CancellationRequest.objects.filter(shop=shop, marketplace_id__any=cancellation_ids)
+    rows = stored.values_list("marketplace_id", "updated_at", "status", "state", "deadline")
     return {row[0]: row[1:] for row in rows}
 
 
@@ -151,18 +170,19 @@ def newest_of_each(records: Sequence[CancellationRecord]) -> dict[str, Cancellat
     return {record.marketplace_id: record for record in sorted(records, key=attrgetter("updated_at"))}
 
 
-def write(shop: Shop, changed: Mapping[str, CancellationRecord], before: Stored) -> int:
+def write(shop: Shop, changed: Mapping[str, CancellationRecord], before: Stored, *, as_shown: bool = False) -> int:
     """Write requests with their lines and events, unless something newer is stored; returns how many were written."""
     if not changed:
         return 0
     order_ids = [record.order_id for record in changed.values()]
-    orders = dict(Order.objects.filter(shop=shop, marketplace_id__in=order_ids).values_list("marketplace_id", "pk"))
+    orders = dict(Order.objects.filter(shop=shop, marketplace_id__any=order_ids).values_list("marketplace_id", "pk"))
+    records = list(changed.values())
     ids = upsert(
         CancellationRequest,
         ("order_id", "shop_id", *CANCELLATION_COLUMNS),
-        [[orders.get(one.order_id), *row(shop.pk, CANCELLATION_COLUMNS, one)] for one in changed.values()],
+        rows(CANCELLATION_COLUMNS, records, [orders.get(one.order_id) for one in records], [shop.pk] * len(records)),
         key=("shop_id", "marketplace_id"),
-        unless_older_by="updated_at",
+        unless_older_by=None if as_shown else "updated_at",
     )
     written = {ids[marketplace_id]: changed[marketplace_id] for marketplace_id in ids}
     store_lines(written)
@@ -171,14 +191,11 @@ def write(shop: Shop, changed: Mapping[str, CancellationRecord], before: Stored)
 
 
 def store_lines(written: Mapping[int, CancellationRecord]) -> None:
-    rows = {
-        (cancellation_id, line.marketplace_id): row(cancellation_id, LINE_COLUMNS, line)
-        for cancellation_id, record in written.items()
-        for line in record.lines
-    }
+    lines = {(pk, line.marketplace_id): line for pk, record in written.items() for line in record.lines}
     upsert(
-        CancellationLine, ("cancellation_id", *LINE_COLUMNS), rows.values(), key=("cancellation_id", "marketplace_id")
-    )
+        CancellationLine, ("cancellation_id", *LINE_COLUMNS),
+        rows(LINE_COLUMNS, list(lines.values()), [pk for pk, _ in lines]), key=("cancellation_id", "marketplace_id"),
+    )  # fmt: skip
 
 
 def tell(shop: Shop, orders: Mapping[str, int], written: Mapping[int, CancellationRecord], before: Stored) -> None:
@@ -204,9 +221,22 @@ def tell(shop: Shop, orders: Mapping[str, int], written: Mapping[int, Cancellati
     happening.note(events)
 
 
+def ours(shop: Shop, page: Page[CancellationRecord]) -> Page[CancellationRecord]:
+    """The page without requests of another shop here."""
+    ids = {record.marketplace_id for record in page.records}
+    here = CancellationRequest.objects.filter(shop=shop, marketplace_id__any=ids).values("marketplace_id")
+    everywhere = CancellationRequest.objects.filter(shop__marketplace=shop.marketplace, marketplace_id__any=ids)
+    elsewhere = everywhere.exclude(shop=shop).exclude(marketplace_id__in=here)
+    return pulling.without_others(
+        page, dict(elsewhere.values_list("marketplace_id", "shop")),
+        lambda adapter, cancellation_id: adapter.cancellations_by_id([cancellation_id]),
+    )  # fmt: skip
+
+
 KIND = pulling.Kind(
     kind=SyncKind.CANCELLATIONS,
     fetch=lambda adapter, since, until, cursor: adapter.cancellations_updated(since, until, cursor),
     prepare=prepare,
     store=store,
+    sift=ours,
 )

@@ -6,7 +6,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from cancellations import countersigning, delivery, drafts, sync
+from cancellations import countersigning, delivery, drafts, journal, sync
 from cancellations.models import Decision
 from shops import nudging, pulling
 from shops.models import Shop
@@ -14,6 +14,8 @@ from shops.models import Shop
 SWEPT_AT_ONCE = 500
 # Until its row is due the next sweep sends for it again, so what has waited that long behind others can be thrown away.
 SWEPT_FOR_SECONDS = 30
+# A sweep whose end was not heard of for so long is repeated: its messages may be lost.
+SWEEP_LASTS_SECONDS = 10
 
 
 def nudge_delivery(decision_id: int, wait: float) -> None:
@@ -28,10 +30,22 @@ def deliver(decision_id: int) -> None:
 
 @shared_task
 def sweep_decisions() -> None:
-    delivery.resume_reconnected()
+    """Send for what is due and nobody was heard to take; while the last sweep's messages wait, they are enough."""
+    journal.resume_reconnected()
     countersigning.end_overtaken()
-    for pk in Decision.objects.due(timezone.now()).order_by("due_at").values_list("pk", flat=True)[:SWEPT_AT_ONCE]:
+    if nudging.is_on_its_way(end_of_sweep):
+        return
+    due = Decision.objects.due(timezone.now()).order_by("due_at").values_list("pk", flat=True)[:SWEPT_AT_ONCE]
+    for pk in due:
         deliver.apply_async((pk,), expires=SWEPT_FOR_SECONDS)
+    if due:
+        nudging.send_once(end_of_sweep, seconds=SWEEP_LASTS_SECONDS)
+
+
+@shared_task
+def end_of_sweep() -> None:
+    """The last message of a sweep: whoever takes it knows that the others were taken."""
+    nudging.arrived(end_of_sweep)
 
 
 @shared_task
@@ -48,10 +62,13 @@ def forget_client_keys() -> None:
 
 @shared_task
 def pull_shop(shop_id: int, full: bool = False) -> None:
-    sync.pull(Shop.objects.select_related("connection").get(pk=shop_id), full=full)
+    shop = Shop.objects.select_related("connection").get(pk=shop_id)
+    began = timezone.now()
+    sync.pull(shop, full=full or shop.wants_full_pull)
+    pulling.rest_after(shop, timezone.now() - began)
 
 
 @shared_task
 def pull_due_shops() -> None:
     for shop in pulling.claim_due_shops(timezone.now()):
-        pull_shop.delay(shop.pk, full=shop.wants_full_pull)
+        pull_shop.delay(shop.pk)

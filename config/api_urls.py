@@ -22,7 +22,9 @@ from exports.api import ExportViewSet
 from gate.api import GateOrderView, GateView, PullTaskDoneView, PullTasksView
 from orders.api import OrderViewSet
 from orders.reconciling import CancelledLineViewSet
+from safety.api import LadderView, SafetyNetView, TellingViewSet
 from shops.api import ShopViewSet, SyncRunViewSet
+from truth.api import DisagreementViewSet, ShopTruthView
 from webhooks.api import DeliveryViewSet, EndpointViewSet
 
 router = SimpleRouter()
@@ -41,7 +43,9 @@ router.register("audit", AuditViewSet, "audit")
 router.register("cancelled-lines", CancelledLineViewSet, "cancelled-line")
 router.register("endpoints", EndpointViewSet, "endpoint")
 router.register("deliveries", DeliveryViewSet, "delivery")
+router.register("disagreements", DisagreementViewSet, "disagreement")
 router.register("exports", ExportViewSet, "export")
+router.register("tellings", TellingViewSet, "telling")
 
 app_name = "api"
 urlpatterns = [
@@ -60,6 +64,9 @@ urlpatterns = [
     path("v1/pull-tasks/", PullTasksView.as_view(), name="pull-tasks"),
     path("v1/pull-tasks/<int:pk>/done/", PullTaskDoneView.as_view(), name="pull-task-done"),
     path("v1/health/", HealthView.as_view(), name="health"),
+    path("v1/shops/<int:pk>/truth/", ShopTruthView.as_view(), name="shop-truth"),
+    path("v1/shops/<int:pk>/safety-net/", SafetyNetView.as_view(), name="safety-net"),
+    path("v1/shops/<int:pk>/ladder/", LadderView.as_view(), name="ladder"),
     path("v1/shops/<int:pk>/health/", ShopHealthView.as_view(), name="shop-health"),
     path("v1/", include(router.urls)),
     re_path("", NowhereView.as_view()),

@@ -1,8 +1,10 @@
 """The Celery application: broker behaviour and the beat schedule, both in code. Due times live in the tables."""
 
+import gc
 import os
 
 from celery import Celery
+from celery.signals import worker_init
 from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -40,8 +42,11 @@ app.conf.task_default_queue = "celery"
 app.conf.task_queues = [Queue("celery"), Queue("outside")]
 app.conf.task_routes = {
     name: {"queue": "outside"}
-    for name in ("webhooks.tasks.deliver", "exports.tasks.write_export", "shops.tasks.heartbeat_outside")
-}
+    for name in (
+        "webhooks.tasks.deliver", "exports.tasks.write_export", "shops.tasks.heartbeat_outside",
+        "safety.tasks.sweep_tellings", "safety.tasks.deliver",
+    )
+}  # fmt: skip
 # What comes every few seconds is thrown away when it has waited for long: while all workers are busy, sweeps would pile
 # up, and each would send for the same decisions again.
 STALE = {"expires": 30}
@@ -71,6 +76,12 @@ app.conf.beat_schedule = {
     "warn of ends": {"task": "shops.staying.warn_of_ends", "schedule": 3600.0},
     "tell of near deadlines": {"task": "cancellations.nearing.tell_of_near_deadlines", "schedule": 60.0},
     "sweep webhooks": {"task": "webhooks.tasks.sweep", "schedule": 5.0, "options": STALE},
+    "sweep truth checks": {"task": "truth.tasks.sweep_checks", "schedule": 60.0},
+    "forget settled disagreements": {"task": "truth.tasks.forget_settled", "schedule": 3600.0},
+    "sweep safety nets": {"task": "safety.tasks.sweep_nets", "schedule": 15.0, "options": STALE},
+    "sweep tellings": {"task": "safety.tasks.sweep_tellings", "schedule": 15.0, "options": STALE},
+    "look who is reached": {"task": "safety.tasks.look_who_is_reached", "schedule": 300.0},
+    "forget old tellings": {"task": "safety.tasks.forget_old_tellings", "schedule": 3600.0},
     "forget old events": {"task": "shops.outgoing.forget_old_events", "schedule": 3600.0},
     "renew tokens": {"task": "shops.tasks.renew_tokens", "schedule": 300.0},
 }
@@ -86,3 +97,10 @@ app.autodiscover_tasks(["shops.connecting"], related_name="attempts")
 app.autodiscover_tasks(related_name="staying")
 app.autodiscover_tasks(related_name="outgoing")
 app.autodiscover_tasks(related_name="nearing")
+
+
+@worker_init.connect
+def keep_what_is_imported(**_: object) -> None:
+    """It stays until the end, so that nobody need look through it for garbage: not this worker, nor its processes."""
+    gc.collect()
+    gc.freeze()

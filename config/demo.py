@@ -28,6 +28,7 @@ SANDBOX += [*os.environ.get("SANDBOX_ARGS", "").split()]
 WEB = [PYTHON, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{PORT}", "--no-control-socket"]
 WEB += ["--limit-request-line", "8190"]  # a pasted list of ids is long
 WEB += ["--worker-class", "gthread", "--workers", "2", "--threads", "4"]
+WEB += ["--keep-alive", "75"]  # whoever is about to ask again must not find the door closing
 CELERY = [PYTHON, "-m", "celery", "--app", "config"]
 WORKER = [*CELERY, "worker", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
 DECIDING = [*WORKER, "--queues", "celery", "--concurrency", "4"]

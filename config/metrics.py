@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import Count, Q
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -14,6 +14,7 @@ from cancellations.models import Decision
 from shops import heartbeat
 from shops.health import Level
 from shops.models import Shop
+from truth.models import Disagreement
 
 LABELS = ["shop", "marketplace", "region"]
 # Each number of a shop: its name, what it is, where it stands.
@@ -46,6 +47,7 @@ class HealthCollector(Collector):
         yield from self.of_shops()
         yield from self.by_state()
         yield from self.times()
+        yield from self.disagreements()
         yield from self.heartbeats()
 
     def of_shops(self) -> Iterator[Metric]:
@@ -88,6 +90,14 @@ class HealthCollector(Collector):
     def add_seconds(self, family: GaugeMetricFamily, one: Health, until: datetime | None) -> None:
         if until:
             family.add_metric(labels(one), (until - self.now).total_seconds())
+
+    def disagreements(self) -> Iterator[Metric]:
+        family = gauge("truth_disagreements", "Open disagreements that the truth check lists.", "kind")
+        shops = {one.shop.pk: one for one in self.whole.shops}
+        rows = Disagreement.objects.open().listed().filter(shop__in=shops).order_by("shop", "kind")
+        for pk, kind, count in rows.values_list("shop", "kind").annotate(Count("pk")):
+            family.add_metric([*labels(shops[pk]), kind], count)
+        yield family
 
     def heartbeats(self) -> Iterator[Metric]:
         ages = GaugeMetricFamily(

@@ -56,7 +56,10 @@ INSTALLED_APPS = [
     "cancellations",
     "gate",
     "exports",
+    "safety",
     "webhooks",
+    "backups",
+    "truth",
     "sandbox",
     "config.apps.AdminConfig",
     "django.contrib.auth",
@@ -65,6 +68,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
+    "django.forms",
     "allauth",
     "allauth.account",
     "allauth.mfa",
@@ -129,6 +133,9 @@ TEMPLATES = [
         },
     }
 ]
+
+# Forms too are rendered by the templates above: `templates/django/forms` has what is leaner there than Django's own.
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 # --- words, time, numbers -------------------------------------------------------------------------------------------
 
@@ -322,12 +329,22 @@ KEEP_IDEMPOTENCY_HOURS = env.int("KEEP_IDEMPOTENCY_HOURS", default=48)
 UNDO_SECONDS = env.int("UNDO_SECONDS", default=10)
 # How long a worker may hold a claimed decision before a sweep asks the marketplace what became of it.
 CLAIM_SECONDS = env.int("CLAIM_SECONDS", default=120)
+# After how long without a page a pull is taken for dead, and the next one may begin.
+PULL_SILENT_SECONDS = env.int("PULL_SILENT_SECONDS", default=300)
 # How far back the first pull of a shop reads.
 BACKFILL_DAYS = env.int("BACKFILL_DAYS", default=90)
 # Seconds between two pulls of one shop; pushes only make a pull happen sooner.
 PULL_EVERY_SECONDS = env.int("PULL_EVERY_SECONDS", default=60)
+# Calls wait for their turn where a marketplace takes only so many a second.
+PACE_CALLS = env.bool("PACE_CALLS", default=True)
 # Minutes after which what the gate answers from is said to be old, and an answer that lets a parcel leave is asked for.
 GATE_STALE_MINUTES = env.int("GATE_STALE_MINUTES", default=10)
+
+# The truth check compares decisions of so many days with the marketplace and with what others were told, every so many
+# hours; what is over is kept for so many days, 0 is for ever.
+TRUTH_DAYS = env.int("TRUTH_DAYS", default=14)
+TRUTH_EVERY_HOURS = env.int("TRUTH_EVERY_HOURS", default=6)
+KEEP_TRUTH_DAYS = env.int("KEEP_TRUTH_DAYS", default=180)
 
 # How long entries of the audit log are kept; 0 is for ever.
 KEEP_AUDIT_DAYS = env.int("KEEP_AUDIT_DAYS", default=0)
@@ -340,6 +357,14 @@ KEEP_PUSHES_DAYS = env.int("KEEP_PUSHES_DAYS", default=30)
 KEEP_OUTGOING_DAYS = env.int("KEEP_OUTGOING_DAYS", default=30)
 # Endpoints are told of a request that nobody has answered so many hours before silence decides.
 DEADLINE_NEAR_HOURS = env.int("DEADLINE_NEAR_HOURS", default=2)
+# How old what we have of a shop may be for its safety net to act on it without reading the request again.
+SAFETY_STALE_MINUTES = env.int("SAFETY_STALE_MINUTES", default=10)
+# People are told so many minutes before a deadline of what may not be answered from here, and so many before a safety
+# net's moment of what it will not do.
+SAFETY_BY_HAND_MINUTES = env.int("SAFETY_BY_HAND_MINUTES", default=60)
+SAFETY_EARLY_MINUTES = env.int("SAFETY_EARLY_MINUTES", default=60)
+# So many requests are looked at by one sweep.
+SAFETY_AT_ONCE = 500
 # Private networks in which endpoints may stand, and speak plain http; none by default.
 WEBHOOK_ALLOW_PRIVATE = env.list("WEBHOOK_ALLOW_PRIVATE", default=[])
 try:

@@ -4,6 +4,7 @@ Rows come by their key up to the last one that there was at the start: each once
 """
 
 import errno
+import gc
 import gzip
 import io
 import os
@@ -32,7 +33,7 @@ from exports.permission import may_take_away
 from shops import spreadsheets
 
 logger = structlog.get_logger(__name__)
-CHUNK = 500  # rows that are in memory at once
+CHUNK = 200  # rows that are in memory at once
 SECONDS_AT_ONCE = 10.0
 # So many are written at a time, and so many of one person; the others wait their turn.
 AT_ONCE, AT_ONCE_EACH = 2, 1
@@ -161,6 +162,8 @@ def fill(export: Export, kind: Kind, rows: "QuerySet[Any]", part: Path) -> tuple
             change(export, rows_done=before + written, due_at=lease())
             if after >= up_to or time.monotonic() > ends:
                 break
+            del chunk
+            gc.collect()  # rows and their lines point at each other, and would lie about for many chunks
     return after, written
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit import log
-from cancellations import drafts
+from cancellations import drafts, happening
 from cancellations.evidence import Picture, read_picture
 from cancellations.models import Event, Evidence
 from gate import facts
@@ -146,23 +146,17 @@ def kept(answer: Answer, user: "User", picture: Picture | None) -> Evidence | No
 
 
 def tell(task: PullTask, answer: Answer) -> None:
-    detail = {
+    name, detail = NAMES[PullTask.State(task.state)], {
         "package_id": task.package_id,
         "lines": [f"{one.out} × {one.line}" for one in answer.lines if one.out and answer.takes_a_part_out],
         "photo": task.photo_id,
-    }
-    Event.objects.create(
-        shop_id=task.order.shop_id, order=task.order, cancellation=task.cancellation, actor=task.done_by,
-        name=NAMES[PullTask.State(task.state)], detail=detail,
+    }  # fmt: skip
+    event = Event(
+        shop_id=task.order.shop_id, order=task.order, cancellation=task.cancellation, actor=task.done_by, name=name,
+        detail=detail,
     )  # fmt: skip
-    about = task.cancellation or task.order
-    match task.state:
-        case PullTask.State.DONE:
-            log.write("parcel.pulled", about=about, actor=task.done_by, after=detail)
-        case PullTask.State.PUT_BACK:
-            log.write("parcel.put_back", about=about, actor=task.done_by, after=detail)
-        case _:
-            log.write("parcel.not_there", about=about, actor=task.done_by, after=detail)
+    happening.note([event])
+    log.write(name, about=task.cancellation or task.order, actor=task.done_by, after=detail)
 
 
 NAMES = {

@@ -24,7 +24,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.connectionpool import ConnectionPool
 from urllib3.exceptions import (
     ConnectTimeoutError,
@@ -40,6 +39,7 @@ from urllib3.response import BaseHTTPResponse
 from urllib3.util import Retry
 
 from marketplaces.errors import CredentialsRejected, MarketplaceError, OutcomeUnknown, TemporaryFailure
+from marketplaces.watch import Endless, Watch, WatchedAdapter
 
 CONNECT_TIMEOUT = 5.0  # seconds
 READ_TIMEOUT = 10.0  # seconds between two pieces of the answer
@@ -99,7 +99,7 @@ def within(seconds: float) -> Iterator[None]:
         _ends.reset(before)
 
 
-def _seconds_left() -> float | None:
+def seconds_left() -> float | None:
     """None where there is no hurry; never 0, which sockets take for no limit."""
     ends = _ends.get()
     return None if ends is None else max(0.01, ends - time.monotonic())
@@ -140,22 +140,24 @@ class Http:
         Raises TemporaryFailure when the connection could not be made (nothing was sent) or a call that may be
         repeated got no answer; OutcomeUnknown when a change may have arrived and no complete answer came back.
         """
-        left = _seconds_left() if effect is Effect.READ else None
+        left = seconds_left() if effect is Effect.READ else None
         session = self._session(retrying=effect is Effect.READ and left is None)
         connecting, reading = self._timeouts
         timeouts = self._timeouts if left is None else (min(connecting, left / 3), min(reading, left * 2 / 3))
+        watch = Watch(connecting + reading + self._longest_answer if left is None else left)
         try:
-            response = session.request(
-                method,
-                url,
-                headers=dict(headers),
-                data=body,
-                timeout=timeouts,
-                allow_redirects=False,  # a signed request with its token goes to nobody else
-                auth=_as_it_is,
-                stream=True,
-            )
-            body = self._body(response, self._longest_answer if left is None else _seconds_left() or left)
+            with watch:
+                response = session.request(
+                    method,
+                    url,
+                    headers=dict(headers),
+                    data=body,
+                    timeout=timeouts,
+                    allow_redirects=False,  # a signed request with its token goes to nobody else
+                    auth=_as_it_is,
+                    stream=True,
+                )
+                body = self._body(response, self._longest_answer if left is None else seconds_left() or left)
             return HttpAnswer(response.status_code, body, _retry_after(response.headers))
         except (requests.RequestException, HTTPError, HTTPException, OSError, UnicodeError) as error:
             failure = _failure(error, effect, _host(url), timeouts)
@@ -170,9 +172,9 @@ class Http:
                 pieces.append(piece)
                 size += len(piece)
                 if size > LARGEST_ANSWER:
-                    raise _Endless(f"is larger than {LARGEST_ANSWER // 1_000_000} MB")
+                    raise Endless(f"is larger than {LARGEST_ANSWER // 1_000_000} MB")
                 if time.monotonic() > ends:
-                    raise _Endless(f"was not complete after {longest:.3g} seconds")
+                    raise Endless(f"was not complete after {longest:.3g} seconds")
         except BaseException:
             response.close()  # the rest of it must not be taken for the next answer
             raise
@@ -186,10 +188,6 @@ class Http:
             local.changing = _new_session(Retry(total=0, read=False))
         session: requests.Session = local.reading if retrying else local.changing
         return session
-
-
-class _Endless(OSError):
-    """An answer that is more than anybody should send; says in which way."""
 
 
 class _ReadRetry(Retry):
@@ -231,7 +229,7 @@ def _new_session(retry: Retry) -> requests.Session:
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # sellers share a session, not cookies
     session.headers.update({"User-Agent": "Countermand", "Accept": "application/json"})
     for prefix in ("https://", "http://"):
-        session.mount(prefix, HTTPAdapter(max_retries=retry, pool_maxsize=10))
+        session.mount(prefix, WatchedAdapter(max_retries=retry, pool_maxsize=10))
     return session
 
 
@@ -265,7 +263,7 @@ def _failure(error: Exception, effect: Effect, host: str, timeouts: tuple[float,
         return TemporaryFailure(f"No connection to {host}: {problem}.")
     if isinstance(error, requests.ReadTimeout | ReadTimeoutError):
         return unclear(effect, f"{host} did not answer within {timeouts[1]:.3g} seconds.")
-    if isinstance(error, _Endless):
+    if isinstance(error, Endless):
         return unclear(effect, f"The answer of {host} {error}.")
     if isinstance(error, ProtocolError | DecodeError):  # while the body was read
         return unclear(effect, f"The answer of {host} was cut off.")

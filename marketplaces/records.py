@@ -238,9 +238,10 @@ class SetAside:
 class Page(Generic[Record]):
     records: Sequence[Record]
     next_cursor: str = ""  # empty on the last page
-    total: int | None = None
+    total: int | None = None  # in the window that was asked for; told where any part of it can be asked for as well
     set_aside: Sequence[SetAside] = ()
     drift: Sequence[str] = ()  # "order.status: NEW_WORD", "order.new_field"
+    is_doubtful: bool = False  # it holds nothing, but did not say so either
 
 
 @dataclass(frozen=True, slots=True)

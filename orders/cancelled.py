@@ -20,17 +20,21 @@ from shops.models import OutgoingEvent, Shop
 
 # Who has it yet: a label alone takes nothing out of the stock.
 STILL_HERE = (Progress.NO_LABEL, Progress.LABEL_MADE)
+# The key is made of what the step is of: a database that is put back to an earlier copy tells it by the same id again.
 # What is cancelled of a line in all, as `LineItem.cancelled_in_all` says it, less what is in the ledger already. Units
 # that left and units that are cancelled are others, until together they are more than the line has.
 ADD = """
 INSERT INTO orders_cancelledline
   (shop_id, order_id, line_item_id, quantity, cancelled_in_all, currency, amount, was_shipped, was_paid, is_told,
-   cancelled_at)
+   cancelled_at, key)
 SELECT o.shop_id, o.id, line.id, part.units, part.in_all, line.currency, line.price * part.units, part.was_shipped,
-       o.paid_at IS NOT NULL, o.id = ANY(%(news)s), COALESCE(o.cancelled_at, o.updated_at)
+       o.paid_at IS NOT NULL, o.id = ANY(%(news)s), COALESCE(o.cancelled_at, o.updated_at),
+       left(encode(sha256(convert_to(concat_ws(' ', shop.marketplace, shop.marketplace_id, o.marketplace_id,
+         line.marketplace_id, part.in_all), 'UTF8')), 'hex'), 32)::uuid
 FROM unnest(%(orders)s::bigint[], %(lines)s::text[], %(left)s::int[]) AS has_left (order_id, line, units)
 JOIN orders_lineitem line ON line.order_id = has_left.order_id AND line.marketplace_id = has_left.line
 JOIN orders_order o ON o.id = line.order_id
+JOIN shops_shop shop ON shop.id = o.shop_id
 CROSS JOIN LATERAL (SELECT GREATEST(line.cancelled_quantity,
   CASE WHEN line.is_cancelled THEN line.quantity - line.shipped_quantity ELSE 0 END) AS units) total
 CROSS JOIN LATERAL (SELECT COALESCE(MAX(step.cancelled_in_all), 0) AS units,
@@ -62,7 +66,7 @@ def stored_before(shop: Shop, records: Iterable[OrderRecord]) -> Left:
         return {}
     progress = capabilities(shop, timezone.now()).progress
     found: dict[str, dict[str, int]] = defaultdict(dict)
-    rows = Order.objects.filter(shop=shop, marketplace_id__in=ids).values_list(
+    rows = Order.objects.filter(shop=shop, marketplace_id__any=ids).order_by().values_list(
         "marketplace_id", "status", Coalesce("collected_at", "delivered_at"),
         "lines__marketplace_id", "lines__status", "lines__shipped_quantity",
     )  # fmt: skip
@@ -108,9 +112,10 @@ def note(shop: Shop, written: Mapping[int, OrderRecord], known: Left) -> None:
 
 def is_news(shop: Shop, record: OrderRecord, *, is_known: bool) -> bool:
     """Where the marketplace does not tell when an order was cancelled, one that was not here before may be old."""
+    connected_at = shop.created_at.replace(microsecond=0)  # marketplaces count in whole seconds
     if record.cancelled_at:
-        return record.cancelled_at >= shop.created_at
-    return is_known or record.created_at >= shop.created_at
+        return record.cancelled_at >= connected_at
+    return is_known or record.created_at >= connected_at
 
 
 def announce(rows: Sequence[CancelledLine]) -> None:
@@ -118,6 +123,11 @@ def announce(rows: Sequence[CancelledLine]) -> None:
     for row in rows:
         of_order[row.order_id].append(row)
     outgoing.announce(event for some in of_order.values() for event in told(some))
+
+
+def announce_again(row: CancelledLine) -> None:
+    """What is told of a step's stock and money, where it was not; their ids keep it from being told twice."""
+    outgoing.announce(one for one in told([row]) if one.event_id in (stock_id(row), money_id(row)))
 
 
 def told(rows: Sequence[CancelledLine]) -> Iterator[OutgoingEvent]:

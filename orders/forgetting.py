@@ -34,7 +34,7 @@ def keep_erased(written: Collection[int]) -> None:
 
     One that came to life again has to be answered and sent like any other: it is known again until it is over.
     """
-    erased = list(Order.objects.filter(pk__in=written, purged_at__isnull=False).values_list("pk", flat=True))
+    erased = list(Order.objects.filter(pk__any=written, purged_at__isnull=False).values_list("pk", flat=True))
     if erased:
         over = list(Order.objects.filter(pk__in=erased).over().values_list("pk", flat=True))
         blank(over)

@@ -1,6 +1,7 @@
 """Orders come in. The only writer of orders, line items and packages."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from marketplaces.base import Adapter
+from marketplaces.errors import TemporaryFailure
 from marketplaces.records import OrderRecord, Page
 from orders import cancelled
 from orders.forgetting import keep_erased
@@ -18,6 +20,7 @@ from shops.tokens import call_for
 from shops.upsert import upsert
 
 Read = Callable[[Any], Any]
+MOST_FLAGGED_PAGES = 100  # of a hundred orders at most
 
 
 def same(*names: str) -> dict[str, Read]:
@@ -59,8 +62,9 @@ LINE_COLUMNS: dict[str, Read] = {
 }
 
 
-def row(owner_id: int | None, columns: Mapping[str, Read], record: object) -> list[Any]:
-    return [owner_id, *(read(record) for read in columns.values())]
+def rows(columns: Mapping[str, Read], records: Sequence[object], *owner_ids: Sequence[int | None]) -> Iterator[Any]:
+    """Rows for `upsert`: what owns each record, then its values for these columns."""
+    return zip(*owner_ids, *(map(read, records) for read in columns.values()), strict=True)
 
 
 def pull(shop: Shop, *, full: bool = False) -> SyncRun | None:
@@ -71,7 +75,7 @@ def pull(shop: Shop, *, full: bool = False) -> SyncRun | None:
 def fetch_missing(shop: Shop, order_ids: Iterable[str]) -> None:
     """Fetch orders that a cancellation speaks of and that we do not have yet. Raises marketplaces.errors."""
     wanted = set(order_ids)
-    stored = Order.objects.filter(shop=shop, marketplace_id__in=wanted).values_list("marketplace_id", flat=True)
+    stored = Order.objects.filter(shop=shop, marketplace_id__any=wanted).values_list("marketplace_id", flat=True)
     missing = sorted(wanted.difference(stored))
     if missing:
         read_again(shop, missing)
@@ -88,18 +92,40 @@ def read_again(shop: Shop, order_ids: Sequence[str]) -> Sequence[OrderRecord]:
     return page.records
 
 
-def with_cancel_requested(shop: Shop) -> list[OrderRecord]:
-    """Orders that say themselves that somebody asks to cancel, from all pages: the newest, which are the likeliest to
-    be missing here, come last. Raises marketplaces.errors.
+def with_cancel_requested(shop: Shop) -> Iterator[Sequence[OrderRecord]]:
+    """Orders that say themselves that somebody asks to cancel, page by page: the newest, which are the likeliest to
+    be missing here, come last. Raises marketplaces.errors, also where there is no end of them.
     """
-    orders: list[OrderRecord] = []
     cursor = ""
-    while True:
+    for _ in range(MOST_FLAGGED_PAGES):
         page = call_for(shop, partial(ask_for_flagged, cursor=cursor))
-        orders += page.records
+        yield page.records
         cursor = page.next_cursor
         if not cursor:
-            return orders
+            return
+    raise TemporaryFailure(f"The orders that somebody asks to cancel do not end after {MOST_FLAGGED_PAGES} pages.")
+
+
+def ours(shop: Shop, page: Page[OrderRecord]) -> Page[OrderRecord]:
+    """The page without orders of another shop here.
+
+    At some marketplaces several sellers share an order, each with lines of its own; no two have the same line.
+    """
+    ids = {record.marketplace_id for record in page.records}
+    here = Order.objects.filter(shop=shop, marketplace_id__any=ids).values("marketplace_id")
+    elsewhere = (
+        Order.objects.filter(shop__marketplace=shop.marketplace, marketplace_id__any=ids)
+        .exclude(shop=shop)
+        .exclude(marketplace_id__in=here)
+        .order_by()
+    )
+    known = {pk: (order_id, shop_id) for pk, order_id, shop_id in elsewhere.values_list("pk", "marketplace_id", "shop")}
+    if not known:
+        return page
+    lines = {record.marketplace_id: {line.marketplace_id for line in record.lines} for record in page.records}
+    stored = LineItem.objects.filter(order__in=known).values_list("order", "marketplace_id")
+    holders = dict(known[pk] for pk, line_id in stored if line_id in lines[known[pk][0]])
+    return pulling.without_others(page, holders, lambda adapter, order_id: adapter.orders_by_id([order_id]))
 
 
 def ask_for_flagged(adapter: Adapter, cursor: str) -> Page[OrderRecord]:
@@ -111,20 +137,23 @@ def store(shop: Shop, records: Sequence[OrderRecord]) -> int:
 
     Asking first which ones moved is far cheaper than writing in vain.
     """
-    rows = Order.objects.filter(shop=shop, marketplace_id__in=[record.marketplace_id for record in records])
-    marks = rows.values_list("marketplace_id", "updated_at", "status", "fingerprint", named=True)
-    stored = {row.marketplace_id: mark(row) for row in marks}
     newest = newest_of_each(records)
-    return write(shop, {key: one for key, one in newest.items() if stored.get(key) != mark(one)})
+    here = Order.objects.filter(shop=shop, marketplace_id__any=newest).order_by()
+    marks = here.values_list("marketplace_id", "fingerprint", "updated_at", "status")
+    stored = {key: mark(fingerprint, updated_at, status) for key, fingerprint, updated_at, status in marks}
+    moved = {
+        key: one for key, one in newest.items() if stored.get(key) != mark(one.fingerprint, one.updated_at, one.status)
+    }
+    return write(shop, moved)
 
 
-def mark(order: Any) -> object:
+def mark(fingerprint: str, updated_at: datetime, status: str) -> object:
     """What differs once an order, stored or told, has moved.
 
     Marketplaces that tell the time of a change count in whole seconds, so that its status is needed too; of others we
     only know when we read it, and compare what was read.
     """
-    return order.fingerprint or (order.updated_at, order.status)
+    return fingerprint or (updated_at, status)
 
 
 def newest_of_each(records: Sequence[OrderRecord]) -> dict[str, OrderRecord]:
@@ -138,8 +167,9 @@ def write(shop: Shop, changed: Mapping[str, OrderRecord]) -> int:
         return 0
     pulling.one_writer(shop, SyncKind.ORDERS)
     known = cancelled.stored_before(shop, changed.values())
+    records = list(changed.values())
     ids = upsert(
-        Order, ("shop_id", *ORDER_COLUMNS), [row(shop.pk, ORDER_COLUMNS, record) for record in changed.values()],
+        Order, ("shop_id", *ORDER_COLUMNS), rows(ORDER_COLUMNS, records, [shop.pk] * len(records)),
         key=("shop_id", "marketplace_id"), unless_older_by="updated_at",
     )  # fmt: skip
     written = {ids[marketplace_id]: changed[marketplace_id] for marketplace_id in ids}
@@ -151,25 +181,24 @@ def write(shop: Shop, changed: Mapping[str, OrderRecord]) -> int:
 
 
 def store_lines(written: Mapping[int, OrderRecord]) -> None:
-    rows = {
-        (order_id, line.marketplace_id): row(order_id, LINE_COLUMNS, line)
-        for order_id, record in written.items()
-        for line in record.lines
-    }
-    upsert(LineItem, ("order_id", *LINE_COLUMNS), rows.values(), key=("order_id", "marketplace_id"))
+    lines = {(order_id, line.marketplace_id): line for order_id, record in written.items() for line in record.lines}
+    upsert(
+        LineItem, ("order_id", *LINE_COLUMNS), rows(LINE_COLUMNS, list(lines.values()), [pk for pk, _ in lines]),
+        key=("order_id", "marketplace_id"),
+    )  # fmt: skip
 
 
 def store_packages(written: Mapping[int, OrderRecord]) -> None:
     """Packages are split and combined, so those that an order no longer names are gone."""
-    rows = {
+    packages = {
         (order_id, package_id): [order_id, package_id, *package_columns(record, package_id)]
         for order_id, record in written.items()
         for package_id in {*record.package_ids, *(line.package_id for line in record.lines if line.package_id)}
     }
-    gone = Package.objects.filter(order__in=written).values_list("pk", "order_id", "marketplace_id")
-    Package.objects.filter(pk__in=[pk for pk, order_id, name in gone if (order_id, name) not in rows]).delete()
+    gone = Package.objects.filter(order__pk__any=written).values_list("pk", "order_id", "marketplace_id")
+    Package.objects.filter(pk__in=[pk for pk, order_id, name in gone if (order_id, name) not in packages]).delete()
     upsert(
-        Package, ("order_id", "marketplace_id", "status", "tracking_number", "shipping_provider"), rows.values(),
+        Package, ("order_id", "marketplace_id", "status", "tracking_number", "shipping_provider"), packages.values(),
         key=("order_id", "marketplace_id"),
     )  # fmt: skip
 
@@ -186,4 +215,5 @@ KIND = pulling.Kind(
     kind=SyncKind.ORDERS,
     fetch=lambda adapter, since, until, cursor: adapter.orders_updated(since, until, cursor),
     store=store,
+    sift=ours,
 )

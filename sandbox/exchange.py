@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from sandbox.faults import Fault
+
 
 @dataclass(slots=True)
 class Exchange:
@@ -23,6 +25,7 @@ class Exchange:
     content_type: str | None = "application/json"
     recorded_body: Any = None
     fault: str | None = None
+    lie: Fault | None = None
     cut: bool = False
     readable: bool = True
 

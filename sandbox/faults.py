@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-KINDS = (
+TROUBLE = (
     "slow",
     "rate_limited",
     "server_error",
@@ -17,13 +17,30 @@ KINDS = (
     "expired_token",
     "business_error",
 )
+# What is not true or no answer at all, by where the lie is; see `lies` and `wire`. Those of "effects" have none.
+LIES: Mapping[str, tuple[str, ...]] = {
+    "values": (
+        "numbers_for_texts", "texts_for_numbers", "objects_for_lists", "lists_for_objects", "nulls", "huge_numbers",
+        "infinite_numbers", "no_numbers", "negative_amounts", "long_texts", "unkeepable_texts", "times_at_the_end",
+        "times_before_time", "no_times", "milliseconds", "times_to_come",
+    ),
+    "pages": (
+        "no_answer", "empty_pages", "endless_pages", "same_page", "huge_pages", "told_twice", "another_shops",
+    ),
+    "writing": ("deep_values", "bottomless", "double_names", "no_utf8", "many_values"),
+    "whole": ("wrong_type", "web_page", "redirect"),
+    "effects": ("yes_without_data", "yes_with_an_error"),
+    "wire": ("drops", "huge_body", "endless_body", "packed_body", "many_headers"),
+}  # fmt: skip
+KINDS = (*TROUBLE, *(kind for kinds in LIES.values() for kind in kinds))
 
 
 @dataclass(slots=True)
 class Fault:
     """``count`` strikes and it is gone, or strikes at ``rate`` (0..1) until cleared. ``seconds`` is for slow,
     ``retry_after`` (seconds) for rate_limited, ``status`` for server_error, ``code`` for business_error (None: what the
-    marketplace usually says)."""
+    marketplace usually says). Of lies, drops wait ``seconds`` for each byte, a redirect leads ``to`` an address, and of
+    the values that a lie is about a ``share`` (0..1) is changed."""
 
     id: int
     endpoint: str
@@ -36,10 +53,16 @@ class Fault:
     retry_after: int = 1
     status: int = 500
     code: int | None = None
+    share: float | None = None
+    to: str = ""
     struck: int = 0
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
+
+    @property
+    def is_lie(self) -> bool:
+        return self.kind not in TROUBLE
 
     @property
     def spent(self) -> bool:
@@ -104,8 +127,11 @@ def _check_numbers(wish: Mapping[str, Any]) -> None:
     for name in ("count", "retry_after", "status", "code"):
         if name in wish and (not isinstance(wish[name], int) or isinstance(wish[name], bool) or wish[name] < 0):
             raise ValueError(f"{name} is a whole number")
-    for name in ("rate", "seconds"):
+    for name in ("rate", "seconds", "share"):
         if name in wish and (not isinstance(wish[name], int | float) or wish[name] < 0):
             raise ValueError(f"{name} is a number")
-    if wish.get("rate", 0) > 1:
-        raise ValueError("rate is at most 1")
+    for name in ("rate", "share"):
+        if wish.get(name, 0) > 1:
+            raise ValueError(f"{name} is at most 1")
+    if not isinstance(wish.get("to", ""), str):
+        raise ValueError("to is an address")

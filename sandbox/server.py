@@ -17,8 +17,9 @@ from sandbox.crux_timp.marketplace import PREFIX, CruxTimp
 from sandbox.crux_timp.routes import SLUGS
 from sandbox.crux_timp.switches import CruxTimpSwitches
 from sandbox.exchange import Exchange, Marketplace
-from sandbox.faults import Faults
+from sandbox.faults import LIES, Faults
 from sandbox.ledger import Ledger
+from sandbox.lies import Lies
 from sandbox.options import Options
 from sandbox.page import Page
 from sandbox.pictures import picture
@@ -29,6 +30,7 @@ from sandbox.switches import Switches
 from sandbox.tiktok_shop.consent import ConsentPage
 from sandbox.tiktok_shop.marketplace import TikTokShop
 from sandbox.tiktok_shop.switches import TikTokShopSwitches
+from sandbox.wire import send
 
 LARGEST_BODY = 32 * 1024 * 1024
 TICK_SECONDS = 0.2
@@ -51,7 +53,7 @@ class Sandbox:
             switches.set_from_text(assignment)
         self.options, self.switches = options, switches
         self.clock, self.schedule, self.ledger, self.calls = Clock(), Schedule(), Ledger(), Calls()
-        self.faults = Faults(options.seed)
+        self.faults, self.lies = Faults(options.seed), Lies(options.seed)
         self.tiktok = TikTokShop(
             options,
             clock=self.clock,
@@ -101,11 +103,16 @@ class Sandbox:
             exchange = marketplace.too_large()
         else:
             exchange, query = await marketplace.handle(request.method, path, query_text, headers, body)
+        self.lies.remember(marketplace.name, exchange)
+        if exchange.lie:
+            self.lies.tell(marketplace.name, exchange, exchange.lie)
         self._note(marketplace.name, request.method, path, query, headers, exchange, started)
         if exchange.cut:
             if request.transport is not None:
                 request.transport.abort()
             return web.Response(status=500)
+        if exchange.lie and exchange.lie.kind in LIES["wire"]:
+            return await send(request, exchange, exchange.lie)
         return web.Response(
             status=exchange.status,
             body=exchange.body,

@@ -17,7 +17,7 @@ from shops.models import Shop, ShopQuerySet
 def shops_of(request: HttpRequest | None) -> ShopQuerySet:
     if request is None:
         return Shop.objects.none()
-    return Shop.objects.visible_to(request.user).order_by("name", "region")
+    return Shop.objects.visible_to(request.user).without_secrets().order_by("name", "region")
 
 
 class ShopFilterSet(django_filters.FilterSet):  # type: ignore[misc]

@@ -123,6 +123,10 @@ def alerted(alert: Alert) -> Problem:
 def words_of(alert: Alert) -> str:
     """What an alert says, in the active language."""
     count = alert.detail.get("count", 0)
+    if alert.kind == Alert.Kind.NOBODY_TOLD:
+        return _(
+            "When nobody answers, not everybody would be told who should be. Its page “When nobody answers” says why."
+        )
     if alert.kind == Alert.Kind.PUSHES_MISSING:
         return ngettext(
             "Pulls found %(count)d change that no push told of. Changes are seen later than they could be.",

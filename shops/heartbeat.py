@@ -40,14 +40,23 @@ def note_beat(**_: Any) -> None:
 
 def last_seen(who: str) -> datetime | None:
     """None where nobody was ever seen; without a cache nobody can be."""
+    return all_last_seen(who)[0]
+
+
+def all_last_seen(*who: str) -> list[datetime | None]:
     try:
-        seen: datetime | None = cache.get(f"seen:{who}")
+        seen = cache.get_many(f"seen:{one}" for one in who)
     except (RedisError, OSError):
-        return None
-    return seen
+        seen = {}
+    return [seen.get(f"seen:{one}") for one in who]
 
 
 def silence(who: str) -> Silence | None:
     """None where somebody of this kind is alive."""
-    seen = last_seen(who)
-    return None if seen and timezone.now() - seen < SILENT_AFTER else Silence(seen)
+    return silences(who)[0]
+
+
+def silences(*who: str) -> list[Silence | None]:
+    """Of several kinds, by one look."""
+    now = timezone.now()
+    return [None if seen and now - seen < SILENT_AFTER else Silence(seen) for seen in all_last_seen(*who)]

@@ -80,7 +80,7 @@ def moment(at: datetime | None) -> str | None:
 
 def nudge() -> None:
     """Have what was written handed on. A broker that is down costs the seconds until the next sweep."""
-    nudging.send(RELAY)
+    nudging.send_once(RELAY)
 
 
 @shared_task

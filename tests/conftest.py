@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from celery import current_app
 from django.core.cache import cache
 from django.db import connection
 from django.utils import timezone, translation
@@ -95,7 +96,12 @@ def suppliers(sandbox: SandboxProcess, transactional_db: None) -> SupplierWorld:
 
 @pytest.fixture
 def start_worker(product_environment: dict[str, str], tmp_path: Path) -> Iterator[StartWorker]:
-    """Call it for a real worker on this test's database and broker."""
+    """Call it for a real worker on this test's database and broker, which is emptied for it.
+
+    Tests without a worker leave hundreds of messages there, and it would see to those first.
+    """
+    with current_app.connection_for_write() as broker:
+        broker.default_channel.client.flushdb()  # type: ignore[attr-defined]
     with workers(product_environment, tmp_path) as start:
         yield start
 

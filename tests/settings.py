@@ -31,5 +31,7 @@ from config.settings import *  # noqa: F403
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # noqa: F405
 WHITENOISE_AUTOREFRESH = True  # files are looked up as they are asked for, so nothing has to be collected first
+# The simulator's shops take as many calls as the tests make.
+PACE_CALLS = False
 # The threads of a live server would keep theirs open past the end, when the test's database is dropped.
 DATABASES["default"]["CONN_MAX_AGE"] = 0  # noqa: F405

@@ -1,5 +1,6 @@
 """Our database connected to a running simulator: what tests of sync, delivery and screens stand on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -142,13 +143,14 @@ def supplier_world(sandbox: SandboxProcess) -> SupplierWorld:
     return SupplierWorld(sandbox, member(Role.AGENT, *shops), shops[0])
 
 
-def connected_world(sandbox: SandboxProcess) -> World:
-    """Connect every shop of the simulator and pull it once."""
+def connected_world(sandbox: SandboxProcess, *, pulled: Sequence[str] = ()) -> World:
+    """Connect every shop of the simulator and pull it once, or those of these regions alone."""
     told = sandbox.credentials()
     for shop in {shop["access_token"]: shop for shop in told["shops"]}.values():
         ends = timezone.now() + timedelta(days=6)
         tokens = Tokens(shop["access_token"], ends, shop["refresh_token"], ends, seller_name=shop["name"])
         connect(Account("tiktok_shop", told["app_key"], told["app_secret"], sandbox.url, sandbox.url), tokens)
     for one in Shop.objects.select_related("connection"):
-        sync.pull(one)
+        if not pulled or one.region in pulled:
+            sync.pull(one)
     return World(sandbox, member(Role.AGENT, *Shop.objects.all()))

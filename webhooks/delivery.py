@@ -16,12 +16,13 @@ from django.db.models import Prefetch
 from django.utils import timezone
 
 from audit import log
+from shops import posting
 from shops.models import OutgoingEvent, Shop
-from webhooks import sending, signing
+from shops.posting import Answer
+from webhooks import signing
 from webhooks.body import body
 from webhooks.models import Delivery, Endpoint, tests_of
 from webhooks.relay import managed_by, shops_of
-from webhooks.sending import Answer
 
 logger = structlog.get_logger(__name__)
 
@@ -101,7 +102,7 @@ def tell(endpoint: Endpoint, delivery: Delivery, shops: set[int]) -> bool:
         give_up(delivery, Delivery.Problem.NOT_SEEN)
         return True
     begin(endpoint, delivery)
-    answer = sending.post(endpoint.url, *message(delivery.event, keys(endpoint, timezone.now())))
+    answer = posting.post(endpoint.url, *message(delivery.event, keys(endpoint, timezone.now())))
     with transaction.atomic():
         lock(endpoint)
         note(delivery, answer)

@@ -12,10 +12,10 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit import log
-from shops import outgoing
+from shops import addresses, outgoing
 from shops.models import Role, Shop
 from shops.models.shops import may_with_token
-from webhooks import addresses, tasks
+from webhooks import tasks
 from webhooks.delivery import wake
 from webhooks.events import TEST_NAME, TYPES
 from webhooks.models import Delivery, Endpoint, tests_of
@@ -168,8 +168,10 @@ def remove(endpoint: Endpoint, user: User) -> None:
 
 
 def test(endpoint: Endpoint, user: User) -> Delivery:
-    """Send it an event of its own, whatever it wants to hear otherwise. Raises ValidationError while it is paused."""
+    """Send it an event of its own, whatever it wants to hear else. Raises ValidationError where nothing is tried."""
     must_be_manager(user)
+    if endpoint.state == Endpoint.State.GONE:
+        raise ValidationError(_("It has answered that it wants no more: resume it first."))
     if not endpoint.is_trying:
         raise ValidationError(_("It is paused: resume it first."))
     now = timezone.now()

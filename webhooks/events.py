@@ -95,7 +95,8 @@ TYPES: dict[str, Kind] = {
     ),
     "decision.withdrawn": Kind(
         _("A decision was taken back"),
-        "Nothing was sent: its maker took it back, the second person declined, or the request was settled first.",
+        "Nothing was sent: its maker took it back, the second person declined, or the request was settled first. Of "
+        "one that came back with a copy of the database, what was sent since the copy is not known.",
         unsent("withdrawn"),
     ),
     "decision.accepted": Kind(
@@ -126,7 +127,8 @@ TYPES: dict[str, Kind] = {
     ),
     "decision.set_aside": Kind(
         _("A stalled decision was set aside"),
-        "A manager ended it; the request can be decided anew.",
+        "A manager ended it; the request can be decided anew. Or it came back with a copy of the database and waited "
+        "for a second person, while the request had been settled.",
         unsent("set_aside"),
     ),
     "line_items.cancelled": Kind(

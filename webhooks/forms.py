@@ -8,8 +8,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import User
+from shops import addresses
 from shops.models import Role, Shop
-from webhooks import addresses
 from webhooks.endpoints import Wish
 from webhooks.events import TYPES
 from webhooks.models import LONGEST_URL, Endpoint

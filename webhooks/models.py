@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from shops import posting
 from shops.encryption import EncryptedTextField
 from shops.models import OutgoingEvent, Shop
 
@@ -146,12 +147,14 @@ class Delivery(models.Model):
         FAILED = "failed", _("failed")
 
     class Problem(models.TextChoices):
-        STATUS = "status", _("it answered with an error")
-        TIMEOUT = "timeout", _("it did not answer in time")
-        UNREACHABLE = "unreachable", _("it could not be reached")
-        TLS = "tls", _("its certificate is not valid")
-        UNRESOLVED = "unresolved", _("its name is not known")
-        PRIVATE = "private", _("its address is private, which this installation does not allow")
+        """What becomes of a POST, and one more."""
+
+        STATUS = posting.Problem.STATUS.value, posting.Problem.STATUS.label
+        TIMEOUT = posting.Problem.TIMEOUT.value, posting.Problem.TIMEOUT.label
+        UNREACHABLE = posting.Problem.UNREACHABLE.value, posting.Problem.UNREACHABLE.label
+        TLS = posting.Problem.TLS.value, posting.Problem.TLS.label
+        UNRESOLVED = posting.Problem.UNRESOLVED.value, posting.Problem.UNRESOLVED.label
+        PRIVATE = posting.Problem.PRIVATE.value, posting.Problem.PRIVATE.label
         NOT_SEEN = "not_seen", _("its owner does not manage the shop any more")
 
     endpoint = models.ForeignKey(

@@ -20,6 +20,7 @@ def nudge(endpoint_id: int) -> None:
 
 @shared_task
 def relay() -> None:
+    nudging.arrived(relay)
     for endpoint_id in relaying.relay():
         nudge(endpoint_id)
 

@@ -33,16 +33,16 @@ def clock(moment: datetime | None, zone: ZoneInfo | None = None) -> str:
         return ""
     here = timezone.localtime(moment)
     there = moment.astimezone(zone) if zone else here
-    hour = formats.date_format(there, "H:i")
+    hour, today = f"{there:%H:%M}", timezone.localdate()
     # “Tomorrow” is the reader's tomorrow; where it is another day at that moment, only its date is clear.
-    days = (here.date() - timezone.localdate()).days if there.date() == here.date() else None
+    days = (here.date() - today).days if there.date() == here.date() else None
     if days == 0:
         return hour
     if days == 1:
         return _("tomorrow %(hour)s") % {"hour": hour}
     if days == -1:
         return _("yesterday %(hour)s") % {"hour": hour}
-    same_year = there.year == timezone.localdate().year
+    same_year = there.year == today.year
     return f"{formats.date_format(there, 'MONTH_DAY_FORMAT' if same_year else 'SHORT_DATE_FORMAT')} {hour}"
 
 

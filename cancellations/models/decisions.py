@@ -78,6 +78,7 @@ class Decision(models.Model):
         DISAGREEMENT = "disagreement", _("the marketplace shows something else")
         UNSUPPORTED = "unsupported", _("the marketplace cannot do this")
         BROKEN = "broken", _("an error of ours keeps it from going on")
+        RESTORED = "restored", _("it came back with a copy of the database, and is not done")
 
     MOVING: ClassVar = (State.RECORDED, State.SENDING, State.ACCEPTED)
     LIVE: ClassVar = (State.UNSIGNED, *MOVING, State.STALLED)
@@ -96,6 +97,7 @@ class Decision(models.Model):
         blank=True,
         related_name="decisions",
     )
+    tries: int  # calls made for it so far; known to whoever has claimed it
     verdict = models.CharField(_("verdict"), max_length=20, choices=Verdict)
     key = models.UUIDField(_("idempotency key"), default=uuid.uuid4, unique=True, editable=False)
     state = models.CharField(_("state"), max_length=12, choices=State, default=State.RECORDED)
@@ -132,6 +134,9 @@ class Decision(models.Model):
     claim = models.UUIDField(_("claimed by worker"), null=True, blank=True, editable=False)
     is_outcome_unknown = models.BooleanField(_("an answer was lost"), default=False)
     failures = models.PositiveIntegerField(_("failures in a row"), default=0)
+    # What happened to it since then was lost: it may have been sent, taken back or set aside. Until somebody says so
+    # anew it is asked about, and not sent.
+    restored_from = models.DateTimeField(_("came back with a copy of"), null=True, blank=True, editable=False)
 
     # What came of it
     sent_at = models.DateTimeField(_("first sent"), null=True, blank=True)

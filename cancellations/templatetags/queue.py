@@ -1,34 +1,19 @@
 import re
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from django import template
-from django.template.base import NodeList, Parser, Token
+from django.template.base import NodeList, Parser, TextNode, Token
 from django.template.context import Context
-from django.utils import timezone
-from django.utils.safestring import SafeString, mark_safe
-
-from cancellations.models import CancellationRequest, Claim, TimeLeft
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 
 register = template.Library()
 
 
-@register.filter
-def time_left(deadline: datetime | None) -> str:
-    """The band of time left until a deadline, as a word for a CSS class."""
-    return TimeLeft.until(deadline, timezone.now()).value
-
-
-@register.filter
-def on_it(row: CancellationRequest) -> Claim | None:
-    """Who has this request open at this moment."""
-    return row.on_it(timezone.now())
-
-
-@register.filter
-def city(zone: ZoneInfo) -> str:
-    """What people call a time zone for short: its city."""
-    return str(zone).rpartition("/")[2].replace("_", " ")
+@register.filter(is_safe=True)
+def cut(value: object, length: int) -> str:
+    """As `truncatechars`, which looks at every letter of what is short enough too."""
+    text = str(value)
+    return text if len(text) <= length else Truncator(text).chars(length)
 
 
 SPACES = re.compile(r"\s+")
@@ -40,13 +25,18 @@ class Lean(template.Node):
         self.inside = inside
 
     def render(self, context: Context) -> SafeString:
-        written = SPACES.sub(" ", self.inside.render(context))
-        return mark_safe(AROUND_BLOCKS.sub(r"\1", written))  # noqa: S308 - it was safe before
+        return self.inside.render(context)
 
 
 @register.tag
 def lean(parser: Parser, token: Token) -> Lean:
-    """Without the white space that nobody sees: of a long list's bytes, indentation would be a third."""
+    """Without the white space that nobody sees: of a long list's bytes, indentation would be a third.
+
+    It is taken out once, when the template is read, so each template that is included says it for itself.
+    """
     inside = parser.parse(("endlean",))
     parser.delete_first_token()
+    for node in inside.get_nodes_by_type(TextNode):
+        assert isinstance(node, TextNode)
+        node.s = AROUND_BLOCKS.sub(r"\1", SPACES.sub(" ", node.s))
     return Lean(inside)

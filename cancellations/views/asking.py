@@ -11,6 +11,7 @@ from cancellations import rules
 from cancellations.models import CancellationRequest, Decision
 from orders.models import Order
 from shops.models import Role, Shop
+from shops.roles import has_role
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -30,13 +31,13 @@ def wants_fragment(request: "Request") -> bool:
 
 
 def may(request: "Request", shop: Shop, role: Role) -> bool:
-    return Shop.objects.where_role(request.user, role).filter(pk=shop.pk).exists()
+    return has_role(request.user, shop, role)
 
 
 def shops_to_record_for(request: "Request") -> Sequence[Shop]:
     """Where this person may write down what the marketplace does not list."""
     now = timezone.now()
-    shops = Shop.objects.where_role(request.user, Role.AGENT).order_by("name", "region")
+    shops = Shop.objects.where_role(request.user, Role.AGENT).without_secrets().order_by("name", "region")
     return [shop for shop in shops if not rules.capabilities(shop, now).shows_requests]
 
 

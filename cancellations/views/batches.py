@@ -20,7 +20,6 @@ from cancellations.forms.batches import FORMS, SelectionForm, TogetherForm
 from cancellations.models import Batch, CancellationRequest, Decision, Result, Verdict
 from cancellations.views.asking import INVALID, wants_fragment
 from marketplaces.errors import MarketplaceError
-from shops.models import Role, Shop
 from shops.paging import KeyPage, key_page
 
 if TYPE_CHECKING:
@@ -29,12 +28,14 @@ if TYPE_CHECKING:
 UNSEEN_SHOWN = 3
 
 
-def selection(request: "Request", chosen: QueueFilter, page: KeyPage[CancellationRequest]) -> dict[str, Any]:
-    """What the queue needs so that rows can be chosen; nothing for who may decide nowhere."""
-    if not Shop.objects.where_role(request.user, Role.AGENT).exists():
-        return {"can_select": False}
-    is_all = not page.next and not page.previous
-    matching = len(page.rows) if is_all else chosen.rows().order_by()[: batches.MOST + 1].count()
+def selection(
+    request: "Request", chosen: QueueFilter, page: KeyPage[CancellationRequest], matching: int | None
+) -> dict[str, Any]:
+    """What the queue needs so that rows can be chosen. `matching` is how many fit the filters, where that is known."""
+    if not page.next and not page.previous:
+        matching = len(page.rows)
+    elif matching is None:
+        matching = chosen.rows().order_by()[: batches.MOST + 1].count()
     query = request.GET.copy()
     query.pop("page", None)
     return {"can_select": True, "matching": matching, "most": batches.MOST, "query": query.urlencode()}

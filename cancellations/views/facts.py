@@ -11,6 +11,7 @@ from cancellations import countersigning, history, rules, trail
 from cancellations.forms.notes import CloseForm, DeclineForm, SetAsideForm
 from cancellations.models import CancellationRequest, Decision, Evidence, TimeLeft, Verdict
 from cancellations.offers import offers_to
+from cancellations.row_words import TimeLeftWords, state_words, time_left_words
 from cancellations.rules import Offer
 from cancellations.views.asking import may
 from cancellations.views.teamwork import team
@@ -24,12 +25,12 @@ def whole_page(request: "Request", cancellation: CancellationRequest) -> dict[st
     """What stands around the answer, too: the order, who is on it, colleagues, what happened."""
     prefetch_related_objects([cancellation], "order__lines", "order__packages")
     context = facts(request, cancellation) | team(request, cancellation)
-    happened = history.of_cancellation(cancellation, context["now"])
+    calls = history.calls_about(cancellation)
     reads_trail = trail.reads_trail_of(request.user, cancellation.shop)
     return context | {
-        "history": happened,
+        "history": history.of_cancellation(cancellation, context["now"], calls),
         "bench_photos": Evidence.objects.from_bench(cancellation).exclude(image="").select_related("uploaded_by"),
-        "to_quote": history.to_quote(cancellation),
+        "to_quote": history.to_quote(cancellation, calls),
         "trail": urlencode({"request_id": cancellation.marketplace_id}) if reads_trail else "",
     }
 
@@ -46,6 +47,7 @@ def facts(request: "Request", cancellation: CancellationRequest) -> dict[str, An
         "shop": cancellation.shop,
         "market": rules.capabilities(cancellation.shop, now),
         "now": now,
+        "state": state_words(cancellation, decision),
         "time_left": TimeLeft.until(cancellation.deadline, now),
         "offers": offers_shown(request, cancellation, now),
         "can_decide": can_decide,
@@ -91,7 +93,15 @@ def second_person(request: "Request", decision: Decision) -> dict[str, Any]:
         "can_countersign": countersigning.may_countersign(decision, request.user),
         "who_may": list(countersigning.who_may_countersign(decision)[:6]),
         "decline_form": DeclineForm(),
+        "time": time_until_silence(decision),
     }
+
+
+def time_until_silence(decision: Decision) -> TimeLeftWords | None:
+    now, shop = timezone.now(), decision.shop
+    if not decision.cancellation or not decision.cancellation.deadline:
+        return None
+    return time_left_words(decision.cancellation.deadline, shop, rules.capabilities(shop, now), now)
 
 
 def is_in_undo_window(decision: Decision) -> bool:

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max, Prefetch, Q
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -15,12 +15,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
-from cancellations import rules
+from cancellations import row_words, rules
 from cancellations.filters import QueueFilter
 from cancellations.models import CancellationRequest, Decision, SavedView, TimeLeft
 from cancellations.views import batches
 from cancellations.views.announcements import announced
-from cancellations.views.asking import shops_to_record_for, visible_cancellation, wants_fragment
+from cancellations.views.asking import visible_cancellation, wants_fragment
 from cancellations.views.unreachable import unreachable
 from marketplaces.base import Capabilities
 from shops.models import Permission, Role, Shop
@@ -45,6 +45,7 @@ FOLDED = ("market", "state", "reason", "age", "left", "verdict", "decision")
 @vary_on_headers("HX-Request")
 def queue(request: "Request") -> HttpResponse:
     now = timezone.now()
+    agent_in = decides_in(request)
     chosen = asked_for(request)
     is_by_time_left = chosen.is_valid() and chosen.shows_waiting
     ids = chosen.ids if chosen.is_valid() else []
@@ -52,6 +53,7 @@ def queue(request: "Request") -> HttpResponse:
     page = page_of(chosen, order, request.GET.get("page", ""))
     counts = count(chosen, now) if is_by_time_left else {}
     has_deadlines = any(row.deadline for row in page.rows if row.needs_answer)
+    grouped = groups(page.rows, now) if (is_by_time_left or ids) and has_deadlines else [("", page.rows)]
     context = {
         "filter": chosen,
         "folded": [chosen.form[name] for name in FOLDED],
@@ -59,7 +61,7 @@ def queue(request: "Request") -> HttpResponse:
         "chips": chips(request, chosen),
         **saved_views(request, chosen),
         "page": page,
-        "groups": groups(page.rows, now) if (is_by_time_left or ids) and has_deadlines else [("", page.rows)],
+        "groups": [(band, row_words.in_words(rows, agent_in, now)) for band, rows in grouped],
         "bands": bands(counts),
         "newest": counts.get("newest"),
         "ending": ending(page.rows, now),
@@ -67,13 +69,15 @@ def queue(request: "Request") -> HttpResponse:
         "ids": ids,
         "not_found": chosen.not_found(),
         "is_narrowed": bool(chosen.asked_for),
-        "can_record": shops_to_record_for(request),
+        "can_record": [
+            shop for shop in chosen.shops if shop.pk in agent_in and not rules.capabilities(shop, now).shows_requests
+        ],
         "stalled": stalled(request),
         "unreachable": unreachable(request),
-        "decides_in": decides_in(request),
         "can_export": Shop.objects.where_may(request.user, Permission.EXPORT).exists(),
     }
-    context |= batches.selection(request, chosen, page)
+    if agent_in:
+        context |= batches.selection(request, chosen, page, counts.get(request.GET.get("left") or "all"))
     if wants_fragment(request):
         return render(request, "cancellations/_refreshed.html", context)
     context |= announced(request) | batches.unseen(request)
@@ -105,12 +109,18 @@ def asked_for(request: "Request") -> QueueFilter:
 
 def page_of(chosen: QueueFilter, order: Sequence[str], token: str) -> KeyPage[CancellationRequest]:
     """One page; the first where what stood on this one has been answered meanwhile."""
-    rows = chosen.rows().with_queue_columns().with_waits_until()
+    rows = chosen.rows().with_row_columns().with_waits_until()
     page = key_page(rows, order, token, PAGE_SIZE)
-    return page if page.rows or not token else key_page(rows, order, "", PAGE_SIZE)
+    if token and not page.rows:
+        page = key_page(rows, order, "", PAGE_SIZE)
+    shops = {shop.pk: shop for shop in chosen.shops}
+    for row in page.rows:
+        if row.shop_id in shops:  # not so of one that was connected in this very moment
+            row.shop = shops[row.shop_id]
+    return page
 
 
-def groups(rows: Sequence[CancellationRequest], now: datetime) -> list[tuple[str, list[CancellationRequest]]]:
+def groups(rows: Sequence[CancellationRequest], now: datetime) -> Sequence[tuple[str, Sequence[CancellationRequest]]]:
     """Rows under the band that their deadline is in; those that wait for no answer are in none."""
 
     def band_of(row: CancellationRequest) -> str:
@@ -185,9 +195,9 @@ def decides_in(request: "Request") -> set[int]:
 def stalled(request: "Request") -> list[Decision]:
     """Decisions that only a person can move on, whatever has become of their requests; those that wait for a second
     person only where this is one."""
-    mine = Decision.objects.to_countersign(request.user).values("pk")
-    return list(
-        Decision.objects.visible_to(request.user)
-        .filter(Q(state=Decision.State.STALLED) | Q(pk__in=mine))
-        .select_related("shop", "order", "cancellation", "made_by")[:21]
-    )
+    shops = Prefetch("shop", Shop.objects.without_secrets())
+    rows = Decision.objects.visible_to(request.user).prefetch_related(shops, "order", "cancellation", "made_by")
+    found = list(rows.filter(state=Decision.State.STALLED)[:21])
+    if Decision.objects.unsigned().exists():  # else it need not be asked who may sign what
+        found += rows.filter(pk__in=Decision.objects.to_countersign(request.user).order_by().values("pk"))[:21]
+    return sorted(found, key=lambda decision: -decision.pk)[:21]

@@ -31,6 +31,7 @@ TAGS: Mapping[str, str] = {
     "health": "How shops stand: what is read, what failed, what waits.",
     "orders": "Orders with lines and packages, and what can be cancelled of them.",
     "shops": "Your shops, what their markets allow, and how they are read.",
+    "tellings": "Who was told that nobody has answered, and who could not be.",
 }
 # What a field holds, by its name; numbers, times and words of an enum need no entry.
 HOLDS: Mapping[str, Any] = {

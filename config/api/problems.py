@@ -1,16 +1,20 @@
 """How errors are told: problems (RFC 9457), made of whatever was raised."""
 
 import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views import defaults
+from redis.exceptions import RedisError
 from rest_framework import exceptions, serializers
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
@@ -45,9 +49,11 @@ TITLES: Mapping[str, tuple[int, str]] = {
     "marketplace-refused": (422, "The marketplace refused"),
     "too-many-requests": (429, "Too many requests"),
     "broken": (500, "Something broke on our side"),
+    "unavailable": (503, "A part of our server does not answer"),
     "reconnect": (503, "The shop has to be connected again"),
     "marketplace-unavailable": (503, "The marketplace does not answer"),
 }
+RETRY_SECONDS = "5"
 BY_STATUS = {400: "invalid", 401: "not-authenticated", 403: "forbidden", 404: "not-found", 405: "method-not-allowed"}
 BY_STATUS |= {406: "not-acceptable", 413: "too-large", 415: "unsupported-media-type"}
 
@@ -151,9 +157,24 @@ def from_marketplace(error: MarketplaceError) -> Problem:
 
 
 def broken(request: HttpRequest) -> HttpResponseBase:
-    """Django's answer to an exception that nobody expected, once it is logged: a problem below /api/, else a page."""
+    """Django's answer to an exception that nobody expected, once it is logged: a problem below /api/, else a page.
+
+    A database or a cache that does not answer is nobody's mistake and soon over: 503, and when to ask again.
+    """
+    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError | RedisError):
+        return unavailable(request)
     words = _("It has been written to the log. Look at what is there before you send anything again.")
     return outside_rest_framework(request, "broken", words) or defaults.server_error(request)
+
+
+def unavailable(request: HttpRequest) -> HttpResponseBase:
+    words = _("A part of our server does not answer just now. Send the same again in a few seconds, with the same key.")
+    page = HttpResponse(
+        render_to_string("503.html"), status=503
+    )  # without the request: whose it is, nobody can look up
+    answer = outside_rest_framework(request, "unavailable", words) or page
+    answer["Retry-After"] = RETRY_SECONDS
+    return answer
 
 
 def not_understood(request: HttpRequest, exception: Exception) -> HttpResponseBase:

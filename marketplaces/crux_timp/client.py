@@ -81,12 +81,16 @@ class CruxTimpClient:
         return self._decide(at.REJECT_ITEM, line_item_uuid)
 
     def _decide(self, endpoint: Endpoint, uuid: str) -> Answer:
-        """Any 2xx is a success, whatever its body: no page documents one. But a page of HTML is somebody else's."""
+        """A 2xx is a success, and no page documents its body. But a page of HTML is somebody else's, and what tells of
+        an error contradicts its status.
+        """
         body: Body | None = {} if self._readings.decision_body == "empty_object" else None
         endpoint = replace(endpoint, permission=self._readings.decision_permission)
         answer = self._send(endpoint, uuid, body)
         if answer.body.lstrip().startswith(b"<"):
             raise OutcomeUnknown("A page came instead of an answer.", code=str(answer.status))
+        if _tells_of_an_error(answer.body):
+            raise OutcomeUnknown("The answer says yes by its status and no by its words.", code=str(answer.status))
         return Answer(answer.status)
 
     # Fulfilment
@@ -171,6 +175,15 @@ class CruxTimpClient:
             if secret:
                 words = words.replace(secret, "…")
         return words.strip()
+
+
+def _tells_of_an_error(body: bytes) -> bool:
+    """Whether a body has words that only a refusal has."""
+    try:
+        told = parsed(body)
+    except ValueError:
+        return False
+    return isinstance(told, dict) and any(told.get(name) for name in ("detail", "error", "errors"))
 
 
 def _json_bytes(body: Body) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any
 from marketplaces.crux_timp.lines import Line
 from marketplaces.crux_timp.reading import moment
 from marketplaces.errors import BadRecord, CredentialsRejected
-from marketplaces.reading import Json, identifier, short
+from marketplaces.reading import Json, an_object, identifier, short
 from marketplaces.records import Announcement, LineEligibility, ShopRecord, Tokens
 
 TOKEN_LASTS = timedelta(hours=2)  # Authentication: from when it was issued
@@ -25,8 +25,7 @@ def tokens(data: Any, user_name: str, asked_at: datetime) -> Tokens:
 
     The token counts from when it was asked for, since the answer does not say when it was made.
     """
-    if not isinstance(data, dict):
-        raise BadRecord("sign-in", "must be an object")
+    data = an_object(data, "sign-in")
     _suppliers_only(data, user_name)
     shop = ShopRecord(
         marketplace_id=identifier(data, "org_uuid"),

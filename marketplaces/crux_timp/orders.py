@@ -1,7 +1,9 @@
 """Reading orders from Crux Connect: by the time they were made, by id, and by what their retailers ask for."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,10 +21,11 @@ from marketplaces.crux_timp.windows import (
     window_at,
 )
 from marketplaces.errors import BadRecord, Refused, TemporaryFailure
-from marketplaces.reading import Drift, Json, objects
+from marketplaces.reading import TWICE, UNASKED, Drift, Json, an_object, objects, only
 from marketplaces.records import OrderRecord, Page, SetAside
 
 _FORMATS = {"plain": "%Y-%m-%d %H:%M:%S", "iso": "%Y-%m-%dT%H:%M:%S.000Z"}
+SOON = timedelta(days=2)  # whichever zone dates are written in
 _LONGEST = 200  # characters of what is told about a page
 
 
@@ -49,7 +52,11 @@ class Orders:
             window.row,
         )
         usable, following = next_window(window, len(rows), total, end)
-        page = self._page(rows if usable else [], now)
+        page = only(
+            self._page(rows if usable else [], now),
+            lambda one: one.created_at < as_moment(window.end) + SOON,
+            "says that it was made later than what was asked for",
+        )
         records = [one for one in page.records if one.created_at != as_moment(window.end)]
         set_aside = list(page.set_aside)
         if not rows and window.row < total:
@@ -70,18 +77,30 @@ class Orders:
     def by_id(self, order_ids: Sequence[str]) -> Page[OrderRecord]:
         """One call for each; unknown ones are left out."""
         now = self._clock()
-        found = (self._client.order(order_id) for order_id in dict.fromkeys(order_ids))
-        return self._page([raw for raw in found if raw is not None], now)
+        pages = [
+            only(self._page([raw], now), partial(_is, order_id), UNASKED)
+            for order_id in dict.fromkeys(order_ids)
+            if (raw := self._client.order(order_id)) is not None
+        ]
+        return Page(
+            [record for page in pages for record in page.records],
+            set_aside=[one for page in pages for one in page.set_aside],
+            drift=list(dict.fromkeys(word for page in pages for word in page.drift)),
+        )
 
     def lines(self, order_id: str) -> Sequence[Line]:
-        """Our lines of one order, as they are now. Raises Refused for an order that is unknown or not to be read."""
+        """Our lines of one order, as they are now. Raises Refused for an order that is unknown."""
         raw = self._client.order(order_id)
         if raw is None:
             raise Refused("Crux Connect does not know this order.", code="404")
         try:
-            return self._reader.lines(_object(raw), {})
+            order = self._reader.order(_object(raw), self._clock(), {})
+            lines = self._reader.lines(raw, {})
         except BadRecord as problem:
-            raise Refused(f"The order is not as documented: {problem}.") from None
+            raise TemporaryFailure(f"The order is not as documented: {problem}.") from None
+        if order.marketplace_id != order_id:
+            raise TemporaryFailure("The answer is about another order than was asked for.")
+        return lines
 
     def supplier_name(self, organization: str) -> str:
         """What the lines of some order call this organization; "" where none does."""
@@ -99,13 +118,18 @@ class Orders:
         now = self._clock()
         answer = self._client.orders({"start": row, "limit": row + MOST_ROWS, **wanted})
         try:
-            rows = _object(answer).get("orders")
-            total = quantity(answer, "total_results")
+            told = _object(answer)
+            rows, total = told.get("orders"), quantity(told, "total_results")
+            if rows is None and total != 0:
+                raise BadRecord("orders", "is missing")
         except BadRecord as problem:
             raise TemporaryFailure(f"The answer is not as documented: {problem}.") from None
         rows = [] if rows is None else rows
         if not isinstance(rows, list):
             raise TemporaryFailure("The answer is not as documented: orders: must be a list.")
+        most = row + MOST_ROWS + 1  # nobody says whether the limit is a count, an end or the last row
+        if len(rows) > most:
+            raise TemporaryFailure(f"The page holds more than the {most} orders asked for.")
         return rows, row + len(rows) if total is None else total, now
 
     def _page(self, rows: Sequence[Any], now: datetime) -> Page[OrderRecord]:
@@ -116,12 +140,15 @@ class Orders:
         for raw in rows:
             try:
                 record = self._order(_object(raw), now, drift)
-                records.setdefault(record.marketplace_id, record)
+                if records.setdefault(record.marketplace_id, record) != record:
+                    set_aside.append(SetAside(record.marketplace_id, TWICE))
             except BadRecord as problem:
                 set_aside.append(SetAside(_id_of(raw), str(problem)))
             except RecursionError:
                 set_aside.append(SetAside(_id_of(raw), "is nested too deeply"))
-        return Page(list(records.values()), set_aside=set_aside, drift=[word[:_LONGEST] for word in drift])
+        page = Page(list(records.values()), set_aside=set_aside, drift=[word[:_LONGEST] for word in drift])
+        twice = {one.marketplace_id for one in set_aside if one.problem == TWICE}
+        return replace(page, records=[one for one in page.records if one.marketplace_id not in twice])
 
     def _order(self, raw: Json, now: datetime, drift: Drift) -> OrderRecord:
         """From the row, or where that does not tell how much was ordered, from Get Order Detail."""
@@ -135,7 +162,10 @@ class Orders:
             detail = self._client.order(_id_of(raw))
         except Refused as refusal:
             raise BadRecord("quantity_ordered", f"is not in the list, and nowhere else: {refusal.message}") from None
-        return self._reader.order(_object(detail), now, drift)
+        order = self._reader.order(_object(detail), now, drift)
+        if order.marketplace_id != _id_of(raw):
+            raise BadRecord("quantity_ordered", "is not in the list, and another order came when it was asked for")
+        return order
 
     def _written(self, seconds: int) -> str:
         readings = self._reader.readings
@@ -148,9 +178,11 @@ def now() -> datetime:
 
 
 def _object(raw: Any) -> Json:
-    if not isinstance(raw, dict):
-        raise BadRecord("order", "must be an object")
-    return raw
+    return an_object(raw, "order")
+
+
+def _is(order_id: str, record: OrderRecord) -> bool:
+    return record.marketplace_id == order_id
 
 
 def _id_of(raw: Any) -> str:

@@ -12,7 +12,7 @@ from marketplaces.errors import BadRecord
 from marketplaces.reading import Json
 from marketplaces.records import Money
 
-_AMOUNT = re.compile(r"-?[0-9]{1,13}(\.[0-9]{1,8})?")
+_AMOUNT = re.compile(r"[0-9]{1,13}(\.[0-9]{1,8})?")
 _CENT = Decimal("0.01")
 _DIGITS = re.compile(r"[0-9]{1,9}")
 _NAMED = re.compile(r"Name:\s*(\w+)")

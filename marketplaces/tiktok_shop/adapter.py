@@ -9,6 +9,7 @@ from typing import TypeVar
 from marketplaces.base import Audience, Capabilities, Option
 from marketplaces.errors import BadRecord, CredentialsRejected, Refused, TemporaryFailure, Unsupported
 from marketplaces.http import SHARED, Http
+from marketplaces.reading import MOST_TOLD, UNASKED, only, told_once
 from marketplaces.records import (
     Announcement,
     CancellationRecord,
@@ -39,7 +40,10 @@ ORDERS_PER_PAGE = 100
 CANCELLATIONS_PER_PAGE = 50
 MOST_SEARCH_PAGES = 50  # of a search by ids, which finds a few for each
 
+SOON = timedelta(days=1)
+
 Record = TypeVar("Record")
+Changing = TypeVar("Changing", OrderRecord, CancellationRecord)
 
 
 class TikTokAdapter:
@@ -81,20 +85,20 @@ class TikTokAdapter:
             update_time_ge=_seconds(since),
             update_time_lt=_seconds(until),
         )
-        return self._page(mapper.order_page, answer, cursor)
+        return _changed_before(until, self._page(mapper.order_page, answer, cursor, ORDERS_PER_PAGE))
 
     def orders_with_cancel_requested(self, cursor: str = "") -> Page[OrderRecord]:
         """Orders whose buyer waits for an answer, oldest change first."""
         answer = self._client.search_orders(page_size=ORDERS_PER_PAGE, page_token=cursor, is_buyer_request_cancel=True)
-        return self._page(mapper.order_page, answer, cursor)
+        return self._page(mapper.order_page, answer, cursor, ORDERS_PER_PAGE)
 
     def orders_by_id(self, order_ids: Sequence[str]) -> Page[OrderRecord]:
         """Any number of ids, 50 a call. An unknown order is left out, another shop's refuses its whole call."""
         pages = [
-            self._understand(mapper.order_page, self._client.order_details(chunk))
+            told_once(self._understand(mapper.order_page, self._client.order_details(chunk)))
             for chunk in _chunks(order_ids, MAX_ORDER_IDS)
         ]
-        return _joined(pages)
+        return only(_joined(pages), lambda one: one.marketplace_id in order_ids, UNASKED)
 
     def cancellations_updated(self, since: datetime, until: datetime, cursor: str = "") -> Page[CancellationRecord]:
         """Up to 50 cancellations of every kind, oldest change first. Times and cursor as for `orders_updated`."""
@@ -104,15 +108,22 @@ class TikTokAdapter:
             update_time_ge=_seconds(since),
             update_time_lt=_seconds(until),
         )
-        return self._page(mapper.cancellation_page, answer, cursor)
+        return _changed_before(until, self._page(mapper.cancellation_page, answer, cursor, CANCELLATIONS_PER_PAGE))
 
     def cancellations_by_id(self, cancellation_ids: Sequence[str]) -> Page[CancellationRecord]:
         """Any number of ids, 50 a call. Unknown ones are left out."""
         chunks = _chunks(cancellation_ids, MAX_SEARCH_IDS)
-        return _joined([page for chunk in chunks for page in self._search_all(cancel_ids=chunk)])
+        return _joined(
+            [
+                only(page, lambda one: one.marketplace_id in cancellation_ids, UNASKED)
+                for chunk in chunks
+                for page in self._search_all(cancel_ids=chunk)
+            ]
+        )
 
     def cancellations_of_order(self, order_id: str) -> Page[CancellationRecord]:
-        return _joined(list(self._search_all(order_ids=[order_id])))
+        pages = self._search_all(order_ids=[order_id])
+        return _joined([only(page, lambda one: one.order_id == order_id, UNASKED) for page in pages])
 
     def _search_all(
         self, cancel_ids: Sequence[str] = (), order_ids: Sequence[str] = ()
@@ -122,7 +133,7 @@ class TikTokAdapter:
             answer = self._client.search_cancellations(
                 page_size=CANCELLATIONS_PER_PAGE, page_token=cursor, cancel_ids=cancel_ids, order_ids=order_ids
             )
-            page = self._page(mapper.cancellation_page, answer, cursor)
+            page = self._page(mapper.cancellation_page, answer, cursor, CANCELLATIONS_PER_PAGE)
             yield page
             cursor = page.next_cursor
             if not cursor:
@@ -158,7 +169,10 @@ class TikTokAdapter:
         return self._understand(details.refund_preview, answer)
 
     def package(self, package_id: str) -> PackageRecord:
-        return self._understand(details.package, self._client.package(package_id))
+        found = self._understand(details.package, self._client.package(package_id))
+        if found.marketplace_id != package_id:
+            raise TemporaryFailure("The answer is about another package than was asked for.")
+        return found
 
     def handover_options(self, package_id: str) -> HandoverOptions:
         return self._understand(details.handover_options, self._client.handover_slots(package_id))
@@ -209,11 +223,15 @@ class TikTokAdapter:
         with _understood(answer):
             return read(answer.data)
 
-    def _page(self, read: Callable[[Mapping[str, object]], Page[Record]], answer: Answer, cursor: str) -> Page[Record]:
+    def _page(
+        self, read: Callable[[Mapping[str, object]], Page[Record]], answer: Answer, cursor: str, size: int
+    ) -> Page[Record]:
         page = self._understand(read, answer)
+        if len(page.records) + len(page.set_aside) > size:
+            raise TemporaryFailure(f"The page holds more than the {size} asked for.", request_id=answer.request_id)
         if cursor and page.next_cursor == cursor:
             raise TemporaryFailure("The next page is the same page again.", request_id=answer.request_id)
-        return page
+        return told_once(page)
 
 
 class TikTokShop:
@@ -264,6 +282,11 @@ def _understood(answer: Answer) -> Iterator[None]:
         raise TemporaryFailure(message, request_id=answer.request_id) from None
 
 
+def _changed_before(until: datetime, page: Page[Changing]) -> Page[Changing]:
+    """What changed while it was read may say so; what says a year to come would count as newer than all the truth."""
+    return only(page, lambda one: one.updated_at < until + SOON, "says that it changed in the future")
+
+
 def _receipt(answer: Answer) -> Receipt:
     return details.receipt(answer.data, answer.request_id, answer.message)
 
@@ -283,6 +306,6 @@ def _chunks(ids: Sequence[str], size: int) -> list[list[str]]:
 def _joined(pages: Sequence[Page[Record]]) -> Page[Record]:
     return Page(
         records=[record for page in pages for record in page.records],
-        set_aside=[one for page in pages for one in page.set_aside],
+        set_aside=[one for page in pages for one in page.set_aside][:MOST_TOLD],
         drift=list(dict.fromkeys(word for page in pages for word in page.drift)),
     )

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 
 from urllib3.filepost import encode_multipart_formdata
 
+from marketplaces import turns
 from marketplaces.errors import MarketplaceError, Refused, TemporaryFailure
 from marketplaces.http import SHARED, Effect, Http, HttpAnswer, header_safe, unclear
 from marketplaces.reading import parsed
@@ -22,6 +23,7 @@ from marketplaces.records import Credentials
 from marketplaces.tiktok_shop import endpoints as at
 from marketplaces.tiktok_shop.endpoints import Endpoint
 from marketplaces.tiktok_shop.failures import error_for
+from marketplaces.tiktok_shop.rulebook import CALLS_PER_SECOND
 from marketplaces.tiktok_shop.signing import request_signature
 
 JSON = "application/json"
@@ -242,6 +244,7 @@ class TikTokShopClient:
 
     def _send(self, endpoint: Endpoint, path: str, query: Query, body: bytes, content_type: str) -> Answer:
         credentials = self._credentials
+        turns.wait_for(self._counted_with(endpoint), CALLS_PER_SECOND, endpoint.effect)
         query = query | {"app_key": credentials.app_key, "timestamp": str(int(self._clock()))}
         if endpoint.shop_cipher:
             query["shop_cipher"] = credentials.shop_cipher
@@ -249,7 +252,12 @@ class TikTokShopClient:
         headers = {"content-type": content_type, "x-tts-access-token": header_safe(credentials.access_token)}
         url = f"{self._api_url}{path}?{urlencode(query, quote_via=quote)}"
         answer = self._http.send(endpoint.method, url, effect=endpoint.effect, headers=headers, body=body or None)
-        return self._read(answer, endpoint.effect)
+        return self._read(answer, endpoint.effect, may_hold_errors=endpoint is at.BATCH_SHIP)
+
+    def _counted_with(self, endpoint: Endpoint) -> str:
+        """Calls of one app to one endpoint of one shop; what belongs to no shop counts as one here."""
+        shop = self._credentials.shop_id if endpoint.shop_cipher else ""
+        return f"{self._credentials.app_key}:{shop}:{endpoint.method}:{endpoint.resource}"
 
     def _token_call(self, path: str, query: Query, secret: str) -> Answer:
         """Unsigned, with the app secret in the query. Not tried again here, since it uses the code or token up."""
@@ -258,7 +266,7 @@ class TikTokShopClient:
         answer = self._http.send("GET", url, effect=Effect.REPEATABLE, headers={"content-type": JSON})
         return self._read(answer, Effect.REPEATABLE, secret)
 
-    def _read(self, http: HttpAnswer, effect: Effect, secret: str = "") -> Answer:
+    def _read(self, http: HttpAnswer, effect: Effect, secret: str = "", *, may_hold_errors: bool = False) -> Answer:
         """The answer in an envelope {code, message, request_id, data}, or the error it stands for."""
         envelope = _envelope(http.body)
         if envelope is None:
@@ -277,7 +285,8 @@ class TikTokShopClient:
             )
         data = envelope.get("data")
         data = {} if data is None else data
-        if http.status >= 300 or not isinstance(data, dict):
+        is_one = type(data) is dict and (may_hold_errors or not data.get("errors"))
+        if http.status >= 300 or not is_one:
             raise unclear(effect, f"The answer contradicts itself (HTTP {http.status}).", request_id=request_id)
         if data.get("success") is False:  # how an older form of the answer says no
             raise Refused(
@@ -335,7 +344,7 @@ def _envelope(body: bytes) -> dict[str, Any] | None:
         envelope = parsed(body)
     except ValueError:
         return None
-    if not isinstance(envelope, dict) or type(envelope.get("code")) is not int:
+    if type(envelope) is not dict or type(envelope.get("code")) is not int:
         return None
     return envelope
 

@@ -5,14 +5,19 @@ wrong. A page whose list is no list raises BadRecord. Fields and words that we d
 """
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from marketplaces.errors import BadRecord
 from marketplaces.reading import (
+    LONGEST_ID,
+    MOST_MEMBERS,
     Drift,
     Json,
     Record,
+    an_object,
     each,
+    each_text,
     flag,
     identifier,
     inside,
@@ -54,8 +59,22 @@ from marketplaces.tiktok_shop.known import (
 from marketplaces.tiktok_shop.reading import currency_code, moment, money, required_moment, required_money
 
 LONGEST_WORD = 200  # of what is told about a page; what is stored keeps its length
+LONGEST_TOKEN = 4000  # of the next page
+LONGEST_PATIENCE = timedelta(days=400)  # with a seller; of all markets the longest is some days
 LONGEST_STATUS = 10_000  # no word that we have never met may stop a record
 MOST_RECORDS = 2**31 - 1
+
+
+_RECIPIENT_TEXTS = ("name", "region_code", "full_address")
+_ORDER_TEXTS = (
+    "fulfillment_type", "shipping_type", "cancellation_initiator", "cancel_reason", "delivery_option_name",
+    "shipping_provider", "payment_method_name", "buyer_message",
+)  # fmt: skip
+_ORDER_IDS = ("delivery_option_id", "tracking_number", "warehouse_id", "user_id")
+_LINE_TEXTS = (
+    "display_status", "package_status", "product_name", "sku_name", "sku_image", "cancel_user", "cancel_reason",
+)  # fmt: skip
+_LINE_IDS = ("product_id", "sku_id", "seller_sku", "package_id", "tracking_number")
 
 
 def order_page(data: Json) -> Page[OrderRecord]:
@@ -70,24 +89,25 @@ def cancellation_page(data: Json) -> Page[CancellationRecord]:
 
 def _page(data: Json, name: str, id_name: str, read: Callable[[Json, Drift], Record]) -> Page[Record]:
     items = data.get(name)
-    if items is None:
-        items = []
+    is_doubtful = items is None  # "nothing" would be an empty list, or no list and a count of 0
+    items = [] if items is None else items
     if not isinstance(items, list):
         raise BadRecord(name, "must be a list")
+    if len(items) > MOST_MEMBERS:
+        raise BadRecord(name, f"has more than {MOST_MEMBERS} members")
     records: list[Record] = []
     set_aside: list[SetAside] = []
     drift: Drift = {}
     for item in items:
         try:
-            if not isinstance(item, dict):
-                raise BadRecord(name, "must hold objects")
-            records.append(read(item, drift))
+            records.append(read(an_object(item, name), drift))
         except BadRecord as problem:
             set_aside.append(SetAside(_id_of(item, id_name), str(problem)))
     total = number(data, "total_count") if data.get("total_count") is not None else None
     if total is not None and not 0 <= total <= MOST_RECORDS:
         total = None  # it is only good for a progress bar
-    return Page(records, text(data, "next_page_token"), total, set_aside, [word[:LONGEST_WORD] for word in drift])
+    token, words = short(data, "next_page_token", LONGEST_TOKEN), [word[:LONGEST_WORD] for word in drift]
+    return Page(records, token, total, set_aside, words, is_doubtful=is_doubtful and total != 0)
 
 
 def _id_of(item: Any, id_name: str) -> str:
@@ -108,18 +128,19 @@ def order(raw: Json, drift: Drift) -> OrderRecord:
         raise inside("payment", problem) from None
     recipient = members(raw, "recipient_address")
     try:
-        recipient_name = text(recipient, "name")
-        recipient_region = text(recipient, "region_code")
-        recipient_address = text(recipient, "full_address")
+        recipient_name, recipient_region, recipient_address = each_text(recipient, _RECIPIENT_TEXTS)
     except BadRecord as problem:
         raise inside("recipient_address", problem) from None
     status = identifier(raw, "status", LONGEST_STATUS)
     if status not in ORDER_STATUSES:
         drift[f"order.status: {status}"] = None
-    fulfillment = text(raw, "fulfillment_type")
+    (
+        fulfillment, shipping, cancelled_by, cancel_reason, delivery_option_name, shipping_provider, payment_method,
+        buyer_message,
+    ) = each_text(raw, _ORDER_TEXTS)  # fmt: skip
+    delivery_option_id, tracking_number, warehouse_id, buyer_id = each_text(raw, _ORDER_IDS, LONGEST_ID)
     if fulfillment not in FULFILLMENT_TYPES:
         drift[f"order.fulfillment_type: {fulfillment}"] = None
-    shipping = text(raw, "shipping_type")
     if shipping not in SHIPPING_TYPES:
         drift[f"order.shipping_type: {shipping}"] = None
     extra = unknown(raw, ORDER_FIELDS, "order", drift)
@@ -152,18 +173,18 @@ def order(raw: Json, drift: Drift) -> OrderRecord:
         is_shipped=status in SHIPPED_STATUSES or (bool(live) and all(line.is_shipped for line in live)),
         is_cancelled=status == "CANCELLED" or (bool(lines) and not live),
         is_cash_on_delivery=flag(raw, "is_cod"),
-        cancelled_by=text(raw, "cancellation_initiator"),
-        cancel_reason=text(raw, "cancel_reason"),
+        cancelled_by=cancelled_by,
+        cancel_reason=cancel_reason,
         fulfillment_type=FULFILLMENT_TYPES.get(fulfillment, fulfillment),
         shipping_type=SHIPPING_TYPES.get(shipping, shipping),
-        delivery_option_id=short(raw, "delivery_option_id"),
-        delivery_option_name=text(raw, "delivery_option_name"),
-        shipping_provider=text(raw, "shipping_provider"),
-        tracking_number=short(raw, "tracking_number"),
-        warehouse_id=short(raw, "warehouse_id"),
-        payment_method=text(raw, "payment_method_name"),
-        buyer_id=short(raw, "user_id"),
-        buyer_message=text(raw, "buyer_message"),
+        delivery_option_id=delivery_option_id,
+        delivery_option_name=delivery_option_name,
+        shipping_provider=shipping_provider,
+        tracking_number=tracking_number,
+        warehouse_id=warehouse_id,
+        payment_method=payment_method,
+        buyer_id=buyer_id,
+        buyer_message=buyer_message,
         recipient_name=recipient_name,
         recipient_region=recipient_region,
         recipient_address=recipient_address,
@@ -174,8 +195,8 @@ def order(raw: Json, drift: Drift) -> OrderRecord:
 def order_line(raw: Json, currency: str, drift: Drift) -> LineItemRecord:
     """One line item, which is one unit. A missing price counts as 0 in `currency`."""
     currency = currency_code(raw, "currency") if raw.get("currency") else currency
-    status = text(raw, "display_status")
-    package_status = text(raw, "package_status")
+    status, package_status, product_name, sku_name, image_url, cancelled_by, cancel_reason = each_text(raw, _LINE_TEXTS)
+    product_id, sku_id, seller_sku, package_id, tracking_number = each_text(raw, _LINE_IDS, LONGEST_ID)
     if status not in LINE_STATUSES:
         drift[f"order.line_items.display_status: {status}"] = None
     if package_status not in PACKAGE_STATUSES:
@@ -184,20 +205,20 @@ def order_line(raw: Json, currency: str, drift: Drift) -> LineItemRecord:
     return LineItemRecord(
         marketplace_id=identifier(raw, "id"),
         status=status,
-        product_id=short(raw, "product_id"),
-        product_name=text(raw, "product_name"),
-        sku_id=short(raw, "sku_id"),
-        sku_name=text(raw, "sku_name"),
-        seller_sku=short(raw, "seller_sku"),
-        image_url=text(raw, "sku_image"),
+        product_id=product_id,
+        product_name=product_name,
+        sku_id=sku_id,
+        sku_name=sku_name,
+        seller_sku=seller_sku,
+        image_url=image_url,
         quantity=1,
         price=money(raw, "sale_price", currency),
         original_price=money(raw, "original_price", currency),
-        package_id=short(raw, "package_id"),
+        package_id=package_id,
         package_status=package_status,
-        tracking_number=short(raw, "tracking_number"),
-        cancelled_by=text(raw, "cancel_user"),
-        cancel_reason=text(raw, "cancel_reason"),
+        tracking_number=tracking_number,
+        cancelled_by=cancelled_by,
+        cancel_reason=cancel_reason,
         is_gift=flag(raw, "is_gift"),
         is_shipped=is_shipped,
         is_cancelled=is_cancelled,
@@ -217,6 +238,9 @@ def cancellation(raw: Json, drift: Drift) -> CancellationRecord:
     if kind not in CANCELLATION_KINDS:
         drift[f"cancellation.cancel_type: {kind}"] = None
     must_respond, deadline = _response_due(raw, drift)
+    created_at = required_moment(raw, "create_time")
+    if deadline and deadline - created_at > LONGEST_PATIENCE:
+        raise BadRecord("seller_next_action_response", "names a deadline that is years away")
     return CancellationRecord(
         marketplace_id=identifier(raw, "cancel_id"),
         order_id=identifier(raw, "order_id"),
@@ -228,7 +252,7 @@ def cancellation(raw: Json, drift: Drift) -> CancellationRecord:
         initiator=text(raw, "role").lower(),
         reason=text(raw, "cancel_reason"),
         reason_text=text(raw, "cancel_reason_text"),
-        created_at=required_moment(raw, "create_time"),
+        created_at=created_at,
         updated_at=required_moment(raw, "update_time"),
         deadline=deadline,
         refund=_optional_refund(raw, "cancellation.refund_amount", drift),

@@ -31,6 +31,7 @@ def _read(*names: str) -> Raw:
 
 
 _BOOK = _read("rulebook.toml", "rulebook_reasons.toml", "rulebook_records.toml")
+CALLS_PER_SECOND: int = _BOOK["limits"]["calls_per_second"]
 _SOURCES = {
     name: Source(raw["title"], raw.get("url", _PAGES + name), raw.get("as_of"))
     for name, raw in _BOOK["sources"].items()

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from marketplaces.base import PushTopic
 from marketplaces.errors import BadRecord, Unsupported
-from marketplaces.reading import LONGEST_ID, Json, each, identifier, inside, members, parsed, short, text
+from marketplaces.reading import LONGEST_ID, Json, an_object, each, identifier, inside, members, parsed, short, text
 from marketplaces.records import CancellationState, Notification, RegisteredPush, Told
 from marketplaces.tiktok_shop.known import CANCELLATION_STATES
 from marketplaces.tiktok_shop.reading import moment, required_moment
@@ -144,6 +144,4 @@ def _object(body: bytes) -> Json:
         raw = parsed(body)
     except ValueError:
         raw = None
-    if not isinstance(raw, dict):
-        raise BadRecord("body", "must be a JSON object")
-    return raw
+    return an_object(raw, "body")

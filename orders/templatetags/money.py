@@ -1,5 +1,6 @@
 import re
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from babel.core import Locale, UnknownLocaleError
@@ -24,16 +25,23 @@ def money(given: Decimal | Money | None, currency: str = "") -> str:
         amount = given
     if amount is None or not currency:
         return "–"
+    return written(amount, currency, get_language() or "en")
+
+
+@lru_cache(maxsize=4096)
+def written(amount: Decimal, currency: str, language: str) -> str:
+    """Kept for those that are shown again and again: Babel takes as long for it as the rest of a row."""
     shape: dict[str, Any] = {}
     if currency in WITHOUT_DECIMALS and amount == amount.to_integral_value():
         shape = {"format": "¤¤ #,##0", "currency_digits": False}
-    written = format_currency(amount, currency, locale=locale(), **shape)
+    text = format_currency(amount, currency, locale=locale(language), **shape)
     # CLDR has a space between letters and digits (“THB 20”), which Babel leaves out.
-    return re.sub(r"(?<=[A-Z])(?=\d)", "\N{NO-BREAK SPACE}", written)
+    return re.sub(r"(?<=[A-Z])(?=\d)", "\N{NO-BREAK SPACE}", text)
 
 
-def locale() -> Locale:
+@lru_cache(maxsize=32)
+def locale(language: str) -> Locale:
     try:
-        return Locale.parse(get_language() or "en", sep="-")
+        return Locale.parse(language, sep="-")
     except (UnknownLocaleError, ValueError):
         return Locale("en")

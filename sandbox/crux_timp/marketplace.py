@@ -29,7 +29,7 @@ from sandbox.crux_timp.switches import CruxTimpSwitches
 from sandbox.crux_timp.tokens import Tokens
 from sandbox.crux_timp.world import World
 from sandbox.exchange import Exchange
-from sandbox.faults import Fault, Faults
+from sandbox.faults import LIES, Fault, Faults
 from sandbox.ledger import Ledger
 from sandbox.options import Options
 from sandbox.recording import HIDDEN
@@ -199,7 +199,9 @@ def _give(exchange: Exchange, status: int, body: Any) -> None:
 
 def _strikes_before(fault: Fault, exchange: Exchange) -> bool:
     """Faults that keep the call from having an effect. True when the exchange is over."""
-    exchange.fault = fault.kind
+    exchange.fault, exchange.lie = fault.kind, fault if fault.is_lie else None
+    if fault.kind in LIES["effects"]:
+        return True
     match fault.kind:
         case "reset_before":
             exchange.cut = True

@@ -9,7 +9,7 @@ from typing import Any
 
 from sandbox.clock import Clock
 from sandbox.exchange import Exchange
-from sandbox.faults import Fault, Faults
+from sandbox.faults import LIES, Fault, Faults
 from sandbox.ledger import Ledger
 from sandbox.options import Options
 from sandbox.pacing import Pacing
@@ -282,7 +282,9 @@ class TikTokShop:
 
 def _strikes_before(fault: Fault, exchange: Exchange) -> bool:
     """Faults that keep the call from having an effect. True when the exchange is over."""
-    exchange.fault = fault.kind
+    exchange.fault, exchange.lie = fault.kind, fault if fault.is_lie else None
+    if fault.kind in LIES["effects"]:
+        return True
     match fault.kind:
         case "reset_before":
             exchange.cut = True

@@ -25,7 +25,7 @@ class SyncCursor(models.Model):
     """How far one kind has been read for one shop, and where inside the open window the next page starts.
 
     Everything updated before `synced_until` is stored. While a window is open, `window_until` and `page_token` say
-    where to go on after a crash.
+    where to go on after a crash, or `parts` where it is read in parts.
     """
 
     shop = models.ForeignKey(Shop, verbose_name=_("shop"), on_delete=models.CASCADE, related_name="cursors")
@@ -34,6 +34,14 @@ class SyncCursor(models.Model):
     window_since = models.DateTimeField(_("from"), null=True, blank=True)
     window_until = models.DateTimeField(_("to"), null=True, blank=True)
     page_token = models.TextField(_("page"), blank=True)
+    # Of a window that is read in parts: what is left of which one; see shops/parts.py.
+    parts = models.JSONField(_("parts"), null=True, blank=True, editable=False)
+    doubtful_since = models.DateTimeField(
+        _("read again from"),
+        null=True,
+        blank=True,
+        help_text=_("What changed since then was not all understood; it is read again now and then until it is."),
+    )
 
     class Meta:
         verbose_name = _("place in a pull")

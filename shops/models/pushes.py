@@ -63,6 +63,7 @@ class Alert(models.Model):
     class Kind(models.TextChoices):
         PUSHES_MISSING = "pushes_missing", _("Pulls find changes that no push told of")
         PULLS_MISSING = "pulls_missing", _("Pushes come, but pulls do not succeed")
+        NOBODY_TOLD = "nobody_told", _("Not everybody would be told when nobody answers")
 
     shop = models.ForeignKey(Shop, verbose_name=_("shop"), on_delete=models.CASCADE, related_name="alerts")
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)

@@ -16,6 +16,7 @@ from marketplaces.records import Credentials
 from shops.encryption import EncryptedTextField
 from shops.models.connections import Connection
 from shops.models.members import Membership, Permission, Role
+from shops.models.reach import at_hand
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -46,7 +47,11 @@ class ShopQuerySet(models.QuerySet["Shop"]):
         reach = self.within_token(user)
         if user.is_anonymous or not (to_read or may_with_token(user, role)):
             return self.none()
-        return reach if user.is_superuser else reach.of_members(Membership.objects.filter(user=user).with_role(role))
+        if user.is_superuser:
+            return reach
+        if known := at_hand(user):
+            return reach.among(known.with_role(role))
+        return reach.of_members(Membership.objects.filter(user=user).with_role(role))
 
     def where_may(self, user: "User | AnonymousUser", permission: Permission) -> Self:
         """Shops in which this person may do this: at least an agent, whose membership allows it."""
@@ -55,7 +60,13 @@ class ShopQuerySet(models.QuerySet["Shop"]):
             return self.none()
         if user.is_superuser:
             return working
+        if known := at_hand(user):
+            return working.among(known.allowing(permission))
         return working.of_members(Membership.objects.filter(user=user).with_role(Role.AGENT).allowing(permission))
+
+    def among(self, pks: list[int]) -> Self:
+        """As one array: a page names them in each of its queries, and one by one they would be many parameters."""
+        return self.filter(pk__any=pks) if pks else self.none()
 
     def with_role_of(self, user: "User") -> Self:
         """Each with this person's greatest role in it as `own_role`; a viewer's where there is none."""
@@ -78,6 +89,11 @@ class ShopQuerySet(models.QuerySet["Shop"]):
             return self
         return self.filter(pk__in=user.token.shops.values("pk"))
 
+    def without_secrets(self) -> Self:
+        """For lists: to open what is encrypted takes longer than to read the rest of a shop and its connection."""
+        secrets = ("app_secret", "access_token", "refresh_token")
+        return self.defer("cipher", *(f"connection__{name}" for name in secrets))
+
     def active(self) -> Self:
         return self.filter(is_active=True)
 
@@ -87,7 +103,8 @@ class ShopQuerySet(models.QuerySet["Shop"]):
         return working.select_related("connection").order_by("connection", "pk").distinct("connection")
 
     def due_for_pull(self, now: datetime) -> Self:
-        return self.active().filter(next_pull_at__lte=now, connection__state=Connection.State.CONNECTED)
+        rested = Q(rests_until=None) | Q(rests_until__lte=now)
+        return self.active().filter(rested, next_pull_at__lte=now, connection__state=Connection.State.CONNECTED)
 
 
 class Shop(models.Model):
@@ -115,6 +132,7 @@ class Shop(models.Model):
         ),
     )
     next_pull_at = models.DateTimeField(_("next pull"), default=timezone.now)
+    rests_until = models.DateTimeField(_("not pulled before"), null=True, blank=True, editable=False)
     wants_full_pull = models.BooleanField(
         _("pull everything next time"), default=False, help_text=_("Reads the whole history again, not only changes.")
     )

@@ -37,8 +37,12 @@ def words(shop: Shop, status: str) -> str:
 @register.filter
 def progress(shop: Shop, status: str) -> str:
     """How far an order with this status is on its way; what the marketplace calls it where that says more."""
-    told = market(shop).progress.get(status)
-    return str(PROGRESS[told]) if told else words(shop, status)
+    return how_far(market(shop), status)
+
+
+def how_far(market: Capabilities, status: str) -> str:
+    told = market.progress.get(status)
+    return str(PROGRESS[told]) if told else market.status_labels.get(status, status)
 
 
 @register.filter

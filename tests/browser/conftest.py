@@ -17,7 +17,7 @@ from accounts.models import User
 from shops import heartbeat
 from tests.browser.staff import chromium
 
-expect.set_options(timeout=20_000)  # milliseconds; a busy machine is no failure
+expect.set_options(timeout=60_000)  # milliseconds; a busy machine is no failure
 
 # Chromium says this of every answer that is not a 2xx, and ours are 422 where a form has a mistake.
 EXPECTED = ("status of 422",)
@@ -59,7 +59,7 @@ class Tabs:
             session = client.cookies[settings.SESSION_COOKIE_NAME].value
             context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": self.base}])
         tab = Tab(context.new_page(), self.base)
-        tab.page.set_default_timeout(20_000)
+        tab.page.set_default_timeout(60_000)
         tab.page.on("console", lambda message: self.hear(tab, message.type, message.text))
         tab.page.on("pageerror", lambda error: tab.complaints.append(str(error)))
         self.tabs.append(tab)

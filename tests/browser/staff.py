@@ -20,6 +20,10 @@ def chromium() -> str | None:
     return os.environ.get("CHROMIUM") or shutil.which("chromium")
 
 
+# What htmx says when a page is left while it is asking for news. A request that fails says more than this.
+LEFT_WHILE_IT_ASKED = ("htmx:afterRequest", "htmx:sendAbort")
+
+
 @dataclass
 class Staff:
     """Somebody signed in. `complaints` holds what the browser's console had to say: errors and refused content."""
@@ -46,7 +50,7 @@ class Staff:
 
     def listen(self, page: Page) -> None:
         def hear(message: ConsoleMessage) -> None:
-            if message.type == "error":
+            if message.type == "error" and not message.text.startswith(LEFT_WHILE_IT_ASKED):
                 self.complaints.append(message.text)
 
         page.on("console", hear)

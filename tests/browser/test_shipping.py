@@ -84,7 +84,7 @@ def test_of_two_packages_one_can_be_kept_back_without_scripts(world: World, staf
     page.get_by_role("button", name="Mark as shipped").click()
     expect(page.get_by_role("heading", name="Ship to reject: recorded")).to_be_visible()
     decision = Decision.objects.get()
-    for _ in range(60):
+    for _ in range(120):
         decision.refresh_from_db()
         if decision.state == Decision.State.CONFIRMED:
             break

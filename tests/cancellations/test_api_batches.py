@@ -243,11 +243,11 @@ class TestAfterwards:
         self, shop: Shop, staff: Client, django_assert_num_queries: Any
     ) -> None:
         begun(staff, asked(shop))
-        with django_assert_num_queries(4):
+        with django_assert_num_queries(5):
             staff.get(BATCHES)
         for _ in range(3):
             begun(staff, asked(shop))
-        with django_assert_num_queries(4):
+        with django_assert_num_queries(5):
             staff.get(BATCHES)
 
     def test_a_decision_that_others_made_meanwhile_is_told_in_its_row(self, shop: Shop, staff: Client) -> None:

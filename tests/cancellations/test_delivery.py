@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from cancellations import calls, delivery, live
+from cancellations import calls, delivery, journal, live
 from cancellations.models import Attempt, CancellationRequest, Decision, Verdict
 from shops.connecting.sellers import Account, connect_with_code
 from shops.models import Connection, Shop
@@ -147,7 +147,7 @@ def test_a_worker_that_dies_with_the_answer_in_its_hands_loses_nothing(
         raise SystemExit
 
     with monkeypatch.context() as dying:
-        dying.setattr(delivery, "accept", die)
+        dying.setattr(journal, "accept", die)
         with pytest.raises(SystemExit):
             delivery.deliver(decision.pk)
     decision.refresh_from_db()
@@ -180,19 +180,19 @@ def test_a_worker_that_dies_before_sending_leaves_it_to_the_next(
 
 def test_a_claim_holds_off_other_workers_until_it_runs_out(world: World) -> None:
     decision = decided(world, Verdict.APPROVE)
-    assert delivery.claim(decision.pk)
-    assert delivery.claim(decision.pk) is None
+    assert journal.claim(decision.pk)
+    assert journal.claim(decision.pk) is None
     world.skip_waiting(decision)
-    assert delivery.claim(decision.pk)
+    assert journal.claim(decision.pk)
 
 
 def test_a_worker_whose_claim_ran_out_leaves_the_row_alone(world: World) -> None:
     decision = decided(world, Verdict.APPROVE)
-    slow = delivery.claim(decision.pk)
+    slow = journal.claim(decision.pk)
     world.skip_waiting(decision)
-    quick = delivery.claim(decision.pk)
+    quick = journal.claim(decision.pk)
     assert slow and quick
-    with pytest.raises(delivery.ClaimLost):
+    with pytest.raises(journal.ClaimLost):
         delivery.send(slow)
     assert effects(world, decision) == []
 
@@ -280,12 +280,12 @@ def test_once_the_seller_has_connected_again_a_stalled_decision_goes_on_by_itsel
     world.sandbox.post("deauthorize", shop_id=decision.shop.marketplace_id)
     carry_out(world, decision)
     assert decision.state == State.STALLED
-    assert delivery.resume_reconnected() == 0
+    assert journal.resume_reconnected() == 0
 
     code = world.sandbox.post("auth_code", shop_id=decision.shop.marketplace_id)["auth_code"]
     url = world.sandbox.url
     connect_with_code(Account("tiktok_shop", connection.app_key, app_secret, url, url), code)
-    assert delivery.resume_reconnected() == 1
+    assert journal.resume_reconnected() == 1
     carry_out(world, decision)
     assert decision.state == State.CONFIRMED
     assert effects(world, decision) == EFFECTS[Verdict.APPROVE]

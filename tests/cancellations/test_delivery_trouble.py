@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from cancellations import calls, delivery, tasks
+from cancellations import calls, delivery, journal, tasks
 from cancellations.calls import target_of
 from cancellations.checks import TooLate
 from cancellations.decisions import ask_again, withdraw
@@ -121,7 +121,7 @@ class TestAfterALostAnswer:
         decision = decided(world, Verdict.CANCEL_ITEMS)
         with the_marketplace_is_slow_to_show(decision, reads=1):
             with monkeypatch.context() as dying:
-                dying.setattr(delivery, "accept", dies)
+                dying.setattr(journal, "accept", dies)
                 with pytest.raises(SystemExit):
                     visit(world, decision)
             visit(world, decision)
@@ -199,7 +199,7 @@ class TestResuming:
             stalled_because=Stalled.RECONNECT,
             accepted_at=timezone.now() if accepted else None,
         )
-        assert delivery.resume_reconnected() == 1
+        assert journal.resume_reconnected() == 1
         visit(world, decision)
         assert bool(sends(decision)) == (not accepted)
 
@@ -215,7 +215,7 @@ class TestResuming:
     def test_one_that_needs_a_person_is_left_to_a_person(self, world: World, why: Stalled) -> None:
         decision = decided(world, Verdict.APPROVE)
         Decision.objects.filter(pk=decision.pk).update(state=State.STALLED, stalled_because=why)
-        assert delivery.resume_reconnected() == 0
+        assert journal.resume_reconnected() == 0
 
 
 def connection_of(decision: Decision) -> Connection:
@@ -230,7 +230,7 @@ class TestErrorsOfOurs:
         self, world: World, verdict: Verdict, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         decision = decided(world, verdict)
-        for where in ((calls, "make_the_call"), (delivery, "accept")):
+        for where in ((calls, "make_the_call"), (journal, "accept")):
             with monkeypatch.context() as broken:
                 broken.setattr(*where, fails)
                 with pytest.raises(KeyError):
@@ -265,7 +265,7 @@ class TestErrorsOfOurs:
 
         def lose_it_and_fail(*_: object) -> None:
             world.skip_waiting(decision)
-            assert delivery.claim(decision.pk)
+            assert journal.claim(decision.pk)
             raise KeyError
 
         monkeypatch.setattr(calls, "make_the_call", lose_it_and_fail)
@@ -285,28 +285,28 @@ class TestLeasesAndWaits:
     def test_each_call_gets_a_whole_lease_however_long_those_before_took(
         self, world: World, purpose: Attempt.Purpose
     ) -> None:
-        mine = delivery.claim(decided(world, Verdict.APPROVE).pk)
+        mine = journal.claim(decided(world, Verdict.APPROVE).pk)
         assert mine
         Decision.objects.filter(pk=mine.pk).update(due_at=timezone.now() + timedelta(seconds=1))
-        delivery.begin(mine, purpose)
+        journal.begin(mine, purpose)
         mine.refresh_from_db()
         assert seconds_until_due(mine) > 100
 
     @pytest.mark.parametrize("state", sorted(set(State) - set(Decision.MOVING)))
     def test_a_claim_is_worth_nothing_once_the_decision_has_ended(self, world: World, state: State) -> None:
-        mine = delivery.claim(decided(world, Verdict.APPROVE).pk)
+        mine = journal.claim(decided(world, Verdict.APPROVE).pk)
         assert mine
         because = Stalled.RECONNECT if state == State.STALLED else ""
         Decision.objects.filter(pk=mine.pk).update(state=state, stalled_because=because)
-        with pytest.raises(delivery.ClaimLost):
+        with pytest.raises(journal.ClaimLost):
             delivery.send(mine)
         assert sends(mine) == []
 
     @pytest.mark.parametrize("asked_for", [10.0**6, 10.0**12, float("inf")])
     def test_a_wait_beyond_all_reason_is_cut_short(self, world: World, asked_for: float) -> None:
-        mine = delivery.claim(decided(world, Verdict.APPROVE).pk)
+        mine = journal.claim(decided(world, Verdict.APPROVE).pk)
         assert mine
-        delivery.try_later(mine, TemporaryFailure("busy", retry_after=asked_for))
+        journal.try_later(mine, TemporaryFailure("busy", retry_after=asked_for))
         mine.refresh_from_db()
         assert 60 < seconds_until_due(mine) <= 901
 

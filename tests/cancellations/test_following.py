@@ -1,5 +1,6 @@
 """What marketplaces without requests tell all the same: cancelled lines, and announcements of nobody knows what."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -66,6 +67,29 @@ def test_a_dashboard_that_does_not_answer_keeps_no_order_from_being_followed(
     following.follow(suppliers.supplier, capabilities(suppliers.supplier, timezone.now()))
     request.order.refresh_from_db()
     assert request.order.status == "Unallocated"
+
+
+def test_what_a_worker_that_died_may_have_used_up_is_for_a_person_to_look_at(
+    suppliers: SupplierWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had read them, and was killed before they were stored."""
+    suppliers.ask(suppliers.orders_of("open")[0])
+    before = announced(suppliers.supplier)
+    with monkeypatch.context() as dying:
+        dying.setattr(following, "store_announcements", dies)
+        with pytest.raises(SystemExit):
+            following.read_announcements(suppliers.supplier)
+    left = SyncRun.objects.filter(pk=SyncRun.objects.latest("pk").pk)
+    left.update(state=SyncRun.State.RUNNING, finished_at=None, heard_at=timezone.now() - timedelta(hours=1))
+    for _ in range(2):
+        following.read_announcements(suppliers.supplier)
+    new = [title for title in announced(suppliers.supplier) if title not in before]
+    assert len(new) == 1
+    assert "could not be read (The worker that read them stopped.)" in new[0]
+
+
+def dies(*_: Any) -> Any:
+    raise SystemExit
 
 
 def no_answer(*_: Any) -> Any:

@@ -213,7 +213,7 @@ def test_it_costs_the_same_for_one_shop_and_for_many(django_assert_num_queries: 
         DecisionFactory(cancellation=asked(shop))
         drift.note(shop.pk, {"order.status: NEW"})
         Alert.objects.create(shop=shop, kind=Alert.Kind.PUSHES_MISSING)
-        with django_assert_num_queries(10):
+        with django_assert_num_queries(11):
             health.of(Shop.objects.all())
 
 

@@ -302,7 +302,7 @@ class TestQuoting:
         called(DecisionFactory(), ("send", "ok"), request_id="ANOTHER")
         assert decision.cancellation
         asked = decision.cancellation
-        assert history.to_quote(asked).splitlines() == [
+        assert history.to_quote(asked, history.calls_about(asked)).splitlines() == [
             f"Shop: {asked.shop.name}, {asked.shop.marketplace_id}",
             f"Order: {asked.order_marketplace_id}",
             f"Cancellation request: {asked.marketplace_id}",
@@ -311,4 +311,4 @@ class TestQuoting:
         ]
 
     def test_an_id_of_ours_means_nothing_to_them(self, recorded: CancellationRequest) -> None:
-        assert recorded.marketplace_id not in history.to_quote(recorded)
+        assert recorded.marketplace_id not in history.to_quote(recorded, history.calls_about(recorded))

@@ -1,6 +1,8 @@
 """What forms ask the marketplace while somebody waits."""
 
 import pytest
+from django.core.cache import cache
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from cancellations import live
 from marketplaces.records import LineEligibility, RejectReason
@@ -32,3 +34,13 @@ def test_a_line_that_would_not_be_cancelled_is_asked_about_until_it_would(
     assert live.ineligible(order) == {}
     assert live.ineligible(order) == {}  # a yes is kept
     assert len(answers) == 1
+
+
+def test_without_a_cache_the_marketplace_is_asked_each_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(*_: object) -> None:
+        raise RedisConnectionError("connection refused")
+
+    asked = world.asked("TH")
+    monkeypatch.setattr(cache, "get", breaks)
+    monkeypatch.setattr(cache, "set", breaks)
+    assert live.reject_reasons(asked) == live.reject_reasons(asked) != []

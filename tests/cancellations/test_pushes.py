@@ -19,6 +19,7 @@ from cancellations import pushes, webhook
 from cancellations.models import CancellationRequest, Event, PushedNotification
 from marketplaces.tiktok_shop import webhooks
 from marketplaces.tiktok_shop.signing import is_webhook_signature, webhook_signature
+from shops import nudging
 from shops.models import Connection, Shop
 from shops.pulling import claim_due_shops
 from tests.factories import ConnectionFactory, ShopFactory
@@ -122,7 +123,7 @@ class TestGenuineOnes:
     ) -> None:
         messages: list[int] = []
         monkeypatch.setattr(pushes.process_pushes, "apply_async", lambda args, **options: messages.append(args[0]))
-        monkeypatch.setattr(pushes, "NUDGE_SECONDS", 600)  # a slow machine takes longer than five for all of them
+        monkeypatch.setattr(nudging, "ON_ITS_WAY_SECONDS", 600)  # a slow machine takes longer than five for all
         for number in range(1000):
             body = push(shop, tts_notification_id=str(number))
             assert pushes.receive("tiktok_shop", body, signed(shop, body))

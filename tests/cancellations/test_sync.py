@@ -285,6 +285,27 @@ def told_of(request: CancellationRequest) -> list[str]:
     return list(rows.order_by("pk").values_list("type", flat=True))
 
 
+def test_what_becomes_newer_while_it_is_asked_for_as_shown_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = world.asked("DE")
+    shop, ids = asked.shop, [asked.marketplace_id]
+    before = call_for(shop, lambda adapter: adapter.cancellations_by_id(ids))
+
+    def slowly(shop: Shop, call: object) -> object:
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(sync, "call_for", call_for)
+            world.sandbox.post("clock", shift=60)
+            world.sandbox.post("buyer", action="withdraw", cancel_id=asked.marketplace_id)
+            sync.read_again(shop, ids)
+        return before
+
+    monkeypatch.setattr(sync, "call_for", slowly)
+    OutgoingEvent.objects.all().delete()
+    sync.read_again(shop, ids, as_shown=True)
+    asked.refresh_from_db()
+    assert asked.state == "closed"
+    assert told_of(asked) == ["cancellation.settled", "cancellation.withdrawn"]
+
+
 def test_an_older_answer_never_overwrites_a_newer_one(world: World) -> None:
     asked = world.asked("DE")
     shop = world.shop("DE")

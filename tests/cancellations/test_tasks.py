@@ -14,9 +14,10 @@ from cancellations import delivery, sync, tasks
 from cancellations.models import Decision
 from config import demo
 from config.celery import app
+from shops import nudging, pulling
 from shops.models import Connection, Role, Shop
 from shops.tasks import renew_tokens
-from tests.factories import CancellationFactory, DecisionFactory, ShopFactory, member
+from tests.factories import CancellationFactory, DecisionFactory, ShopFactory, UserFactory, member
 from tests.sandbox_process import free_port
 
 State = Decision.State
@@ -35,6 +36,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     def delay(*args: Any, **named: Any) -> None:
         messages.append(("pull_shop", *args, named))
 
+    nudging.arrived(tasks.end_of_sweep)
     monkeypatch.setattr(tasks.deliver, "apply_async", apply_async)
     monkeypatch.setattr(tasks.pull_shop, "delay", delay)
     return messages
@@ -73,8 +75,26 @@ class TestSweepingDecisions:
     def test_sweeping_changes_no_row_so_a_lost_message_is_sent_again(self, sent: list[tuple[Any, ...]]) -> None:
         made = DecisionFactory()
         tasks.sweep_decisions()
+        nudging.arrived(tasks.end_of_sweep)
         tasks.sweep_decisions()
         assert [message[1] for message in sent] == [made.pk, made.pk]
+
+    def test_while_the_messages_of_one_sweep_wait_the_next_sends_none(
+        self, sent: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ends: list[Any] = []
+        monkeypatch.setattr(tasks.end_of_sweep, "apply_async", lambda args, **options: ends.append(args))
+        DecisionFactory.create_batch(2)
+        for _ in range(3):
+            tasks.sweep_decisions()
+        assert (len(sent), ends) == (2, [()])
+        tasks.end_of_sweep()  # which comes behind the others
+        tasks.sweep_decisions()
+        assert len(sent) == 4
+
+    def test_a_sweep_that_finds_nothing_sends_no_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tasks.end_of_sweep, "apply_async", lambda *args, **options: pytest.fail("an end"))
+        tasks.sweep_decisions()
 
     def test_messages_that_waited_for_long_are_thrown_away_so_that_they_do_not_pile_up(
         self, sent: list[tuple[Any, ...]]
@@ -100,12 +120,20 @@ class TestPullingDueShops:
         tasks.pull_due_shops()
         assert sent == []
 
-    def test_one_that_is_to_be_read_whole_is_read_whole_once(self, sent: list[tuple[Any, ...]]) -> None:
+    def test_one_that_is_to_be_read_whole_is_so_until_a_worker_has_done_it(
+        self, sent: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         shop = ShopFactory(wants_full_pull=True, next_pull_at=timezone.now() + EARLIER)
-        tasks.pull_due_shops()
+        tasks.pull_due_shops()  # and this message is lost
         Shop.objects.update(next_pull_at=timezone.now() + EARLIER)
         tasks.pull_due_shops()
-        assert sent == [("pull_shop", shop.pk, {"full": True}), ("pull_shop", shop.pk, {"full": False})]
+        assert sent == [("pull_shop", shop.pk, {})] * 2
+        pulled: list[bool] = []
+        monkeypatch.setattr(sync, "pull", lambda shop, *, full: pulled.append(full))
+        tasks.pull_shop(shop.pk)
+        Shop.objects.update(wants_full_pull=False)
+        tasks.pull_shop(shop.pk)
+        assert pulled == [True, False]
 
     def test_the_next_pull_is_as_far_away_as_the_settings_say(self, sent: list[tuple[Any, ...]], settings: Any) -> None:
         settings.PULL_EVERY_SECONDS = 100
@@ -113,6 +141,33 @@ class TestPullingDueShops:
         tasks.pull_due_shops()
         shop.refresh_from_db()
         assert 95 < (shop.next_pull_at - timezone.now()).total_seconds() <= 100
+
+    def test_after_a_long_pull_a_shop_rests_whoever_asks_but_a_person(
+        self, sent: list[tuple[Any, ...]], settings: Any
+    ) -> None:
+        settings.PULL_EVERY_SECONDS = 100
+        shop = ShopFactory()
+        pulling.rest_after(shop, timedelta(seconds=4))
+        shop.refresh_from_db()
+        assert shop.rests_until and 35 < (shop.rests_until - timezone.now()).total_seconds() <= 36
+        pulling.ask_for_pull(shop)
+        tasks.pull_due_shops()
+        assert sent == []
+        pulling.ask_for_pull(shop, by=UserFactory())
+        tasks.pull_due_shops()
+        assert sent == [("pull_shop", shop.pk, {})]
+
+    def test_a_shop_rests_no_longer_than_until_its_next_pull_and_not_at_all_after_a_short_one(
+        self, settings: Any
+    ) -> None:
+        settings.PULL_EVERY_SECONDS = 60
+        shop = ShopFactory()
+        pulling.rest_after(shop, timedelta(seconds=0.9))
+        shop.refresh_from_db()
+        assert shop.rests_until is None
+        pulling.rest_after(shop, timedelta(minutes=10))
+        shop.refresh_from_db()
+        assert shop.rests_until and 55 < (shop.rests_until - timezone.now()).total_seconds() <= 60
 
 
 @pytest.mark.django_db
@@ -137,6 +192,8 @@ class TestTasks:
             return str(app.amqp.router.route({}, task)["queue"].name)
 
         assert queue("webhooks.tasks.deliver") == queue("exports.tasks.write_export") == "outside"
+        assert queue("safety.tasks.sweep_tellings") == queue("safety.tasks.deliver") == "outside"
+        assert queue("safety.tasks.sweep_nets") == queue("safety.tasks.act") == "celery"
         assert queue("cancellations.tasks.deliver") == queue("webhooks.tasks.relay") == "celery"
 
     def test_each_queue_has_its_workers_in_the_demo_and_in_production(self) -> None:
@@ -147,7 +204,7 @@ class TestTasks:
 
     def test_sweeps_that_have_waited_for_long_are_thrown_away(self) -> None:
         frequent = [entry for entry in app.conf.beat_schedule.values() if entry["schedule"] < 60]
-        assert len(frequent) == 10
+        assert len(frequent) == 12
         assert all(entry["options"]["expires"] <= 60 for entry in frequent)
 
 

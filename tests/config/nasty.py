@@ -37,11 +37,15 @@ class Form:
         ).encode()
 
     def each_field(self, turn: int, values: int) -> Iterator[tuple[str, bytes]]:
-        """(name, value): of each field so many of VALUES, which differ from field to field and from form to form."""
+        """(name, value): of each field so many of VALUES, which differ from field to field and from form to form.
+
+        The last is always a null character, which the database takes nowhere.
+        """
         for number, name in enumerate(self.fields):
             if name != "csrfmiddlewaretoken":
-                for step in range(values):
+                for step in range(values - 1):
                     yield name, VALUES[(turn * 7 + number * 13 + step * 5) % len(VALUES)]
+                yield name, b"a\0b"
 
 
 class Forms(HTMLParser):

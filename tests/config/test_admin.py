@@ -35,6 +35,7 @@ from config.admin import BoundedPaginator
 from exports.models import Export
 from gate.models import PullTask
 from orders.models import CancelledLine, LineItem, Order
+from safety.models import Catch, ChatAddress, Rung, SafetyNet, Telling
 from shops import drift
 from shops.models import (
     App,
@@ -63,18 +64,21 @@ from tests.factories import (
     at,
     member,
 )
+from truth.models import Check, Disagreement
 from webhooks.models import Delivery, Endpoint
 
 pytestmark = pytest.mark.django_db
-OURS = ("accounts", "audit", "shops", "orders", "cancellations", "exports", "gate", "webhooks")
+OURS = ("accounts", "audit", "shops", "orders", "cancellations", "exports", "gate", "truth", "webhooks", "safety")
 WRITTEN_ELSEWHERE = [
     "orders.order", "orders.lineitem", "orders.package", "cancellations.cancellationrequest",
     "cancellations.cancellationline", "cancellations.decision", "cancellations.decisionline", "cancellations.attempt",
     "cancellations.evidence", "cancellations.event", "cancellations.pushednotification", "cancellations.announcement",
     "cancellations.batch", "cancellations.batchitem", "shops.syncrun", "shops.synccursor", "shops.drift",
     "shops.pushregistration", "shops.alert", "shops.outgoingevent", "orders.cancelledline", "gate.pulltask",
+    "truth.check", "truth.disagreement",
     "audit.entry", "admin.logentry", "shops.connectattempt", "shops.authorizationnotice", "accounts.idempotencykey",
-    "exports.export", "webhooks.endpoint", "webhooks.delivery",
+    "exports.export", "webhooks.endpoint", "webhooks.delivery", "safety.safetynet", "safety.catch", "safety.rung",
+    "safety.chataddress", "safety.telling",
 ]  # fmt: skip
 
 
@@ -118,7 +122,16 @@ def everything(cancellation: CancellationRequest) -> CancellationRequest:  # noq
     PullTask.objects.create(
         order=line.order, cancellation=cancellation, reason="cancelled", done_by=UserFactory(), out={"1": 1}
     )
+    Check.objects.create(shop=cancellation.shop)
     log.write("cancellation.assigned", about=cancellation, actor=decision.made_by)
+    shop, person = cancellation.shop, UserFactory()
+    SafetyNet.objects.create(shop=shop, set_by=person)
+    Catch.objects.create(
+        cancellation=cancellation, deadline=at("2026-11-20 12:00"), decision=decision, minutes=30, set_by=person
+    )
+    Rung.objects.create(shop=shop, minutes=30, who="agents", channel="email")
+    ChatAddress.objects.create(shop=shop, url=f"https://chat.example/{SECRETS[0]}", set_by=person)
+    Telling.objects.create(shop=shop, step="test:1", why="test", channel="email", person=person)
     IdempotencyKey.objects.create(user=UserFactory(), key="order-4711", leased_until=at("2026-11-20 12:00"))
     return cancellation
 
@@ -292,7 +305,7 @@ def test_support_sees_rows_of_its_own_shops_alone(everything: CancellationReques
     shops = support.get(reverse("admin:shops_shop_changelist")).content.decode()
     assert "Own shop" in shops
     assert everything.shop.name not in shops
-    for label in WRITTEN_ELSEWHERE[:-8]:  # the logs, and what opens doors, are for superusers
+    for label in WRITTEN_ELSEWHERE[:-13]:  # the logs, and what opens doors, are for superusers
         name = f"admin:{label.replace('.', '_')}"
         row = apps.get_model(label)._default_manager.first()
         listed = support.get(reverse(f"{name}_changelist"))
@@ -486,12 +499,24 @@ def test_lists_cost_the_same_queries_for_one_row_as_for_many(root: Client, djang
             was_shipped=False, was_paid=True, is_told=True, cancelled_at=at("2026-11-20 12:00"),
         )  # fmt: skip
         PullTask.objects.create(order=order, cancellation=decision.cancellation, done_by=decision.made_by)
+        Check.objects.create(shop=order.shop)
+        Disagreement.objects.create(shop=order.shop, kind="stuck", about=f"decision:{decision.pk}", decision=decision)
         member(Role.AGENT, order.shop)
         make_token(decision.made_by, Scope.READ, 1, made_by=decision.made_by, shops=[order.shop])
         IdempotencyKey.objects.create(user=decision.made_by, key="order-4711", leased_until=ends_at)
         ShopGroup.objects.create(name=f"Group {order.pk}")
         MoneyCap.objects.create(role=Role.AGENT, currency=f"X{number:02}", amount=1)
         Export.objects.create(made_by=decision.made_by, kind="audit", format="csv")
+        SafetyNet.objects.create(shop=order.shop, set_by=decision.made_by)
+        Catch.objects.create(
+            cancellation=cancellation, deadline=ends_at, decision=decision, minutes=30, set_by=decision.made_by
+        )
+        Rung.objects.create(shop=order.shop, minutes=30, who="person", person=decision.made_by, channel="email")
+        ChatAddress.objects.create(shop=order.shop, url="https://chat.example/", set_by=decision.made_by)
+        Telling.objects.create(
+            shop=order.shop, step="net", why="net", channel="email", person=decision.made_by,
+            cancellation=cancellation, deadline=ends_at,
+        )  # fmt: skip
         log.write("order.read", about=order, actor=decision.made_by)
     for model, model_admin in admin.site._registry.items():
         if model._meta.app_label in OURS:

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.core.files.base import ContentFile
+from django.db import InterfaceError, OperationalError
 from django.test import Client
 from django.utils import timezone
 from PIL import Image
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from accounts.models import ApiToken, Scope, User
 from accounts.tokens import make_token
@@ -30,6 +32,7 @@ from tests.factories import (
     UserFactory,
     member,
 )
+from truth.models import Disagreement
 
 pytestmark = pytest.mark.django_db
 SECRETS = ("planted-app-secret", "planted-access", "planted-refresh", "planted-cipher")
@@ -64,6 +67,10 @@ def cancellation() -> CancellationRequest:
     Announcement.objects.create(
         shop=shop, marketplace_id="a-1", title="Order Cancelled", is_cancellation=True, announced_at=timezone.now()
     )
+    Disagreement.objects.create(
+        shop=shop, kind="done_anyway", about=f"decision:{decision.pk}", decision=decision, order=order,
+        found_at=timezone.now(), ours="refused", theirs="approved", amount=12, currency="GBP",
+    )  # fmt: skip
     return cancellation
 
 
@@ -74,6 +81,7 @@ def addresses(cancellation: CancellationRequest) -> dict[str, tuple[str, ...]]:
     shop, order = f"/api/v1/shops/{cancellation.shop_id}/", f"/api/v1/orders/{cancellation.order_id}/"
     kept = f"/api/v1/evidence/{decision.evidence.get().pk}/"
     batch = f"/api/v1/batches/{Batch.objects.get().pk}/"
+    differs = f"/api/v1/disagreements/{Disagreement.objects.get().pk}/"
     request, decided = f"/api/v1/cancellations/{cancellation.pk}/", f"/api/v1/decisions/{decision.pk}/"
     return {
         "/api/v1/shops/": ("get",),
@@ -120,6 +128,13 @@ def addresses(cancellation: CancellationRequest) -> dict[str, tuple[str, ...]]:
         "/api/v1/cancelled-lines/": ("get",),
         "/api/v1/health/": ("get",),
         f"{shop}health/": ("get",),
+        f"{shop}truth/": ("get", "post"),
+        "/api/v1/disagreements/": ("get",),
+        differs: ("get",),
+        f"{differs}repair/": ("post",),
+        f"{shop}safety-net/": ("get", "put"),
+        f"{shop}ladder/": ("get", "put"),
+        "/api/v1/tellings/": ("get",),
         "/api/v1/exports/": ("get", "post"),
         f"/api/v1/gate/{cancellation.order_id}/": ("get",),
         f"/api/v1/gate/?order={cancellation.order_id}": ("get",),
@@ -421,6 +436,25 @@ def test_a_fault_of_ours_on_a_screen_is_a_page(staff: Client, monkeypatch: pytes
     assert "planted-inside" not in answer.content.decode()
 
 
+@pytest.mark.parametrize("broken", [OperationalError, InterfaceError, RedisConnectionError])
+def test_a_database_or_cache_that_does_not_answer_is_said_to_be_back_soon(
+    staff: Client, monkeypatch: pytest.MonkeyPatch, broken: type[Exception]
+) -> None:
+    def breaks(*_: Any, **__: Any) -> None:
+        raise broken("server closed the connection unexpectedly, planted-inside")
+
+    staff.raise_request_exception = False
+    monkeypatch.setattr("orders.api.OrderViewSet.get_queryset", breaks)
+    answer = staff.get("/api/v1/orders/")
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/unavailable")
+    assert answer.headers["Retry-After"] == "5"
+    monkeypatch.setattr("orders.views.key_page", breaks)
+    page = staff.get("/orders/")
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "5")
+    assert "A part of our server does not answer just now" in page.content.decode()
+    assert "planted-inside" not in page.content.decode() + answer.content.decode()
+
+
 def test_a_host_that_is_not_ours_gets_a_problem_from_the_api_and_a_page_elsewhere(staff: Client) -> None:
     answer = staff.get("/api/v1/orders/", headers={"Host": "evil.example"})
     assert (answer.status_code, answer.json()["type"]) == (400, "/problems/malformed")
@@ -556,6 +590,6 @@ def test_a_shops_secrets_are_not_even_read_for_a_list_of_shops(
 ) -> None:
     Shop.objects.filter(pk=cancellation.shop_id).update(cipher="x")
     client = signed_in(member(Role.VIEWER, cancellation.shop))
-    with django_assert_num_queries(3) as queries:
+    with django_assert_num_queries(4) as queries:
         client.get("/api/v1/shops/")
     assert not [query for query in queries.captured_queries if "app_secret" in query["sql"]]

@@ -194,4 +194,4 @@ class TestNumbers:
             self.read(client)
 
 
-QUERIES = 10
+QUERIES = 12

@@ -46,7 +46,7 @@ SCREENS: dict[str, Need] = {
         [
             "cancellations:ask_again", "cancellations:record_request", "cancellations:close", "cancellations:handle",
             "cancellations:claim", "cancellations:take_over", "cancellations:let_go", "cancellations:assign",
-            "cancellations:note", "gate:pulled",
+            "cancellations:note", "gate:pulled", "truth:repair",
         ],
         Role.AGENT,
     ),
@@ -55,6 +55,8 @@ SCREENS: dict[str, Need] = {
         [
             "cancellations:undo", "cancellations:set_aside", "cancellations:templates", "cancellations:template",
             "cancellations:delete_template", "shops:sync", "shops:members", "shops:member", "shops:remove_member",
+            "truth:check",
+            "safety:net", "safety:switch_off", "safety:ladder", "safety:chat", "safety:test",
         ],
         Role.MANAGER,
     ),
@@ -188,7 +190,12 @@ def needed(address: str, method: str, row: CancellationRequest) -> tuple[Need, d
         "/refund-preview/": (Permission.CANCEL_ITEMS, {}),
         "/notes/": (Role.AGENT, {"text": "Called back."}),
         "/claim/": (Role.AGENT, {}),
+        # Any manager may have a net that only tells people.
+        "/safety-net/": (Role.MANAGER, {"action": "tell", "minutes": 30}),
+        "/ladder/": (Role.MANAGER, {"rungs": []}),
         "/assignee/": (Role.AGENT, {"to": None}),
+        "/repair/": (Role.AGENT, {"repair": "read_again"}),
+        "/truth/": (Role.MANAGER, {}),
     }
     if method == "get":
         return Role.VIEWER, {}
@@ -243,7 +250,7 @@ def test_a_token_for_other_shops_finds_nothing_here(cancellation: CancellationRe
 
 LISTS = (
     "shops", "orders", "cancellations", "decisions", "announcements", "audit", "health", "cancelled-lines", "exports",
-    "pull-tasks",
+    "pull-tasks", "disagreements", "tellings",
 )  # fmt: skip
 
 

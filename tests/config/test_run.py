@@ -20,7 +20,7 @@ def run(*arguments: str, where: Path = CHECKOUT, **environment: str) -> subproce
 
 def test_run_alone_lists_its_verbs() -> None:
     listed = run().stdout
-    for verb in ("demo", "test", "check", "fmt", "lock", "sync", "sandbox"):
+    for verb in ("demo", "test", "check", "fmt", "lock", "sync", "sandbox", "backup"):
         assert f"./run {verb}" in listed
 
 

@@ -31,6 +31,7 @@ from tests.factories import (
     ShopFactory,
     member,
 )
+from truth.models import Disagreement
 from webhooks.models import Delivery, Endpoint
 
 pytestmark = pytest.mark.django_db
@@ -40,12 +41,12 @@ PERSONAL = {
     "cancellations:queue", "cancellations:announcements", "cancellations:batches", "cancellations:views",
     "cancellations:record", "cancellations:audit", "orders:list", "shops:list", "accounts:profile",
     "accounts:tokens", "accounts:new_token", "webhooks:list", "webhooks:new",
-    "cancellations:health", "exports:exports", "gate:gate", "gate:to_pull",
+    "cancellations:health", "exports:exports", "gate:gate", "gate:to_pull", "truth:list", "safety:notices",
 }  # fmt: skip
 READ = {
     "cancellations:cancellation", "cancellations:decision", "cancellations:evidence", "cancellations:items_offer",
     "cancellations:thumbnail", "cancellations:next", "cancellations:order_history", "orders:order", "shops:shop",
-    "shops:runs", "shops:rules", "shops:pushes", "cancellations:shop_health",
+    "shops:runs", "shops:rules", "shops:pushes", "cancellations:shop_health", "truth:disagreement", "safety:shop",
 }  # fmt: skip
 WRITE = {
     "shops:renew", "shops:renew_sign_in", "cancellations:disconnect",
@@ -57,7 +58,8 @@ WRITE = {
     "cancellations:record_request", "cancellations:close", "cancellations:handle", "shops:sync",
     "cancellations:claim", "cancellations:take_over", "cancellations:let_go", "cancellations:assign",
     "cancellations:note", "cancellations:add_evidence", "cancellations:templates", "cancellations:template",
-    "cancellations:delete_template", "gate:pulled",
+    "cancellations:delete_template", "gate:pulled", "truth:repair", "truth:check",
+    "safety:net", "safety:switch_off", "safety:ladder", "safety:chat", "safety:test",
 }  # fmt: skip
 # About no shop that is here yet: tried in tests/shops/test_views_connect.
 CONNECTING = {
@@ -74,6 +76,8 @@ OWN = {
 }  # fmt: skip
 ONLY_GET = {"exports:file"}
 ONLY_POST = {
+    "truth:repair", "truth:check",
+    "safety:switch_off", "safety:chat", "safety:test",
     "exports:remove",
     "gate:pulled",
     "shops:renew", "shops:choose", "shops:again",
@@ -119,6 +123,9 @@ def addresses() -> dict[str, str]:
     endpoint = Endpoint.objects.create(owner=uploader, name="ERP", url="https://erp.example/", secret="whsec_x")
     event = OutgoingEvent.objects.create(event_id="evt_1", shop=order.shop, type="shop.connected", about="shop:1")
     delivery = Delivery.objects.create(endpoint=endpoint, event=event, about=event.about)
+    disagreement = Disagreement.objects.create(
+        shop=order.shop, kind="stuck", about="decision:1", decision=decision, found_at=timezone.now()
+    )
     pks = {
         **dict.fromkeys(["endpoint", "change", "remove"], endpoint.pk),
         "delivery": delivery.pk,
@@ -143,12 +150,15 @@ def addresses() -> dict[str, str]:
         **dict.fromkeys(["renew", "renew_sign_in", "disconnect"], order.shop.pk),
         **dict.fromkeys(["choose", "again"], attempt.pk),
         **dict.fromkeys(["exports:file", "exports:remove"], export.pk),
+        **dict.fromkeys(["disagreement", "repair"], disagreement.pk),
+        "check": order.shop.pk,
+        **dict.fromkeys(["net", "switch_off", "ladder", "chat", "test"], order.shop.pk),
     }
     pks = {name: pks.get(name) or pks[name.partition(":")[2]] for name in READ | WRITE | OWN}
     return {name: reverse(name, args=[pk]) for name, pk in pks.items()}
 
 
-APPS = {"accounts", "cancellations", "exports", "gate", "orders", "shops", "webhooks"}
+APPS = {"accounts", "cancellations", "exports", "gate", "orders", "shops", "truth", "webhooks", "safety"}
 
 
 def names_of(resolver: URLResolver, app: str = "") -> set[str]:
@@ -165,6 +175,9 @@ def test_every_address_of_the_screens_is_in_this_matrix() -> None:
     assert names_of(get_resolver()) == PERSONAL | READ | WRITE | OWN | CONNECTING | {
         "cancellations:webhook",  # which is tried with pushes
         "exports:new",  # of no row: tried in tests/exports
+        "safety:all_shops",
+        "safety:chat_of_all",
+        "safety:read_notices",  # likewise: tried in tests/safety
     }
 
 

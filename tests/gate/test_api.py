@@ -15,8 +15,8 @@ from cancellations.models import CancellationRequest, Event, Evidence, PushedNot
 from cancellations.rereading import LONGEST
 from gate.finding import KINDS, orders_named
 from gate.models import PullTask
+from marketplaces import http
 from marketplaces.errors import TemporaryFailure
-from marketplaces.http import _seconds_left
 from orders.models import Order
 from shops.models import Role
 from tests.cancellations.test_pushes import ADDRESS
@@ -46,7 +46,7 @@ def agent(packed: Order) -> Client:
 
 
 def seconds_left() -> float:
-    left = _seconds_left()
+    left = http.seconds_left()
     assert left is not None
     return left
 

@@ -281,6 +281,78 @@ def test_an_answer_in_drops_is_not_waited_for_without_end() -> None:
         call(http, server.url, Effect.REPEATABLE)
 
 
+def drops(start: bytes, drop: bytes) -> Step:
+    """A part of an answer that has no end and comes in drops, so that no wait for one byte is long."""
+
+    def step(connection: socket.socket) -> bool:
+        with suppress(OSError):
+            connection.sendall(start)
+            while True:
+                connection.sendall(drop)
+                time.sleep(0.02)
+        return False
+
+    return step
+
+
+DROPS = {
+    "status line": drops(b"HTTP/1.1 200 ", b"O"),
+    "headers": drops(b"HTTP/1.1 200 OK\r\nX-One: ", b"x"),
+    "interim answers": drops(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "size of a chunk": drops(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"x"),
+    "what follows the chunks": drops(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"x"),
+}
+
+
+@pytest.mark.parametrize("part", DROPS)
+@pytest.mark.parametrize("effect", Effect)
+def test_no_part_of_an_answer_holds_a_call_longer_than_all_of_it_may_take(part: str, effect: Effect) -> None:
+    http = Http(connect_timeout=0.1, read_timeout=0.2, longest_answer=0.1, backoff=0)
+    unknown = OutcomeUnknown if effect is Effect.CHANGE else TemporaryFailure
+    began = time.monotonic()
+    with scripted(*[DROPS[part]] * 3) as server, pytest.raises(unknown, match=r"was not complete after 0\.4 seconds"):
+        call(http, server.url, effect)
+    assert time.monotonic() - began < 1.5
+
+
+@pytest.mark.parametrize("part", DROPS)
+def test_neither_does_it_hold_somebody_who_waits(http: Http, part: str) -> None:
+    began = time.monotonic()
+    with within(0.3), scripted(DROPS[part]) as server, pytest.raises(TemporaryFailure):
+        call(http, server.url, Effect.READ)
+    assert time.monotonic() - began < 1
+
+
+def test_what_was_cut_off_is_not_taken_for_what_ended() -> None:
+    """Without a length, an answer ends with its connection, and it is us who end that."""
+    http = Http(connect_timeout=0.1, read_timeout=0.2, longest_answer=0.1)
+    told = drops(b"HTTP/1.1 200 OK\r\n\r\n{}", b" ")
+    with scripted(told) as server, pytest.raises(OutcomeUnknown, match="was not complete"):
+        call(http, server.url, Effect.CHANGE)
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        packed(100_000_000),
+        answer(gzip.compress(gzip.compress(b"0" * 100_000_000)), "200 OK", None, "Content-Encoding: gzip, gzip"),
+        answer(b"{}", "200 OK", None, *(f"X-{number}: {'x' * 60_000}" for number in range(90))),
+        answer(b"{}", "200 OK", None, *(f"X-{number}: x" for number in range(5000))),
+        answer(b"{}", "200 OK", None, "X: " + "x" * 1_000_000),
+        answer(b"", "200 OK", 10**18),
+    ],
+    ids=["packed", "packed twice", "long headers", "many headers", "a header without end", "a length without end"],
+)
+def test_no_answer_takes_more_memory_than_the_largest_may(http: Http, bomb: Step) -> None:
+    with scripted(bomb) as server:
+        tracemalloc.start()
+        with suppress(OutcomeUnknown):
+            assert call(http, server.url, Effect.CHANGE).body == b"{}"
+        _now, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert most < 50_000_000
+
+
 def test_who_waits_waits_no_longer_than_for_all_reads_together(http: Http) -> None:
     began = time.monotonic()
     with within(0.6), scripted(answer(), say_nothing, say_nothing, say_nothing) as server:

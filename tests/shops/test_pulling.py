@@ -9,11 +9,11 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from django.db import DataError, connection
+from django.db import DataError, OperationalError, connection
 from django.utils import timezone
 
 from marketplaces.base import Adapter
-from marketplaces.errors import Refused, TemporaryFailure
+from marketplaces.errors import CredentialsRejected, Refused, TemporaryFailure
 from marketplaces.records import Page, SetAside
 from shops import pulling
 from shops.models import Shop, SyncCursor, SyncKind, SyncRun
@@ -175,6 +175,30 @@ class TestPages:
         assert [token for _, _, token in market.asked] == ["second", "", "second", "third"]
         assert (run.state, run.written) == (State.SUCCEEDED, 5)
 
+    def test_a_token_that_dies_between_two_pages_has_the_second_asked_for_again(self, shop: Shop) -> None:
+        market, rejected = three_pages(), [CredentialsRejected("expired", expired=True)]
+
+        def fetch(adapter: Adapter, since: datetime, until: datetime, cursor: str) -> Page[Any]:
+            page = market.fetch(adapter, since, until, cursor)
+            if cursor == "second" and rejected:
+                raise rejected.pop()
+            return page
+
+        run = done(pull(shop, Kind(SyncKind.ORDERS, fetch, market.store)))
+        assert [token for _, _, token in market.asked] == ["", "second", "second", "third"]
+        assert (run.state, market.stored) == (State.SUCCEEDED, ["1", "2", "3", "4", "5"])
+
+    @pytest.mark.parametrize("ahead", [0, 1, 3000])
+    def test_however_far_ahead_they_are_read_the_pull_is_the_same(
+        self, shop: Shop, monkeypatch: pytest.MonkeyPatch, ahead: int
+    ) -> None:
+        monkeypatch.setattr(pulling, "MOST_AHEAD", ahead)
+        pages = {f"{n}": Page([Thing(f"{n}")], f"{n + 1}" if n < 15 else "", total=15) for n in range(2, 16)}
+        market = Market(first=Page([Thing("1")], "2", total=15), **pages)
+        run = done(pull(shop, market.kind()))
+        assert market.stored == [str(n) for n in range(1, 16)]
+        assert (run.state, run.pages, run.seen, run.written, run.expected) == (State.SUCCEEDED, 15, 15, 15, 15)
+
     def test_a_page_that_is_refused_whenever_it_is_asked_for_ends_the_run(self, shop: Shop) -> None:
         for asked in (["", "second"], ["second", "", "second"]):
             market = three_pages(Refused("no such page", code="5"))
@@ -211,8 +235,91 @@ class TestPages:
         assert run.set_aside == [{"id": "2", "problem": "value too long"}]
         assert (run.state, run.seen, run.written) == (State.SUCCEEDED, 5, 4)
 
+    @pytest.mark.parametrize(
+        ("statement", "problem"),
+        [
+            (
+                "INSERT INTO long_ones VALUES ((SELECT string_agg(md5(n::text), '') FROM generate_series(1, 300) n))",
+                "size",
+            ),
+            ("INSERT INTO long_ones VALUES (NULL)", "null value"),
+            ("INSERT INTO long_ones VALUES ('forbidden')", "check constraint"),
+        ],
+    )
+    def test_so_is_one_that_an_index_or_a_constraint_refuses(self, shop: Shop, statement: str, problem: str) -> None:
+        def store(shop: Shop, records: Sequence[Any]) -> int:
+            with connection.cursor() as cursor:
+                rules = "UNIQUE NOT NULL CHECK (word <> 'forbidden')"
+                cursor.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS long_ones (word text {rules})")
+                if any(record.marketplace_id == "2" for record in records):
+                    cursor.execute(statement)
+            return len(records)
+
+        run = done(pull(shop, three_pages().kind(store)))
+        assert [one["id"] for one in run.set_aside] == ["2"]
+        assert problem in run.set_aside[0]["problem"]
+        assert (run.state, run.written) == (State.SUCCEEDED, 4)
+
+    @pytest.mark.parametrize("sqlstate", ["08006", "57P01", "40P01", "53300", None])
+    def test_a_database_that_is_in_trouble_says_nothing_about_a_record(self, shop: Shop, sqlstate: str | None) -> None:
+        def store(shop: Shop, records: Sequence[Any]) -> int:
+            raise OperationalError("terminating connection") from type("Lost", (Exception,), {"sqlstate": sqlstate})()
+
+        with pytest.raises(OperationalError):
+            pull(shop, three_pages().kind(store))
+        assert (SyncRun.objects.get().state, SyncRun.objects.get().set_aside) == (State.FAILED, [])
+        pull(shop, three_pages().kind())
+        assert SyncRun.objects.latest("pk").seen == 5
+
+
+class TestPagesWithoutEnd:
+    """A marketplace that leads us in a circle, or on and on."""
+
+    def test_a_circle_ends_the_run_and_keeps_what_was_read(self, shop: Shop) -> None:
+        market = three_pages(Page([Thing("3")], "second"))
+        run = done(pull(shop, market.kind()))
+        assert (run.state, market.stored) == (State.FAILED, ["1", "2", "3"])
+        assert "lead back to one that was read already" in run.error
+        cursor = cursor_of(shop)
+        assert (cursor.synced_until, cursor.window_until, cursor.page_token) == (None, None, "")
+
+    def test_the_next_pull_reads_the_same_window_and_what_came_since(self, shop: Shop) -> None:
+        pull(shop, Market().kind())
+        synced_until = cursor_of(shop).synced_until
+        assert synced_until
+        pull(shop, three_pages(Page([Thing("3")], "second")).kind())
+        mended = three_pages()
+        run = done(pull(shop, mended.kind()))
+        assert (run.state, mended.stored) == (State.SUCCEEDED, ["1", "2", "3", "4", "5"])
+        assert mended.asked[0][0] == synced_until - OVERLAP
+        assert cursor_of(shop).synced_until == mended.asked[0][1]
+
+    def test_a_run_takes_so_many_pages_and_the_next_goes_on_there(
+        self, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(pulling, "MOST_PAGES", 2)
+        market = three_pages()
+        run = done(pull(shop, market.kind()))
+        assert (run.state, run.pages, market.stored) == (State.FAILED, 2, ["1", "2", "3", "4"])
+        assert run.error == "More than 2 pages: the next pull goes on there."
+        assert done(pull(shop, market.kind())).state == State.SUCCEEDED
+        assert market.stored == ["1", "2", "3", "4", "5"]
+
 
 class TestOneAtATime:
+    def test_a_full_one_that_dies_before_its_first_page_leaves_its_window_open(self, shop: Shop, settings: Any) -> None:
+        pull(shop, Market().kind())
+
+        def die(*_: object) -> Page[Any]:
+            raise SystemExit
+
+        with pytest.raises(SystemExit):
+            pull(shop, Kind(SyncKind.ORDERS, die, Market().store), full=True)
+        SyncRun.objects.running().update(heard_at=timezone.now() - SILENT_FOR - timedelta(seconds=1))
+        market = Market()
+        pull(shop, market.kind())
+        assert market.asked[0][1] - market.asked[0][0] == timedelta(days=settings.BACKFILL_DAYS)
+
     def test_a_second_run_of_a_kind_does_not_begin(self, shop: Shop) -> None:
         market = Market()
         SyncRun.objects.create(shop=shop, kind=SyncKind.ORDERS)
@@ -227,7 +334,8 @@ class TestOneAtATime:
         assert done(silent).state == State.FAILED
         assert silent.finished_at and silent.error
 
-    def test_each_page_is_a_sign_of_life(self, shop: Shop) -> None:
+    def test_whatever_is_stored_together_is_a_sign_of_life(self, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(pulling, "MOST_AHEAD", 0)
         market, heard = three_pages(), []
 
         def store(shop: Shop, records: Sequence[Any]) -> int:
@@ -264,13 +372,13 @@ class TestClaiming:
         ask_for_pull(shop)
         assert claim_due_shops(timezone.now()) == [shop]
 
-    def test_asking_for_everything_is_remembered_until_it_is_claimed(self, shop: Shop) -> None:
+    def test_asking_for_everything_is_remembered_beyond_the_claim(self, shop: Shop) -> None:
         ask_for_pull(shop, full=True)
         ask_for_pull(shop)
         (claimed,) = claim_due_shops(timezone.now())
         assert claimed.wants_full_pull
         shop.refresh_from_db()
-        assert not shop.wants_full_pull
+        assert shop.wants_full_pull
 
     def test_of_several_workers_one_gets_each_shop(self) -> None:
         shops = ShopFactory.create_batch(6)

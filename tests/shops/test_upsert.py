@@ -106,10 +106,11 @@ class TestWriting:
             put(row(shop_id)[:-1])
 
     def test_the_number_of_statements_does_not_grow_with_the_rows(self, shop_id: int, statements: list[str]) -> None:
-        for size in (1, 300):
+        """A few go along with the statement; more are copied into a table of their own, dropped after."""
+        for size, expected in ((0, 0), (1, 1), (10, 1), (11, 4), (300, 4)):
             statements.clear()
             put(*(row(shop_id, marketplace_id=f"{size}-{number}") for number in range(size)))
-            assert len([statement for statement in statements if "SAVEPOINT" not in statement]) == 4
+            assert len([statement for statement in statements if "SAVEPOINT" not in statement]) == expected, size
 
 
 @pytest.mark.django_db(transaction=True)
@@ -119,6 +120,10 @@ def test_outside_a_transaction_it_refuses_to_work() -> None:
 
 
 class TestWhatGoesInComesOut:
+    @pytest.fixture(autouse=True, params=[0, 10], ids=["copied", "along with the statement"])
+    def _way(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("shops.upsert.A_FEW", request.param)
+
     @pytest.mark.parametrize(
         "text",
         [

@@ -12,11 +12,12 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.models import Entry
+from shops import posting
 from shops.models import Membership, OutgoingEvent, Role, Shop
 from tests.factories import ShopFactory, member
 from tests.webhooks.conftest import happened, later
 from tests.webhooks.receiver import Receiver, dripping, receiving
-from webhooks import endpoints, notices, sending
+from webhooks import endpoints, notices
 from webhooks.delivery import DEAD_AFTER, GIVES_UP, deliver
 from webhooks.models import Delivery, Endpoint
 from webhooks.relay import relay
@@ -140,7 +141,7 @@ class TestABadReceiver:
         relay()
         receiver.status = 500
         deliver(endpoint.pk)
-        monkeypatch.setattr(sending, "TOTAL_SECONDS", 0.1)
+        monkeypatch.setattr(posting, "TOTAL_SECONDS", 0.1)
         receiver.status, receiver.slow = 204, 0.3
         later(timedelta(minutes=2))
         deliver(endpoint.pk)
@@ -150,7 +151,7 @@ class TestABadReceiver:
             later(timedelta(hours=1))
             deliver(endpoint.pk)
         assert Endpoint.objects.get().state == Endpoint.State.DEAD
-        monkeypatch.setattr(sending, "TOTAL_SECONDS", 15.0)
+        monkeypatch.setattr(posting, "TOTAL_SECONDS", 15.0)
         receiver.status, receiver.taken = 204, []
         later(timedelta(hours=7))
         for _ in range(3):
@@ -168,9 +169,9 @@ class TestABadReceiver:
         self, settings: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         settings.WEBHOOK_ALLOW_PRIVATE = ["127.0.0.1"]
-        monkeypatch.setattr(sending, "TOTAL_SECONDS", 0.2)
+        monkeypatch.setattr(posting, "TOTAL_SECONDS", 0.2)
         with dripping() as url:
-            answer = sending.post(url, {}, b"{}")
+            answer = posting.post(url, {}, b"{}")
         assert answer.problem == Delivery.Problem.TIMEOUT
         assert answer.seconds < 1
 

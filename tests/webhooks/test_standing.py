@@ -65,3 +65,11 @@ def test_a_superuser_can_stop_that_of_somebody_else(endpoint: Endpoint, admin_cl
     endpoint.refresh_from_db()
     assert endpoint.state == Endpoint.State.PAUSED
     assert Entry.objects.get(action="endpoint.paused").actor != endpoint.owner
+
+
+def test_a_test_says_why_nothing_would_be_tried(endpoint: Endpoint, owner: User) -> None:
+    for state, why in ((Endpoint.State.PAUSED, "paused"), (Endpoint.State.GONE, "wants no more")):
+        endpoint.state = state
+        endpoint.save()
+        with pytest.raises(ValidationError, match=why):
+            endpoints.test(endpoint, owner)

@@ -9,10 +9,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
+from shops import posting
 from shops.models import Shop
 from tests.webhooks.conftest import happened, later
 from tests.webhooks.receiver import Receiver
-from webhooks import endpoints, sending
+from webhooks import endpoints
 from webhooks.delivery import DEAD_AFTER, deliver
 from webhooks.models import Delivery, Endpoint
 from webhooks.relay import relay
@@ -67,13 +68,13 @@ class TestResumedDuringATry:
         deliver(endpoint.pk)
         assert Endpoint.objects.get().state == Endpoint.State.DEAD
         later(timedelta(hours=2))
-        post = sending.post
+        post = posting.post
 
-        def resumed_meanwhile(*told: Any) -> sending.Answer:
+        def resumed_meanwhile(*told: Any) -> posting.Answer:
             endpoints.resume(endpoint, owner)
             return post(*told)
 
-        monkeypatch.setattr(sending, "post", resumed_meanwhile)
+        monkeypatch.setattr(posting, "post", resumed_meanwhile)
         deliver(endpoint.pk)
         now = Endpoint.objects.get()
         assert (now.state, now.failures) == (Endpoint.State.ACTIVE, 1)
@@ -84,14 +85,14 @@ class TestResumedDuringATry:
         for number in range(3):
             happened(shop, f"decision:{number}")
         relay()
-        post = sending.post
+        post = posting.post
         stops = iter((endpoints.pause, endpoints.remove))
 
-        def stopped_meanwhile(*told: Any) -> sending.Answer:
+        def stopped_meanwhile(*told: Any) -> posting.Answer:
             next(stops)(endpoint, owner)
             return post(*told)
 
-        monkeypatch.setattr(sending, "post", stopped_meanwhile)
+        monkeypatch.setattr(posting, "post", stopped_meanwhile)
         deliver(endpoint.pk)
         assert len(receiver.tried) == 1
         endpoints.resume(endpoint, owner)

@@ -97,7 +97,7 @@ def test_announcements_cost_the_same_queries_however_many(
 ) -> None:
     for one in range(25):
         announced(supplier, one, order=ordered(supplier, f"NG-{one}"))
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         client.get(reverse("cancellations:announcements"))
 
 

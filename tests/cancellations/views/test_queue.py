@@ -5,12 +5,14 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.template.defaultfilters import truncatechars
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
 from cancellations.models import CancellationRequest, Claim, Decision
+from cancellations.templatetags.queue import cut
 from cancellations.views.queue import PAGE_SIZE
 from shops.models import Role, Shop
 from tests.cancellations.views.pages import HTMX, asked, text_of
@@ -185,8 +187,13 @@ def test_the_queue_costs_the_same_queries_however_many_rows(
     for one in (shop, american):
         for _ in range(12):
             DecisionFactory(cancellation=asked(one))
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(21):
         client.get("/")
+
+
+@pytest.mark.parametrize("text", ["", "short", "x" * 90, "x" * 91, "ü" * 95, "e\u0301" * 60])
+def test_a_long_name_is_cut_as_django_cuts_it(text: str) -> None:
+    assert cut(text, 90) == truncatechars(text, 90)
 
 
 def test_htmx_gets_the_list_alone(client: Client, shop: Shop) -> None:

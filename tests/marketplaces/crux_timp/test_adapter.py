@@ -1,6 +1,7 @@
 """What the adapter makes of answers that the simulator never gives."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -63,9 +64,25 @@ def test_what_is_shown_as_cancelled_needs_no_call(http: Http) -> None:
 
 def test_an_order_that_cannot_be_read_is_not_changed(http: Http) -> None:
     with scripted(told(order(line_items=[line(quantity_ordered=None)])), told([])) as server:
-        with pytest.raises(Refused, match="not as documented"):
+        with pytest.raises(TemporaryFailure, match="not as documented"):
             speaker(server, http).cancel_items(ORDER, "", {})
         assert len(server.requests) == 1
+
+
+def test_an_order_that_was_not_asked_for_is_not_changed(http: Http) -> None:
+    with scripted(told(order(order_uuid=SECOND)), told([])) as server:
+        with pytest.raises(TemporaryFailure, match="another order than was asked for"):
+            speaker(server, http).cancel_items(ORDER, "", {})
+        assert len(server.requests) == 1
+
+
+def test_an_order_that_a_page_tells_twice_and_differently_is_set_aside(http: Http) -> None:
+    since = datetime(2026, 3, 1, tzinfo=UTC)
+    told_twice = {"orders": [order(), order(line_items=[line(quantity_ordered=9)])], "total_results": 2}
+    with scripted(told(told_twice)) as server:
+        page = speaker(server, http).orders_updated(since + timedelta(days=90), since + timedelta(days=91))
+    assert not page.records
+    assert [one.problem for one in page.set_aside] == ["was told twice, and differently"]
 
 
 def test_a_package_holds_what_was_accepted_and_is_left(http: Http) -> None:

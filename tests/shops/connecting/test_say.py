@@ -202,7 +202,7 @@ class TestWhatAPullFinds:
     def test_others_shops_stay_where_they_are_and_the_run_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
         own, others = ShopFactory(), ShopFactory()
         found = Page([record(own.marketplace_id), record(others.marketplace_id), record("993")])
-        monkeypatch.setattr(pulling, "fetch", lambda *told: found)
+        monkeypatch.setattr(pulling, "next_page", lambda *told: found)
         run = pull_shops(own)
         assert run and [one["id"] for one in run.set_aside] == [others.marketplace_id]
         assert "another way" in run.set_aside[0]["problem"]
