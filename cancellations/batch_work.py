@@ -1,6 +1,6 @@
-"""A worker takes the items of a batch, one after the other, and decides about each what was started for all.
+"""A worker takes the items of a batch, some at a time, and decides about each what was started for all.
 
-The rows are the queue here too: an item and its decision are written in one transaction, so a worker that dies leaves
+The rows are the queue here too: items and their decisions are written in one transaction, so a worker that dies leaves
 behind what is decided and what is not, and nothing in between. The sweep finds what nobody goes on with.
 """
 
@@ -64,10 +64,9 @@ def work(batch_id: int) -> None:
         go_on(batch, LOOK_AGAIN_SECONDS)
         return
     with translation.override(batch.language or None):
-        for _number in range(AT_ONCE):
-            if not decide_next(batch):
-                finish(batch)
-                return
+        if not decide_next(batch, AT_ONCE):
+            finish(batch)
+            return
     go_on(batch)
 
 
@@ -89,29 +88,33 @@ def claim(batch_id: int) -> Batch | None:
     return Batch.objects.select_related("made_by").get(pk=batch_id) if taken else None
 
 
-def decide_next(batch: Batch) -> bool:
-    """Decide about one item and write down what came of it, in one transaction; False when none waits.
+def decide_next(batch: Batch, at_most: int) -> bool:
+    """Decide about some items and write down what came of each, in one transaction; False when none is left after.
 
-    A worker whose claim ran out may still be at it: its item is locked, and so nobody else's.
+    A worker whose claim ran out may still be at it: its items are locked, and so nobody else's.
     """
     with transaction.atomic():
         waiting = batch.items.waiting().select_for_update(skip_locked=True, of=("self",))
-        item = waiting.select_related("cancellation__shop").order_by("pk").first()
-        if item is None:
-            return False
-        try:
-            item.decision = decisions.decide(
-                item.cancellation, Verdict(batch.verdict), batch.made_by, details_of(batch)
-            )
-            item.state = BatchItem.State.DECIDED
-        except (NotAllowed, PermissionDenied, ValidationError) as no:
-            item.state, item.why = BatchItem.State.FAILED, words_of(no)
-        except Exception:
-            logger.exception("batch.item_broken", batch=batch.pk, cancellation=item.cancellation_id)
-            item.state = BatchItem.State.FAILED
-            item.why = _("An error of ours kept it from being decided. Nothing was sent.")
-        item.save(update_fields=["state", "decision", "why"])
-    return True
+        items = list(waiting.select_related("cancellation__shop").order_by("pk")[:at_most])
+        verdict, details = Verdict(batch.verdict), details_of(batch)
+        wanted = [decisions.Wanted(item.cancellation, verdict, details) for item in items]
+        for item, made in zip(items, decisions.decide_each(wanted, batch.made_by), strict=True):
+            write_down(item, made)
+        BatchItem.objects.bulk_update(items, ["state", "decision", "why"])
+    return len(items) == at_most
+
+
+def write_down(item: BatchItem, made: Decision | Exception) -> None:
+    """On the item, which is not saved yet: its decision, or why there is none."""
+    if isinstance(made, Decision):
+        item.state, item.decision = BatchItem.State.DECIDED, made
+        return
+    item.state = BatchItem.State.FAILED
+    if isinstance(made, NotAllowed | PermissionDenied | ValidationError):
+        item.why = words_of(made)
+    else:
+        logger.error("batch.item_broken", batch=item.batch_id, cancellation=item.cancellation_id, exc_info=made)
+        item.why = _("An error of ours kept it from being decided. Nothing was sent.")
 
 
 def details_of(batch: Batch) -> Details:

@@ -1,8 +1,8 @@
 """What gives back more money than one person may give back alone, and what becomes of it while it waits."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.db.models import Q, QuerySet, Sum
@@ -17,9 +17,6 @@ from orders.models import LineItem, Order
 from shops.models import MoneyCap, Permission, Role, Shop
 from shops.roles import who_may
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 
 def given_back_by_approval(cancellation: CancellationRequest) -> Money | None:
     """The refund that the marketplace tells; else all that the order cost, which it cannot exceed."""
@@ -27,7 +24,7 @@ def given_back_by_approval(cancellation: CancellationRequest) -> Money | None:
     return cancellation.refund() or (Money(order.total, order.currency) if order else None)
 
 
-def given_back_for_items(order: Order, lines: Sequence[LineItem], quantities: "Mapping[int, int]") -> Money:
+def given_back_for_items(order: Order, lines: Sequence[LineItem], quantities: Mapping[int, int]) -> Money:
     """The most that it can be: with all that is open chosen, all that the order cost; else what the items cost, and
     all that the order cost beside its items (shipping, taxes), of which only the marketplace knows what goes with them.
     """
@@ -39,19 +36,44 @@ def given_back_for_items(order: Order, lines: Sequence[LineItem], quantities: "M
 
 
 def needs_second_person(user: "User", shop: Shop, verdict: Verdict, money: Money | None, order: Order | None) -> bool:
-    """Whether this, with what the order has given back before, is more than this person's role gives back alone.
+    """Whether this, with what the order has given back before, is more than this person's role gives back alone."""
+    return not Alone(user, [order] if order else []).may_give_back(shop, verdict, money, order)
+
+
+class Alone:
+    """What one person gives back without a second one; what many decisions ask is looked up once.
 
     The role is that of the membership that allows the verdict, whatever token somebody came with. A role without caps
     has those of the next greater one that has any; where none has, everybody decides alone. Once there are caps, an
     amount in a currency that none of them names and one that nobody knows need a second person.
     """
-    of_all = list(MoneyCap.objects.all())
-    caps = caps_of(role_that_allows(user, shop, Permission(verdict)), of_all) if of_all else {}
-    if not caps:
-        return False
-    if money is None or money.currency not in caps:
-        return True
-    return money.amount + given_back_before(order, money.currency) > caps[money.currency]
+
+    def __init__(self, user: "User", orders: Sequence[Order]) -> None:
+        self.user = user
+        self._of_all = list(MoneyCap.objects.all())
+        self._given_back = given_back_before(orders) if self._of_all else defaultdict(Decimal)
+        self._caps: dict[tuple[int, Verdict], Mapping[str, Decimal]] = {}
+
+    def may_give_back(self, shop: Shop, verdict: Verdict, money: Money | None, order: Order | None) -> bool:
+        """Whether they give back this money too; it counts from now on as given back."""
+        caps = self.caps(shop, verdict)
+        if not caps:
+            return True
+        if money is None or money.currency not in caps:
+            return False
+        if order is None:
+            return money.amount <= caps[money.currency]
+        self._given_back[order.pk, money.currency] += money.amount
+        return self._given_back[order.pk, money.currency] <= caps[money.currency]
+
+    def caps(self, shop: Shop, verdict: Verdict) -> Mapping[str, Decimal]:
+        """By currency."""
+        if not self._of_all:
+            return {}
+        asked = shop.pk, verdict
+        if asked not in self._caps:
+            self._caps[asked] = caps_of(role_that_allows(self.user, shop, Permission(verdict)), self._of_all)
+        return self._caps[asked]
 
 
 def role_that_allows(user: "User", shop: Shop, permission: Permission) -> Role:
@@ -68,14 +90,17 @@ def caps_of(role: Role, of_all: Sequence[MoneyCap]) -> dict[str, Decimal]:
     return {}
 
 
-def given_back_before(order: Order | None, currency: str) -> Decimal:
-    """By all decisions about this order that came, or may yet come, to something: no cap is passed by in parts."""
+def given_back_before(orders: Iterable[Order]) -> defaultdict[tuple[int, str], Decimal]:
+    """{(Order.pk, currency): by all decisions about it that came, or may yet come, to something}.
+
+    So no cap is passed by in parts.
+    """
     states = (*Decision.LIVE, Decision.State.CONFIRMED, Decision.State.SET_ASIDE)
     # What was taken back after it came back with a copy of the database may have been sent before.
     may_have = Q(state__in=states) | Q(state=Decision.State.WITHDRAWN, restored_from__isnull=False)
-    counted = Decision.objects.filter(may_have, order=order, currency=currency) if order else None
-    found = counted.aggregate(all=Sum("gives_back"))["all"] if counted is not None else None
-    return found or Decimal(0)
+    counted = Decision.objects.filter(may_have, order__in=orders, gives_back__isnull=False).order_by()
+    sums = counted.values_list("order", "currency").annotate(Sum("gives_back"))
+    return defaultdict(Decimal, {(order, currency): amount for order, currency, amount in sums})
 
 
 def may_countersign(decision: Decision, user: "User") -> bool:

@@ -3,20 +3,23 @@
 Each writes rows in one transaction and asks for later work on commit; nothing here speaks to a marketplace.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from django.conf import settings
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, F, Q, Value, When, prefetch_related_objects
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from audit import log
+from audit.models import Entry
 from cancellations import countersigning, drafts, happening, live, restored, rules, tasks
 from cancellations.checks import (
     AlreadyDecided,
@@ -39,14 +42,35 @@ from cancellations.models import (
     Evidence,
     Verdict,
 )
+from cancellations.models.requests import standing
 from cancellations.models.words import Words
 from marketplaces.records import Money
 from orders.models import Order
 from shops.models import Permission, Role, Shop
-from shops.roles import must_be_agent, must_be_allowed, must_have_role
+from shops.roles import may, must_be_agent, must_be_allowed, must_have_role, why_not_allowed
 
 if TYPE_CHECKING:
     from accounts.models import User
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What somebody wants done about a request.
+
+    `undo_seconds` makes the undo window shorter; `client_key` is the name by which its maker finds the decision again.
+    """
+
+    cancellation: CancellationRequest
+    verdict: Verdict
+    details: Details = field(default_factory=Details)
+    undo_seconds: int | None = None
+    client_key: str = ""
+
+    @property
+    def permission(self) -> tuple[Shop, Permission]:
+        return self.cancellation.shop, Permission(self.verdict)
 
 
 def decide(
@@ -55,28 +79,82 @@ def decide(
 ) -> Decision:  # fmt: skip
     """Record what staff want done about a request; it is sent when the undo window ends, or waits for a second person.
 
-    `undo_seconds` makes the window shorter; `client_key` is the name by which its maker finds the decision again.
+    `undo_seconds` and `client_key` as in `Wanted`.
     With `by_safety_net` nobody clicked: `user` has set the shop's net, and what happened says so.
     Raises PermissionDenied, AlreadyDecided (a decision is on its way), NotAllowed (rules or state) or ValidationError
     (a dictionary by field). The request's row is locked: of two people who decide at once one is told about the other.
     """
-    details = details or Details()
-    must_be_allowed(user, cancellation.shop, Permission(verdict))
+    wanted = Wanted(cancellation, verdict, details or Details(), undo_seconds, client_key)
+    [made] = decide_together([wanted], user, by_safety_net=by_safety_net)
+    if isinstance(made, Exception):
+        raise made
+    return made
+
+
+def decide_each(wanted: Sequence[Wanted], user: "User") -> list[Decision | Exception]:
+    """For each what `decide` would return or raise, in the same order; none keeps another from being recorded.
+
+    All of it in one transaction and a fixed number of queries. Where an error of ours, or somebody who is at the same
+    rows, breaks that, each gets a transaction of its own.
+    """
+    try:
+        return decide_together(wanted, user)
+    except Exception as broken:
+        if len(wanted) == 1:
+            return [broken]
+        logger.warning("decisions.one_by_one", count=len(wanted), error=repr(broken))
+        return [made for one in wanted for made in decide_each([one], user)]
+
+
+def decide_together(
+    wanted: Sequence[Wanted], user: "User", *, by_safety_net: bool = False
+) -> list[Decision | Exception]:
+    """A refusal stands where its decision would; any other error is raised, and then nothing is recorded."""
+    allowed = {asked: may(user, *asked) for asked in {one.permission for one in wanted}}
     with transaction.atomic():
-        # No key: who has locked the order, and writes a row about the request, is not kept waiting for this.
-        requests = CancellationRequest.objects.select_for_update(of=("self",), no_key=True)
-        locked = requests.select_related("shop__connection").get(pk=cancellation.pk)
-        if locked.order_id:  # whose items somebody may be cancelling at this moment
-            locked.order = Order.objects.select_for_update(of=("self",), no_key=True).get(pk=locked.order_id)
-        locked.history = locked.made_so_far()  # read once, though more than one rule asks
-        check(locked, verdict, details)
-        money = countersigning.given_back_by_approval(locked) if verdict == Verdict.APPROVE else None
-        decision = new_decision(
-            locked.shop, user, verdict, details, money, cancellation=locked, order=locked.order,
-            undo_seconds=undo_seconds, client_key=client_key,
-        )  # fmt: skip
-        record(decision, "decision.recorded", {"by_safety_net": True} if by_safety_net else {})
-        keep_pictures(decision, details.pictures)
+        locked = locked_requests([one.cancellation.pk for one in wanted if allowed[one.permission]])
+        alone = countersigning.Alone(user, [row.order for row in locked.values() if row.order])
+        made: list[Decision | Exception] = []
+        for one in wanted:
+            try:
+                if not allowed[one.permission]:
+                    raise PermissionDenied(why_not_allowed(one.permission[1]))
+                made.append(decision_about(locked[one.cancellation.pk], one, alone))
+            except (PermissionDenied, NotAllowed, ValidationError) as no:
+                made.append(no)
+        recorded = [one for one in made if isinstance(one, Decision)]
+        save(recorded)
+        record(recorded, {"by_safety_net": True} if by_safety_net else {})
+        for decision, one in zip(made, wanted, strict=True):
+            if isinstance(decision, Decision):
+                keep_pictures(decision, one.details.pictures)
+    return made
+
+
+def locked_requests(pks: Collection[int]) -> dict[int, CancellationRequest]:
+    """By their pk, with all that the rules ask of them. Whoever locks many of them does it in this order."""
+    # No key: who has locked the order, and writes a row about the request, is not kept waiting for this.
+    requests = CancellationRequest.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=pks)
+    rows = list(requests.select_related("shop__connection").defer("shop__cipher").order_by("pk"))
+    # Whose items somebody may be cancelling at this moment.
+    of_requests = {row.order_id for row in rows if row.order_id}
+    orders = Order.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=of_requests).order_by("pk")
+    order_of = {order.pk: order for order in orders}
+    for row in rows:
+        row.order = order_of[row.order_id] if row.order_id else None
+    prefetch_related_objects(rows, *standing())
+    return {row.pk: row for row in rows}
+
+
+def decision_about(locked: CancellationRequest, wanted: Wanted, alone: countersigning.Alone) -> Decision:
+    """Not saved yet, but in the way of whoever comes after it in the same transaction. Raises what `decide` does."""
+    check(locked, wanted.verdict, wanted.details)
+    money = countersigning.given_back_by_approval(locked) if wanted.verdict == Verdict.APPROVE else None
+    decision = new_decision(
+        locked.shop, alone, wanted.verdict, wanted.details, money, cancellation=locked, order=locked.order,
+        undo_seconds=wanted.undo_seconds, client_key=wanted.client_key,
+    )  # fmt: skip
+    locked.history.insert(0, decision)
     return decision
 
 
@@ -105,16 +183,17 @@ def cancel_items(
         details = Details(reason=reason, reason_text=text)
         money = previewed or countersigning.given_back_for_items(locked, lines, items)
         decision = new_decision(
-            locked.shop, user, Verdict.CANCEL_ITEMS, details, money, order=locked,
+            locked.shop, countersigning.Alone(user, [locked]), Verdict.CANCEL_ITEMS, details, money, order=locked,
             undo_seconds=undo_seconds, client_key=client_key,
         )  # fmt: skip
+        save([decision])
         DecisionLine.objects.bulk_create(
             DecisionLine(
                 decision=decision, line_item=line, quantity=items[line.pk], cancelled_before=line.cancelled_in_all
             )
             for line in lines
         )
-        record(decision, "decision.recorded")
+        record([decision])
     return decision
 
 
@@ -232,29 +311,36 @@ def set_aside(decision: Decision, user: "User", note: str) -> None:
 
 
 def new_decision(
-    shop: Shop, user: "User", verdict: Verdict, details: Details, money: Money | None, *,
+    shop: Shop, alone: countersigning.Alone, verdict: Verdict, details: Details, money: Money | None, *,
     cancellation: CancellationRequest | None = None, order: Order | None = None,
     undo_seconds: int | None = None, client_key: str = "",
 ) -> Decision:  # fmt: skip
+    """Not saved yet. It is made by whom `alone` is about."""
     send_after = timezone.now() + undo_window(cancellation, undo_seconds)
     gives_back = verdict in (Verdict.APPROVE, Verdict.CANCEL_ITEMS)
-    is_alone = not (gives_back and countersigning.needs_second_person(user, shop, verdict, money, order))
-    decision = Decision(
-        shop=shop, order=order, cancellation=cancellation, verdict=verdict, made_by=user,
+    is_alone = not gives_back or alone.may_give_back(shop, verdict, money, order)
+    return Decision(
+        shop=shop, order=order, cancellation=cancellation, verdict=verdict, made_by=alone.user,
         state=Decision.State.RECORDED if is_alone else Decision.State.UNSIGNED,
         gives_back=money.amount if money else None, currency=money.currency if money else "",
         reason=details.reason, reason_text=details.reason_text, comment=details.comment,
         shipment=details.shipping.as_json() if verdict == Verdict.SHIP_TO_REJECT else {},
         send_after=send_after, due_at=send_after, client_key=client_key,
     )  # fmt: skip
+
+
+def save(made: Sequence[Decision]) -> None:
+    """Raises AlreadyDecided where a single one is in the way of another; IntegrityError where one of many is."""
     try:
         with transaction.atomic():
-            decision.save()
+            Decision.objects.bulk_create(made)
     except IntegrityError:
-        about = {"cancellation": cancellation} if cancellation else {"order": order}
-        first = found_again(user, [client_key]).first() or Decision.objects.live().filter(**about).latest("pk")
-        raise AlreadyDecided(first) from None
-    return decision
+        if len(made) > 1:
+            raise
+        [one] = made
+        about = {"cancellation": one.cancellation} if one.cancellation else {"order": one.order}
+        known = found_again(one.made_by, [one.client_key]) if one.made_by else Decision.objects.none()
+        raise AlreadyDecided(known.first() or Decision.objects.live().filter(**about).latest("pk")) from None
 
 
 def found_again(user: "User", client_keys: Sequence[str]) -> DecisionQuerySet:
@@ -298,11 +384,15 @@ def keep_pictures(decision: Decision, pictures: Sequence[Picture | Evidence]) ->
             drafts.store(evidence, picture)
 
 
-def record(decision: Decision, name: str, detail: Mapping[str, Any] = MappingProxyType({})) -> None:
-    second = {"waits_for_second_person": True} if is_unsigned(decision) else {}
-    if not is_unsigned(decision):
-        nudge(decision)  # before others are told of it, so that it is the first message
-    tell(decision, name, decision.made_by, {**second, **detail})
+def record(made: Sequence[Decision], detail: Mapping[str, Any] = MappingProxyType({})) -> None:
+    """Ask for workers, and tell everybody, of decisions that one person has just made."""
+    for decision in made:
+        if not is_unsigned(decision):
+            nudge(decision)  # before others are told of it, so that it is the first message
+    if made:
+        second = {True: {"waits_for_second_person": True}, False: {}}
+        details = {decision: {**second[is_unsigned(decision)], **detail} for decision in made}
+        tell_of_each(details, "decision.recorded", made[0].made_by)
 
 
 def is_unsigned(decision: Decision) -> bool:
@@ -310,15 +400,27 @@ def is_unsigned(decision: Decision) -> bool:
 
 
 def tell(decision: Decision, name: str, user: "User | None", detail: Mapping[str, Any] | None = None) -> None:
-    event = Event(
+    tell_of_each({decision: detail or {}}, name, user)
+
+
+def tell_of_each(details: Mapping[Decision, Mapping[str, Any]], name: str, user: "User | None") -> None:
+    """That the same happened to each of these decisions, by the same person, with what there is to say of each."""
+    happening.note([event_of(decision, name, user, detail) for decision, detail in details.items()], details)
+    log.write_each(entry_of(decision, name, user, detail) for decision, detail in details.items())
+
+
+def event_of(decision: Decision, name: str, user: "User | None", detail: Mapping[str, Any]) -> Event:
+    return Event(
         shop_id=decision.shop_id, order_id=decision.order_id, cancellation_id=decision.cancellation_id,
-        decision=decision, actor=user, name=name, detail={"verdict": decision.verdict, **(detail or {})},
+        decision=decision, actor=user, name=name, detail={"verdict": decision.verdict, **detail},
     )  # fmt: skip
-    happening.note([event], decision)
-    log.write(
+
+
+def entry_of(decision: Decision, name: str, user: "User | None", detail: Mapping[str, Any]) -> Entry:
+    return log.entry(
         name, about=decision, actor=user, shop_id=decision.shop_id, order_id=decision.order_id,
         cancellation_id=decision.cancellation_id,
-        after={"verdict": decision.verdict, "state": decision.state, **(detail or {})},
+        after={"verdict": decision.verdict, "state": decision.state, **detail},
     )  # fmt: skip
 
 

@@ -31,14 +31,14 @@ OF_REQUESTS = {"cancellation.requested", "cancellation.recorded", "cancellation.
 TOLD_AS = {"decision.declined": "decision.withdrawn", "decision.overtaken": "decision.withdrawn"}
 
 
-def note(events: Sequence[Event], decision: Decision | None = None) -> None:
+def note(events: Sequence[Event], decisions: Iterable[Decision] = ()) -> None:
     """Write down what happened, in the transaction of the change, and announce what others may want to hear.
 
-    Of a `decision` that is given nothing is read again: whoever gives it has just written all that it says.
+    Of `decisions` that are given nothing is read again: whoever gives them has just written all that they say.
     """
     if events:
         Event.objects.bulk_create(events)
-        outgoing.announce(announced(events, {decision.pk: decision} if decision else {}))
+        outgoing.announce(announced(events, {decision.pk: decision for decision in decisions}))
 
 
 def announced(events: Sequence[Event], known: Mapping[int, Decision] = MappingProxyType({})) -> Iterator[OutgoingEvent]:

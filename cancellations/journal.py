@@ -218,7 +218,7 @@ def after(seconds: float) -> datetime:
 
 
 def tell(decision: Decision, name: str) -> None:
-    happening.note([event_of(decision, name)], decision)
+    happening.note([event_of(decision, name)], [decision])
 
 
 def event_of(decision: Decision, name: str) -> Event:

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cancellations import decisions
-from cancellations.api.bulk import decide_each, told_of
+from cancellations.api.bulk import decide_in_bulk, told_of
 from cancellations.api.refusals import as_problems
 from cancellations.decisions import found_again
 from cancellations.models import CancellationRequest, Decision
@@ -181,9 +181,10 @@ class DecisionViewSet(
         told = BulkRequest(data=request.data)
         told.is_valid(raise_exception=True)
         named = {number: self.client_key(number) for number in range(len(told.validated_data["decisions"]))}
-        outcomes = decide_each(request, told.validated_data["decisions"], named)
+        outcomes = decide_in_bulk(request, told.validated_data["decisions"], named)
         made = self.get_queryset().in_bulk([one for one in outcomes if isinstance(one, int)])
-        return Response(told_of(outcomes, {pk: self.get_serializer(row).data for pk, row in made.items()}))
+        shown = self.get_serializer()
+        return Response(told_of(outcomes, {pk: shown.to_representation(row) for pk, row in made.items()}))
 
     @extend_schema(
         summary="Take a decision back before it is sent",

@@ -143,14 +143,23 @@ class CancellationQuerySet(models.QuerySet["CancellationRequest"]):
 
     def with_standing(self) -> Self:
         """All that the rules ask of a request, in a fixed number of queries."""
-        of_items = Decision.objects.live().filter(verdict=Verdict.CANCEL_ITEMS).select_related("made_by")
-        order = models.Prefetch("order__decisions", of_items.order_by("pk"), to_attr="live_item_cancellations")
-        return self.select_related("order").prefetch_related("shop__connection", order).with_decisions()
+        return self.select_related("order").prefetch_related("shop__connection", *standing())
 
     def with_decisions(self) -> Self:
         """Each with its decisions, newest first, as `history`."""
-        made = Decision.objects.select_related("made_by").order_by("-pk")
-        return self.prefetch_related(models.Prefetch("decisions", made, to_attr="history"))
+        return self.prefetch_related(decisions_made())
+
+
+def standing() -> "list[models.Prefetch[Any]]":
+    """What was decided about a request and its order, as the rules look for it."""
+    of_items = Decision.objects.live().filter(verdict=Verdict.CANCEL_ITEMS).select_related("made_by")
+    order = models.Prefetch("order__decisions", of_items.order_by("pk"), to_attr="live_item_cancellations")
+    return [order, decisions_made()]
+
+
+def decisions_made() -> "models.Prefetch[Any]":
+    made = Decision.objects.select_related("made_by").order_by("-pk")
+    return models.Prefetch("decisions", made, to_attr="history")
 
 
 class CancellationRequest(models.Model):

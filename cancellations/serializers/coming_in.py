@@ -11,7 +11,7 @@ from rest_framework import serializers
 
 from cancellations import live
 from cancellations.checks import AlreadyDecided, Details, must_be_offered, must_offer_items, not_taken
-from cancellations.decisions import cancel_items, decide
+from cancellations.decisions import Wanted, cancel_items, decide
 from cancellations.evidence import Picture, read_picture
 from cancellations.models import CancellationRequest, Decision, Verdict
 from cancellations.serializers.evidence import own_drafts
@@ -156,23 +156,32 @@ class DecisionRequest(Strict):
 
         Raises what `decisions.decide` raises, problems at the fields of this body.
         """
+        told, user = self.validated_data, self.context["request"].user
         try:
-            return self.decide({"undo_seconds": self.validated_data.get("undo_seconds"), "client_key": client_key})
-        except AlreadyDecided as no:
-            if client_key and no.decision.client_key == client_key:
-                return no.decision
-            raise
+            if told["verdict"] == Verdict.CANCEL_ITEMS:
+                return self.cancel_items(told, user, client_key)
+            wanted = self.wanted(told, client_key)
+            return decide(
+                wanted.cancellation, wanted.verdict, user, wanted.details,
+                undo_seconds=wanted.undo_seconds, client_key=client_key,
+            )  # fmt: skip
+        except Exception as no:
+            return found_or_raised(no, client_key)
 
-    def decide(self, how: Mapping[str, Any]) -> Decision:
-        told = self.validated_data
+    def cancel_items(self, told: Mapping[str, Any], user: Any, client_key: str) -> Decision:
+        if self.asks_first:
+            must_offer_items(told["order"])
+        items = own_items(told)
+        if self.asks_first:
+            must_be_cancellable(told["order"], list(items))
+        return cancel_items(
+            told["order"], items, user, told.get("reason", ""),
+            undo_seconds=told.get("undo_seconds"), client_key=client_key,
+        )  # fmt: skip
+
+    def wanted(self, told: Mapping[str, Any], client_key: str) -> Wanted:
+        """What a validated body wants done about a request. Raises as `record` does."""
         user = self.context["request"].user
-        if told["verdict"] == Verdict.CANCEL_ITEMS:
-            if self.asks_first:
-                must_offer_items(told["order"])
-            items = own_items(told)
-            if self.asks_first:
-                must_be_cancellable(told["order"], list(items))
-            return cancel_items(told["order"], items, user, told.get("reason", ""), **how)
         market = must_be_offered(told["cancellation"], told["verdict"])
         given = {"images" if name == "evidence" else name for name in told if told[name]}
         if problems := not_taken(market, given):
@@ -191,10 +200,9 @@ class DecisionRequest(Strict):
         )
         if told["verdict"] == Verdict.SHIP_TO_REJECT and self.asks_first:
             must_be_on_offer(told["cancellation"].order, shipping)
-        try:
-            return decide(told["cancellation"], told["verdict"], user, details, **how)
-        except DjangoValidationError as problem:
-            raise at_our_fields(problem) from None
+        return Wanted(
+            told["cancellation"], Verdict(told["verdict"]), details, told.get("undo_seconds"), client_key
+        )  # fmt: skip
 
     def reason_text(self, cancellation: CancellationRequest, reason: str) -> str:
         """What the buyer will read. A marketplace that does not answer now must not cost us the decision."""
@@ -216,6 +224,15 @@ class DecisionRequest(Strict):
                 ]
             }
         )
+
+
+def found_or_raised(no: Exception, client_key: str) -> Decision:
+    """The decision that the request of this name made before, else what `decide` raised, at the fields of a body."""
+    if isinstance(no, AlreadyDecided) and client_key and no.decision.client_key == client_key:
+        return no.decision
+    if isinstance(no, DjangoValidationError):
+        raise at_our_fields(no) from None
+    raise no
 
 
 def own_items(told: Mapping[str, Any]) -> dict[int, int]:

@@ -62,7 +62,7 @@ class KeptEvidenceSerializer(Rows):
 
 def own_drafts(cancellation: CancellationRequest, user: Any, ids: list[int]) -> list[Evidence]:
     """The drafts of this person about this request; raises ValidationError at the place of one that is none."""
-    known = {draft.pk: draft for draft in Evidence.objects.offered(cancellation, user)}
+    known = {draft.pk: draft for draft in Evidence.objects.offered(cancellation, user)} if ids else {}
     gone = [_("You have uploaded no such image for this request, or a decision has it already.")]
     problems: dict[Any, Any] = {number: gone for number, pk in enumerate(ids) if pk not in known}
     if problems:

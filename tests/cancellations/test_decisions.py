@@ -2,19 +2,23 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from audit.models import Entry
 from cancellations import decisions, tasks
 from cancellations.checks import AlreadyDecided, Details, NotAllowed, TooLate
+from cancellations.decisions import Wanted
 from cancellations.models import CancellationRequest, Decision, Event, Verdict
 from cancellations.shipping import Shipping
 from orders.models import Order
-from shops.models import Connection, Role
+from shops.models import Connection, MoneyCap, OutgoingEvent, Role
 from tests.factories import (
     CancellationFactory,
     DecisionFactory,
@@ -137,6 +141,78 @@ class TestDeciding:
                 Details(shipping=Shipping(handover_method="DROP_OFF", package_ids=[foreign.marketplace_id])),
             )  # fmt: skip
         assert list(told.value.message_dict) == ["package_ids"]
+
+
+@pytest.mark.django_db
+class TestDecidingTogether:
+    def test_each_gets_what_a_single_one_would_get_and_none_keeps_another_back(self) -> None:
+        mine = CancellationFactory()
+        agent = member(Role.AGENT, mine.shop)
+        settled = CancellationFactory(order=OrderFactory(shop=mine.shop), needs_answer=False, state="closed")
+        foreign = CancellationFactory()
+        wanted = [Wanted(one, Verdict.APPROVE) for one in (settled, mine, foreign, mine)]
+        closed, made, forbidden, again = decisions.decide_each(wanted, agent)
+        assert made == Decision.objects.get() == again.decision  # type: ignore[union-attr]
+        assert [type(no) for no in (closed, forbidden, again)] == [NotAllowed, PermissionDenied, AlreadyDecided]
+        assert [(event.name, event.decision) for event in Event.objects.all()] == [("decision.recorded", made)]
+        assert OutgoingEvent.objects.get().data["decision"] == made.pk
+        assert Entry.objects.get(action="decision.recorded").about_id == str(made.pk)
+
+    def test_they_cost_the_same_queries_however_many_they_are(self) -> None:
+        agent = member(Role.AGENT, shop := ShopFactory())
+        MoneyCap.objects.create(role=Role.AGENT, currency="GBP", amount=1000)
+
+        def cost(count: int) -> int:
+            wanted = [Wanted(CancellationFactory(order=OrderFactory(shop=shop)), Verdict.APPROVE) for _ in range(count)]
+            with CaptureQueriesContext(connection) as asked:
+                made = decisions.decide_each(wanted, agent)
+            assert all(isinstance(one, Decision) for one in made)
+            return len(asked)
+
+        assert cost(1) == cost(2) == cost(7) <= 20
+
+    def test_no_cap_is_passed_by_in_parts(self) -> None:
+        MoneyCap.objects.create(role=Role.AGENT, currency="GBP", amount=100)
+        order = OrderFactory(total=Decimal(200))
+        parts = [CancellationFactory(order=order, currency="GBP", refund_total=Decimal(60)) for _ in range(2)]
+        made = decisions.decide_each([Wanted(part, Verdict.APPROVE) for part in parts], member(Role.AGENT, order.shop))
+        assert [one.state for one in made if isinstance(one, Decision)] == [State.RECORDED, State.UNSIGNED]
+
+    def test_where_the_name_of_one_is_taken_the_others_are_recorded_one_by_one(self) -> None:
+        agent = member(Role.AGENT, shop := ShopFactory())
+        before = DecisionFactory(
+            cancellation=CancellationFactory(order=OrderFactory(shop=shop)), made_by=agent, client_key="a",
+            state=State.REFUSED,
+        )  # fmt: skip
+        asked = [CancellationFactory(order=OrderFactory(shop=shop)) for _ in range(3)]
+        wanted = [Wanted(one, Verdict.APPROVE, client_key=key) for one, key in zip(asked, "bac", strict=True)]
+        first, known, last = decisions.decide_each(wanted, agent)
+        assert isinstance(known, AlreadyDecided) and known.decision == before
+        assert {first, last} == set(Decision.objects.exclude(pk=before.pk))
+        assert Event.objects.count() == Entry.objects.filter(action="decision.recorded").count() == 2
+
+    def test_nobody_decides_about_nothing(self) -> None:
+        assert decisions.decide_each([], member(Role.AGENT, ShopFactory())) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_bulks_of_the_same_requests_in_any_order_each_is_decided_once() -> None:
+    shop = ShopFactory()
+    asked = [CancellationFactory(order=OrderFactory(shop=shop)) for _ in range(20)]
+    people = [member(Role.AGENT, shop) for _ in range(4)]
+
+    def decide_all(number: int) -> list[object]:
+        rows = asked if number % 2 else asked[::-1]
+        try:
+            return list(decisions.decide_each([Wanted(one, Verdict.APPROVE) for one in rows], people[number]))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(people)) as together:
+        told = [one for answers in together.map(decide_all, range(len(people))) for one in answers]
+    made = [one for one in told if isinstance(one, Decision)]
+    assert len(made) == Decision.objects.count() == len(asked)
+    assert {type(one) for one in told} == {Decision, AlreadyDecided}
 
 
 @pytest.mark.django_db(transaction=True)

@@ -131,7 +131,7 @@ class TestPeople:
         batch = propose(CancellationRequest.objects.filter(pk=asked.pk), Verdict.APPROVE, grace)
         batches.start(batch)
         both: list[Callable[[], object]] = [
-            lambda: decide_next(batch),
+            lambda: decide_next(batch, at_most=1),
             lambda: decisions.decide(asked, Verdict.REJECT, world.agent, Details(reason=PACKED)),
         ]
         ahead, behind = both if first == "batch" else both[::-1]
