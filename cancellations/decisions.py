@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 logger = structlog.get_logger(__name__)
+TOGETHER = 50
 
 
 @dataclass(frozen=True)
@@ -94,16 +95,21 @@ def decide(
 def decide_each(wanted: Sequence[Wanted], user: "User") -> list[Decision | Exception]:
     """For each what `decide` would return or raise, in the same order; none keeps another from being recorded.
 
-    All of it in one transaction and a fixed number of queries. Where an error of ours, or somebody who is at the same
-    rows, breaks that, each gets a transaction of its own.
+    TOGETHER in one transaction and a fixed number of queries, so that nobody waits long for a row. Where an error of
+    ours, or somebody who is at the same rows, breaks that, each gets a transaction of its own.
     """
+    parts = (wanted[start : start + TOGETHER] for start in range(0, len(wanted), TOGETHER))
+    return [made for part in parts for made in together_or_one_by_one(part, user)]
+
+
+def together_or_one_by_one(wanted: Sequence[Wanted], user: "User") -> list[Decision | Exception]:
     try:
         return decide_together(wanted, user)
     except Exception as broken:
         if len(wanted) == 1:
             return [broken]
         logger.warning("decisions.one_by_one", count=len(wanted), error=repr(broken))
-        return [made for one in wanted for made in decide_each([one], user)]
+        return [made for one in wanted for made in together_or_one_by_one([one], user)]
 
 
 def decide_together(
