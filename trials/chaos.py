@@ -29,12 +29,12 @@ from trials.people import Crowd, Person
 from trials.plants import PLANTS
 from trials.postman import Postman
 from trials.trouble import Troublemaker
-from trials.waiting import until
+from trials.waiting import until, until_none_is_left
 from trials.wishes import wishes
 
 PEOPLE = 24
 LOOKS_EVERY = 20  # seconds
-LONGEST_SETTLING = 600  # seconds, for each thing that is waited for
+LONGEST_SETTLING = 600  # seconds, for each thing that is waited for; of decisions, without any that ends
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -133,7 +133,7 @@ def settle(house: House, ahead: int) -> None:
     connection.close()  # whose server has been restarted since
     until(lambda: connect_again(house), LONGEST_SETTLING)
     moving = Decision.objects.filter(state__in=Decision.MOVING)
-    until(lambda: not moving.exists(), LONGEST_SETTLING)
+    until_none_is_left(moving.count, LONGEST_SETTLING)
     time.sleep(ahead)
     since = timezone.now()
     Shop.objects.update(next_pull_at=since)

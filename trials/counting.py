@@ -33,6 +33,7 @@ ELSEWHERE = {
 # What the rows of requests must say after the last entry about them.
 SHOWN_AS = {
     "cancellation.requested": {"waiting"},
+    "order.cancelled": {"approved", "completed"},  # whatever nobody has to answer begins like this
     "cancellation.approved": {"approved", "completed"},
     "cancellation.auto_approved": {"approved", "completed"},
     "cancellation.completed": {"completed"},
@@ -40,6 +41,7 @@ SHOWN_AS = {
     "cancellation.rejected_by_shipping": {"closed"},
     "cancellation.withdrawn": {"closed"},
 }
+BEGINNINGS = {"cancellation.requested", "order.cancelled"}
 
 
 @dataclass(frozen=True)
@@ -222,6 +224,8 @@ def screens(figures: Figures, ledger: Iterable[Entry], shown: Mapping[str, str],
         state = shown.get(cancel_id)
         read = [entry["effect"] for entry in history if entry["at"] < read_until]
         since = [entry["effect"] for entry in history[len(read) :]]
+        if history[0]["effect"] not in BEGINNINGS:  # it waited when the ledger began
+            read.insert(0, "cancellation.requested")
         if state is None and read:
             figures.lost.append(f"request {cancel_id} is not here: {read[-1]}")
         elif state and not any(state in SHOWN_AS[effect] for effect in (*read[-1:], *since)):

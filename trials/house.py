@@ -108,9 +108,14 @@ class Part:
 
 
 class House:
-    """Every process that the product consists of, on servers of its own. `port` is where people reach it."""
+    """Every process that the product consists of, on servers of its own. `port` is where people reach it.
 
-    def __init__(self, home: Path, *, sandbox_options: list[str], line_port: int, pushes_to: str) -> None:
+    With `workers_yield` pages come first, as `compose.yaml` has it; without, decisions go out sooner.
+    """
+
+    def __init__(
+        self, home: Path, *, sandbox_options: list[str], line_port: int, pushes_to: str, workers_yield: bool = False
+    ) -> None:  # fmt: skip
         self.logs = home / "logs"
         self.logs.mkdir(parents=True, exist_ok=True)
         for old in self.logs.glob("*.log"):
@@ -124,7 +129,12 @@ class House:
         self.sandbox = Part("sandbox", self._sandbox(), self.logs, is_up=lambda: answers(f"{self.sandbox_url}/"))
         self.web = Part("web", self._web(), self.logs, is_up=lambda: answers(f"{self.url}/healthz"))
         self.workers = [
-            Part(f"worker-{name}", [*WORKER, "--hostname", f"{name}@%h"], self.logs, niceness=NICENESS)
+            Part(
+                f"worker-{name}",
+                [*WORKER, "--hostname", f"{name}@%h"],
+                self.logs,
+                niceness=NICENESS if workers_yield else 0,
+            )
             for name in ("one", "two")
         ]
         self.beat = Part(

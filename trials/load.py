@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     told = parser.parse_args(arguments)
     # Each clerk decides now and then as well; seven orders in ten have a request.
     orders = round((told.waiting + told.decisions + told.people * told.minutes * 3) / 0.7)
-    with house_with(orders, told.seed, has_careless_postman=False) as (house, _line, _postman):
+    with house_with(orders, told.seed, has_careless_postman=False, workers_yield=True) as (house, _line, _postman):
         return 0 if run(told, house) else 1
 
 

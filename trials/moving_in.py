@@ -26,14 +26,19 @@ def say(words: str) -> None:
 
 
 @contextmanager
-def house_with(orders: int, seed: int, *, has_careless_postman: bool = True) -> Iterator[tuple[House, Line, Postman]]:
+def house_with(
+    orders: int, seed: int, *, has_careless_postman: bool = True, workers_yield: bool = False
+) -> Iterator[tuple[House, Line, Postman]]:
     """Servers and sandbox are up, the rest is not; nothing is left running afterwards.
 
     Seven orders in ten of its world have a request that waits, TikTok Shop's due within six hours.
     """
     line, postman = Line(), Postman(seed, is_careless=has_careless_postman)
     world = ["--scenario", "busy", "--seed", str(seed), "--orders", str(orders)]
-    house = House(private_servers.LOCAL, sandbox_options=world, line_port=line.port, pushes_to=postman.url)
+    house = House(
+        private_servers.LOCAL, sandbox_options=world, line_port=line.port, pushes_to=postman.url,
+        workers_yield=workers_yield,
+    )  # fmt: skip
     line.leads_to, postman.leads_to = house.sandbox_port, house.url
     try:
         house.start_servers()

@@ -300,7 +300,7 @@ class TestAtEveryLine:
         def dies(*_args: Any, **_more: Any) -> None:
             raise Died
 
-        for place in ("safety.catching.Catch.objects.create", "cancellations.happening.note", "audit.log.write"):
+        for place in ("safety.catching.Catch.objects.create", "cancellations.happening.note", "audit.log.write_each"):
             with monkeypatch.context() as dying:
                 dying.setattr(place, dies)
                 with pytest.raises(Died):

@@ -137,6 +137,17 @@ def test_what_has_not_happened_yet_by_our_clock_may_be_known_and_need_not(shown:
     assert count([], [], [entry("cancellation.requested", "buyer", at=READ)], {}, READ).is_clean
 
 
+def test_what_waited_before_the_ledger_began_still_waits_until_what_became_of_it_is_read() -> None:
+    decided = entry("cancellation.auto_approved", "system", at=READ + 9)
+    assert found([], [], [decided], shown="waiting") == (0, 0, 0, 0)
+    assert found([], [], [decided], shown="closed") == (0, 0, 1, 0)
+
+
+def test_what_a_seller_cancelled_is_known_without_its_refund_until_that_is_read() -> None:
+    assert found([], [], [CANCELLED, COMPLETED_LATER], shown="approved") == (0, 0, 0, 0)
+    assert found([], [], [CANCELLED, entry("cancellation.completed", "system")], shown="approved") == (0, 0, 1, 0)
+
+
 @pytest.mark.parametrize("shown", ["waiting", "closed"])
 def test_a_screen_that_says_what_was_true_neither_then_nor_later_is_wrong(shown: str) -> None:
     asked = entry("cancellation.requested", "buyer", at=READ - 9)
@@ -166,7 +177,8 @@ def test_of_any_number_of_decisions_the_one_that_was_planted_is_found(verdicts: 
         told.append(Told(about, verdict, number))
         rows.append(Row(number, about, verdict, "confirmed"))
         ledger.append(entry(effects[verdict], cancel_id=str(number), order_id=str(number)))
-    shown = {str(number): "approved" if verdict == "approve" else "closed" for number, verdict in enumerate(verdicts)}
+    cancelled = {"approve", "cancel_items"}
+    shown = {str(number): "approved" if verdict in cancelled else "closed" for number, verdict in enumerate(verdicts)}
 
     def counted(entries: list[dict[str, Any]]) -> Figures:
         return count(told, rows, entries, shown, READ)
