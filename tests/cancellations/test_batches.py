@@ -13,7 +13,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
-from cancellations import batch_work, batches, decisions, tasks, teamwork
+from cancellations import batch_work, batches, checks, decisions, tasks, teamwork
 from cancellations.checks import Details, NotAllowed
 from cancellations.models import Batch, BatchItem, CancellationRequest, Decision, Result, Verdict
 from marketplaces.records import Money
@@ -224,11 +224,10 @@ class TestStarting:
         batch = started(agent)
         CancellationRequest.objects.filter(pk=settled.pk).update(needs_answer=False, state="closed")
         decisions.decide(theirs, Verdict.APPROVE, member(Role.AGENT, shop, first_name="Grace"))
-        check = decisions.check
 
         def breaks(cancellation: CancellationRequest, *told: Any) -> None:
             assert cancellation.pk != broken.pk, "an error of ours"
-            check(cancellation, *told)
+            checks.check(cancellation, *told)
 
         monkeypatch.setattr(decisions, "check", breaks)
         worked(batch)

@@ -81,4 +81,4 @@ def test_nor_is_one_that_its_maker_takes_back_and_it_counts_for_the_cap(
     assert decision.state == State.WITHDRAWN
     assert "is not known here" in decision.note
     assert "before it was sent" not in decision.note
-    assert countersigning.given_back_before([asked.order])[asked.order_id, "GBP"] == 120
+    assert asked.order and countersigning.given_back_before([asked.order])[asked.order.pk, "GBP"] == 120
