@@ -64,7 +64,7 @@ def work(batch_id: int) -> None:
         go_on(batch, LOOK_AGAIN_SECONDS)
         return
     with translation.override(batch.language or None):
-        if not decide_next(batch, AT_ONCE):
+        if not decide_some(batch):
             finish(batch)
             return
     go_on(batch)
@@ -88,17 +88,28 @@ def claim(batch_id: int) -> Batch | None:
     return Batch.objects.select_related("made_by").get(pk=batch_id) if taken else None
 
 
+def decide_some(batch: Batch) -> bool:
+    """AT_ONCE together, or one after the other where that is broken by one of them; False when none is left after."""
+    try:
+        return decide_next(batch, AT_ONCE)
+    except Exception as broken:
+        logger.info("batch.one_by_one", batch=batch.pk, error=repr(broken))
+    return all(decide_next(batch, 1) for _number in range(AT_ONCE))
+
+
 def decide_next(batch: Batch, at_most: int) -> bool:
     """Decide about some items and write down what came of each, in one transaction; False when none is left after.
 
-    A worker whose claim ran out may still be at it: its items are locked, and so nobody else's.
+    A worker whose claim ran out may still be at it: its items are locked, and so nobody else's. Of many, raises as
+    `decisions.decide_together` does.
     """
+    decide = decisions.decide_together if at_most > 1 else decisions.decide_each
     with transaction.atomic():
         waiting = batch.items.waiting().select_for_update(skip_locked=True, of=("self",))
         items = list(waiting.select_related("cancellation__shop").order_by("pk")[:at_most])
         verdict, details = Verdict(batch.verdict), details_of(batch)
         wanted = [decisions.Wanted(item.cancellation, verdict, details) for item in items]
-        for item, made in zip(items, decisions.decide_each(wanted, batch.made_by), strict=True):
+        for item, made in zip(items, decide(wanted, batch.made_by), strict=True):
             write_down(item, made)
         BatchItem.objects.bulk_update(items, ["state", "decision", "why"])
     return len(items) == at_most

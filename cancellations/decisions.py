@@ -96,29 +96,34 @@ def decide_each(wanted: Sequence[Wanted], user: "User") -> list[Decision | Excep
     """For each what `decide` would return or raise, in the same order; none keeps another from being recorded.
 
     TOGETHER in one transaction and a fixed number of queries, so that nobody waits long for a row. Where an error of
-    ours, or somebody who is at the same rows, breaks that, each gets a transaction of its own.
+    ours, or somebody who is at one of the rows, breaks that, each half of them gets a transaction of its own.
     """
     parts = (wanted[start : start + TOGETHER] for start in range(0, len(wanted), TOGETHER))
-    return [made for part in parts for made in together_or_one_by_one(part, user)]
+    return [made for part in parts for made in together_or_in_halves(part, user)]
 
 
-def together_or_one_by_one(wanted: Sequence[Wanted], user: "User") -> list[Decision | Exception]:
+def together_or_in_halves(wanted: Sequence[Wanted], user: "User") -> list[Decision | Exception]:
     try:
         return decide_together(wanted, user)
     except Exception as broken:
         if len(wanted) == 1:
             return [broken]
-        logger.warning("decisions.one_by_one", count=len(wanted), error=repr(broken))
-        return [made for one in wanted for made in together_or_one_by_one([one], user)]
+        logger.info("decisions.in_halves", count=len(wanted), error=repr(broken))
+        half = len(wanted) // 2
+        return together_or_in_halves(wanted[:half], user) + together_or_in_halves(wanted[half:], user)
 
 
 def decide_together(
     wanted: Sequence[Wanted], user: "User", *, by_safety_net: bool = False
 ) -> list[Decision | Exception]:
-    """A refusal stands where its decision would; any other error is raised, and then nothing is recorded."""
+    """A refusal stands where its decision would; any other error is raised, and then nothing is recorded.
+
+    One waits for whoever has its request locked. Many wait for nobody, and then it is an OperationalError: who holds
+    fifty rows and waits for the next is sooner or later waited for by somebody who has that one.
+    """
     allowed = {asked: may(user, *asked) for asked in {one.permission for one in wanted}}
     with transaction.atomic():
-        locked = locked_requests([one.cancellation.pk for one in wanted if allowed[one.permission]])
+        locked = locked_requests([one for one in wanted if allowed[one.permission]])
         alone = countersigning.Alone(user, [row.order for row in locked.values() if row.order])
         made: list[Decision | Exception] = []
         for one in wanted:
@@ -137,18 +142,22 @@ def decide_together(
     return made
 
 
-def locked_requests(pks: Collection[int]) -> dict[int, CancellationRequest]:
-    """By their pk, with all that the rules ask of them. Whoever locks many of them does it in this order."""
+def locked_requests(wanted: Collection[Wanted]) -> dict[int, CancellationRequest]:
+    """By their pk, with all that the rules ask of them. Raises OperationalError as `decide_together` says."""
     # No key: who has locked the order, and writes a row about the request, is not kept waiting for this.
-    requests = CancellationRequest.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=pks)
-    rows = list(requests.select_related("shop__connection").defer("shop__cipher").order_by("pk"))
+    how: dict[str, Any] = {"of": ("self",), "no_key": True, "nowait": len(wanted) > 1}
+    requests = CancellationRequest.objects.select_for_update(**how).filter(
+        pk__in={one.cancellation.pk for one in wanted}
+    )
+    rows = list(requests.select_related("shop__connection").defer("shop__cipher"))
     # Whose items somebody may be cancelling at this moment.
-    of_requests = {row.order_id for row in rows if row.order_id}
-    orders = Order.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=of_requests).order_by("pk")
-    order_of = {order.pk: order for order in orders}
+    orders = Order.objects.select_for_update(**how).in_bulk({row.order_id for row in rows if row.order_id})
     for row in rows:
-        row.order = order_of[row.order_id] if row.order_id else None
-    prefetch_related_objects(rows, *standing())
+        row.order = orders[row.order_id] if row.order_id else None
+    parcels = (
+        ("order__lines", "order__packages") if any(one.verdict == Verdict.SHIP_TO_REJECT for one in wanted) else ()
+    )
+    prefetch_related_objects(rows, *standing(), *parcels)
     return {row.pk: row for row in rows}
 
 

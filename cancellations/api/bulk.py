@@ -56,7 +56,7 @@ def decide_together(
         try:
             wanted[number] = row.wanted(told, named[number])
         except Exception as exc:
-            outcomes[number] = problem_of(exc, request)
+            outcomes[number] = outcome_of(exc, request, named[number])
     user: Any = request.user
     for number, made in zip(wanted, decide_each(list(wanted.values()), user), strict=True):
         outcomes[number] = outcome_of(made, request, named[number])

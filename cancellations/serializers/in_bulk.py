@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from cancellations import live
-from cancellations.models import CancellationRequest
+from cancellations.models import CancellationRequest, Verdict
 from cancellations.serializers.coming_in import DecisionRequest
 from cancellations.serializers.going_out import DecisionSerializer
 from config.api.bodies import Strict
@@ -80,6 +80,8 @@ class Together:
     def __init__(self, user: Any, rows: Sequence[Any]) -> None:
         self.user = user
         requests = CancellationRequest.objects.visible_to(user).with_standing()
+        if any(isinstance(row, Mapping) and row.get("verdict") == Verdict.SHIP_TO_REJECT for row in rows):
+            requests = requests.prefetch_related("order__lines")
         self.cancellations = loaded(requests.select_related("shop__connection", "order"), rows, "cancellation")
         orders = Order.objects.visible_to(user).select_related("shop__connection").prefetch_related("lines")
         self.orders = loaded(orders, rows, "order")

@@ -18,7 +18,9 @@ from django.utils import timezone
 from accounts import idempotency
 from accounts.models import IdempotencyKey
 from cancellations import decisions, live
-from cancellations.models import CancellationRequest, Decision
+from cancellations.api import bulk
+from cancellations.decisions import found_again
+from cancellations.models import CancellationRequest, Decision, Verdict
 from config.api import waiting
 from marketplaces.errors import TemporaryFailure
 from marketplaces.records import RejectReason
@@ -152,6 +154,20 @@ def test_the_same_body_again_records_nothing_twice_after_a_death_in_the_middle(s
     assert told["recorded"] == Decision.objects.count() == 4
     assert [row["decision"]["id"] for row in told["results"][:3]] == [decision.pk for decision in done]
     assert post(agent, rows, Idempotency_Key="a").headers["Idempotency-Replayed"] == "true"
+
+
+def test_what_the_first_try_recorded_while_the_second_began_is_found(shop: Shop, agent: Client) -> None:
+    [asked] = requests(shop, 1)
+
+    def records_meanwhile(user: Any, names: list[str]) -> Any:
+        found = found_again(user, names)
+        list(found)
+        decisions.decide(asked, Verdict.APPROVE, user, client_key=names[0])
+        return found.none()
+
+    with patch.object(bulk, "found_again", records_meanwhile):
+        told = post(agent, {"decisions": [approve(asked)]}, Idempotency_Key="a").json()
+    assert (told["recorded"], told["results"][0]["decision"]["id"]) == (1, Decision.objects.get().pk)
 
 
 def test_what_they_have_in_common_is_looked_up_once(shop: Shop, agent: Client, reasons: Any) -> None:

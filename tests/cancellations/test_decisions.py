@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -29,6 +29,7 @@ from tests.factories import (
     at,
     member,
 )
+from trials.waiting import until
 
 State = Decision.State
 OUT_OF_STOCK = "seller_cancel_reason_out_of_stock"
@@ -171,6 +172,22 @@ class TestDecidingTogether:
 
         assert cost(1) == cost(2) == cost(7) <= 20
 
+    def test_so_do_parcels(self) -> None:
+        agent = member(Role.AGENT, shop := ShopFactory(region="US", time_zone="America/New_York"))
+
+        def cost(count: int) -> int:
+            asked = [CancellationFactory(order=OrderFactory(shop=shop, currency="USD")) for _ in range(count)]
+            for one in asked:
+                line = LineItemFactory(order=one.order)
+                PackageFactory(order=one.order, marketplace_id=line.package_id or f"package of {one.pk}")
+            details = Details(shipping=Shipping(handover_method="DROP_OFF"))
+            with CaptureQueriesContext(connection) as queries:
+                made = decisions.decide_each([Wanted(one, Verdict.SHIP_TO_REJECT, details) for one in asked], agent)
+            assert all(isinstance(one, Decision) for one in made), made
+            return len(queries)
+
+        assert cost(1) == cost(2) == cost(5) <= 20
+
     def test_no_cap_is_passed_by_in_parts(self) -> None:
         MoneyCap.objects.create(role=Role.AGENT, currency="GBP", amount=100)
         order = OrderFactory(total=Decimal(200))
@@ -178,7 +195,7 @@ class TestDecidingTogether:
         made = decisions.decide_each([Wanted(part, Verdict.APPROVE) for part in parts], member(Role.AGENT, order.shop))
         assert [one.state for one in made if isinstance(one, Decision)] == [State.RECORDED, State.UNSIGNED]
 
-    def test_where_the_name_of_one_is_taken_the_others_are_recorded_one_by_one(self) -> None:
+    def test_where_the_name_of_one_is_taken_the_others_are_recorded(self) -> None:
         agent = member(Role.AGENT, shop := ShopFactory())
         before = DecisionFactory(
             cancellation=CancellationFactory(order=OrderFactory(shop=shop)), made_by=agent, client_key="a",
@@ -213,6 +230,31 @@ def test_of_two_bulks_of_the_same_requests_in_any_order_each_is_decided_once() -
     made = [one for one in told if isinstance(one, Decision)]
     assert len(made) == Decision.objects.count() == len(asked)
     assert {type(one) for one in told} == {Decision, AlreadyDecided}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_has_one_of_them_locked_is_waited_for_by_that_one_alone() -> None:
+    """So nobody is waited for by somebody for whom they wait."""
+    agent = member(Role.AGENT, shop := ShopFactory())
+    asked = [CancellationFactory(order=OrderFactory(shop=shop)) for _ in range(5)]
+    rows = CancellationRequest.objects.select_for_update(no_key=True)
+
+    def decide_all() -> list[object]:
+        try:
+            return list(decisions.decide_each([Wanted(one, Verdict.APPROVE) for one in asked], agent))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as together:
+        with transaction.atomic():
+            locked = rows.get(pk=asked[-1].pk)
+            told = together.submit(decide_all)
+            assert until(lambda: Decision.objects.count() == 4, 20)
+            assert not told.done()
+            CancellationRequest.objects.filter(pk=locked.pk).update(needs_answer=False, state="closed")
+        *others, closed = told.result(timeout=20)
+    assert {one.cancellation_id for one in others if isinstance(one, Decision)} == {one.pk for one in asked[:-1]}
+    assert isinstance(closed, NotAllowed)
 
 
 @pytest.mark.django_db(transaction=True)
