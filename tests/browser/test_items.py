@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from accounts.models import User
 from cancellations import live
@@ -155,3 +155,18 @@ def test_what_was_cancelled_meanwhile_is_said_beside_its_line(tabs: Tabs, order:
     page.get_by_role("button", name="Cancel the chosen items").click()
     expect(page.get_by_role("heading", name="Cancel items: recorded")).to_be_visible()
     assert Decision.objects.get().lines.get().quantity == 1
+
+
+def test_the_link_pressed_while_what_is_allowed_arrives_still_leads_to_the_items(
+    tabs: Tabs, order: Order, agent: User
+) -> None:
+    page, held = tabs.new(agent).page, list[Route]()
+    page.route("**/cancel-items/offer/", lambda route: held.append(route))
+    page.goto(tabs.base + order.get_absolute_url())
+    page.get_by_role("link", name="Cancel items…").hover()
+    page.mouse.down()
+    with page.expect_response("**/cancel-items/offer/"):
+        held[0].continue_()
+    expect(page.locator(".htmx-request, .htmx-settling, .htmx-swapping")).to_have_count(0)
+    page.mouse.up()
+    expect(page.get_by_role("heading", name="Cancel items of this order")).to_be_visible()
