@@ -47,10 +47,7 @@ def deliver() -> None:
     """All that is due. Two workers at it take different rows."""
     drop_answered()
     settle(claimed(Q(channel=Channel.IN_APP)), "")
-    people = Telling.objects.due(timezone.now()).filter(channel=Channel.EMAIL).values_list("person", flat=True)
-    is_down = False
-    for person in sorted({*people} - {None}):
-        is_down = write_to(claimed(Q(channel=Channel.EMAIL, person=person)), is_down=is_down)
+    write_letters()
     if Telling.objects.due(timezone.now()).filter(channel=Channel.CHAT).exists():
         for address, shops in channels():
             post_to(address, claimed(Q(channel=Channel.CHAT) & shops))
@@ -75,11 +72,12 @@ def drop_answered() -> None:
 
 def claimed(which: Q) -> list[Telling]:
     now, mine = timezone.now(), uuid.uuid4()
-    free = Telling.objects.due(now).filter(which).order_by("deadline", "pk").values("pk")[:AT_ONCE]
-    Telling.objects.due(now).filter(pk__in=list(free.values_list("pk", flat=True))).update(
-        claim=mine, due_at=now + LEASE, attempts=F("attempts") + 1
+    free = list(
+        Telling.objects.due(now).filter(which).order_by("deadline", "pk").values_list("pk", flat=True)[:AT_ONCE]
     )
-    rows = Telling.objects.filter(claim=mine).order_by("deadline", "pk")
+    Telling.objects.due(now).filter(pk__in=free).update(claim=mine, due_at=now + LEASE, attempts=F("attempts") + 1)
+    # By their keys: nothing finds a claim among all that people were ever told but reading all of it.
+    rows = Telling.objects.filter(pk__in=free, claim=mine).order_by("deadline", "pk")
     related = rows.select_related("shop__connection", "person", "cancellation__shop", "cancellation__order")
     return list(
         related.defer(
@@ -92,27 +90,42 @@ def claimed(which: Q) -> list[Telling]:
 # --- e-mail -----------------------------------------------------------------------------------------------------------
 
 
-def write_to(tellings: Sequence[Telling], *, is_down: bool) -> bool:
-    """One letter, in the person's language, of what they still see; whether the mail server is out of reach.
+def write_letters() -> None:
+    """One for each person. Where the mail server is out of reach it is not waited for again: forty would take minutes.
 
-    Where it was a moment ago (`is_down`), nobody waits for it again: forty people would take minutes.
+    What reached nobody is settled in one go, so that a request's timeline says it in one line and not in one for each.
     """
+    letters = Telling.objects.due(timezone.now()).filter(channel=Channel.EMAIL, person__isnull=False)
+    unheard: dict[str, list[Telling]] = {}
+    for person in list(letters.order_by("person").values_list("person", flat=True).distinct()):
+        if theirs := still_seen(claimed(Q(channel=Channel.EMAIL, person=person))):
+            problem = OUT_OF_REACH if OUT_OF_REACH in unheard else write_to(theirs)
+            if problem:
+                unheard.setdefault(problem, []).extend(theirs)
+            else:
+                settle(theirs, "")
+    for problem, tellings in unheard.items():
+        settle(tellings, problem)
+
+
+def still_seen(tellings: Sequence[Telling]) -> list[Telling]:
+    """Of one person's what is of shops that they still see; the others are settled."""
     if not tellings:
-        return is_down
+        return []
     person = tellings[0].person
     assert person
     seen = set(Shop.objects.visible_to(person).values_list("pk", flat=True)) if person.is_active else set()
     settle([one for one in tellings if one.shop_id not in seen], "gone")
-    if not (theirs := [one for one in tellings if one.shop_id in seen]):
-        return is_down
-    if is_down:
-        settle(theirs, OUT_OF_REACH)
-        return True
+    return [one for one in tellings if one.shop_id in seen]
+
+
+def write_to(tellings: Sequence[Telling]) -> str:
+    """One letter about all of them to the person they are for, in their language; what went wrong."""
+    person = tellings[0].person
+    assert person
     with translation.override(person.language or settings.LANGUAGE_CODE):
-        subject, body = letter(person, theirs, timezone.now())
-    problem = mailed(person, subject, body)
-    settle(theirs, problem)
-    return problem == OUT_OF_REACH
+        subject, body = letter(person, tellings, timezone.now())
+    return mailed(person, subject, body)
 
 
 def mailed(person: User, subject: str, body: str) -> str:
@@ -168,11 +181,13 @@ def settle(tellings: Sequence[Telling], problem: str) -> None:
     if not tellings:
         return
     now = timezone.now()
-    later = [one for one in tellings if problem and tries_again(one, problem, now)]
-    done = [one for one in tellings if one not in later]
+    later, done = [], []
+    for one in tellings:
+        (later if problem and tries_again(one, problem, now) else done).append(one)
     with transaction.atomic():
-        for one in later:
-            held([one]).update(due_at=now + timedelta(seconds=WAITS[one.attempts - 1]), problem=problem)
+        for tries in {one.attempts for one in later}:
+            due_at = now + timedelta(seconds=WAITS[tries - 1])
+            held(one for one in later if one.attempts == tries).update(due_at=due_at, problem=problem)
         # Locked, so that what is told of below is what this worker has written.
         kept = set(held(done).select_for_update().values_list("pk", flat=True))
         state = State.FAILED if problem else State.SENT
@@ -219,7 +234,11 @@ def events(tellings: Sequence[Telling], problem: str, now: datetime) -> Iterable
     by: Callable[[Telling], tuple[int, str]] = lambda one: (one.cancellation_id or 0, one.channel)  # noqa: E731
     for (pk, channel), group in groupby(sorted((one for one in tellings if one.cancellation_id), key=by), key=by):
         told = list(group)
-        detail = {"channel": channel, "told": not problem, "people": [str(one.person) for one in told if one.person]}
+        detail = {
+            "channel": channel,
+            "told": not problem,
+            "people": sorted(str(one.person) for one in told if one.person),
+        }
         name = "person.not_told" if problem else "person.told"
         why = {"problem": kept(in_words(problem))} if problem else {}
         yield Event(shop_id=told[0].shop_id, cancellation_id=pk, name=name, at=now, detail={**detail, **why})

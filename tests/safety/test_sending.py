@@ -5,12 +5,15 @@ from smtplib import SMTPException
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.db.models import Q
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
 from cancellations import happening, history
 from cancellations.models import CancellationRequest
-from safety import by_hand, ladder, reach, sending, trying
+from safety import by_hand, ladder, reach, sending, telling, trying
 from safety.ladder import Wish, climb, set_ladder
 from safety.models import ChatAddress, Rung, Telling
 from shops.models import Alert, Role, Shop
@@ -95,6 +98,31 @@ class TestLetters:
         sending.deliver()
         assert len(waited) == 1
         assert set(Telling.objects.values_list("attempts", "problem")) == {(1, "mail_down")}
+
+    def test_of_many_who_got_no_letter_the_timeline_says_so_once(
+        self, shop: Shop, manager: User, agent: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(reach, "has_mail_server", lambda: False)
+        set_ladder(shop, manager, [Wish(60, Who.AGENTS, "email")])
+        rows = [waiting(shop, minutes) for minutes in (20, 30)]
+        climb(timezone.now())
+        sending.deliver()
+        assert [lines(row) for row in rows] == [["Could not be told by e-mail: Anna, Mina"]] * 2
+
+    def test_a_claim_is_not_looked_for_among_all_that_people_were_ever_told(
+        self, shop: Shop, manager: User, agent: User
+    ) -> None:
+        row = waiting(shop, 20)
+        Telling.objects.bulk_create(
+            telling.telling(row, f"rung:{number:05}", Telling.Why.RUNG, "in_app", agent) for number in range(20_000)
+        )
+        Telling.objects.filter(step__gt="rung:01000").update(state=State.SENT)
+        with connection.cursor() as cursor, CaptureQueriesContext(connection) as asked:
+            cursor.execute("ANALYZE safety_telling")
+            assert len(sending.claimed(Q(channel="in_app"))) == sending.AT_ONCE
+            for one in [one["sql"] for one in asked if "claim" in one["sql"] and one["sql"].startswith("SELECT")]:
+                cursor.execute(f"EXPLAIN {one}")
+                assert "Seq Scan on safety_telling" not in str(cursor.fetchall())
 
     def test_close_to_the_deadline_there_is_no_time_to_try_again(
         self, shop: Shop, manager: User, monkeypatch: pytest.MonkeyPatch
