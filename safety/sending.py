@@ -36,7 +36,7 @@ logger = structlog.get_logger(__name__)
 LEASE = timedelta(minutes=2)
 WAITS = (20, 60)  # seconds between tries; after the last one it falls to the next channel
 LOOKED_AT_AGAIN = timedelta(seconds=15)
-AT_ONCE = 500
+A_LETTER, AT_ONCE = 500, 5000  # tellings
 OUT_OF_REACH = "mail_down"
 NO_SERVER = "no_mail"  # the letter stands on a console or in a file, and nobody gets it
 HEADERS = {"Content-Type": "application/json", "User-Agent": "Countermand"}
@@ -46,7 +46,7 @@ State = Telling.State
 def deliver() -> None:
     """All that is due. Two workers at it take different rows."""
     drop_answered()
-    settle(claimed(Q(channel=Channel.IN_APP)), "")
+    settle(claimed(Q(channel=Channel.IN_APP), AT_ONCE), "")
     write_letters()
     if Telling.objects.due(timezone.now()).filter(channel=Channel.CHAT).exists():
         for address, shops in channels():
@@ -70,12 +70,11 @@ def drop_answered() -> None:
     Telling.objects.waiting().filter(pk__in=decided).update(due_at=now + LOOKED_AT_AGAIN)
 
 
-def claimed(which: Q) -> list[Telling]:
+def claimed(which: Q, most: int = A_LETTER) -> list[Telling]:
     now, mine = timezone.now(), uuid.uuid4()
-    free = list(
-        Telling.objects.due(now).filter(which).order_by("deadline", "pk").values_list("pk", flat=True)[:AT_ONCE]
-    )
-    Telling.objects.due(now).filter(pk__in=free).update(claim=mine, due_at=now + LEASE, attempts=F("attempts") + 1)
+    due = Telling.objects.due(now)
+    free = list(due.filter(which).order_by("deadline", "pk").values_list("pk", flat=True)[:most])
+    due.filter(pk__in=free).update(claim=mine, due_at=now + LEASE, attempts=F("attempts") + 1)
     # By their keys: nothing finds a claim among all that people were ever told but reading all of it.
     rows = Telling.objects.filter(pk__in=free, claim=mine).order_by("deadline", "pk")
     related = rows.select_related("shop__connection", "person", "cancellation__shop", "cancellation__order")
@@ -100,10 +99,13 @@ def write_letters() -> None:
     for person in list(letters.order_by("person").values_list("person", flat=True).distinct()):
         if theirs := still_seen(claimed(Q(channel=Channel.EMAIL, person=person))):
             problem = OUT_OF_REACH if OUT_OF_REACH in unheard else write_to(theirs)
-            if problem:
-                unheard.setdefault(problem, []).extend(theirs)
-            else:
+            if not problem:
                 settle(theirs, "")
+                continue
+            unheard.setdefault(problem, []).extend(theirs)
+            if len(unheard[problem]) >= AT_ONCE:
+                settle(unheard[problem], problem)
+                unheard[problem] = []
     for problem, tellings in unheard.items():
         settle(tellings, problem)
 

@@ -119,7 +119,7 @@ class TestLetters:
         Telling.objects.filter(step__gt="rung:01000").update(state=State.SENT)
         with connection.cursor() as cursor, CaptureQueriesContext(connection) as asked:
             cursor.execute("ANALYZE safety_telling")
-            assert len(sending.claimed(Q(channel="in_app"))) == sending.AT_ONCE
+            assert len(sending.claimed(Q(channel="in_app"))) == sending.A_LETTER
             for one in [one["sql"] for one in asked if "claim" in one["sql"] and one["sql"].startswith("SELECT")]:
                 cursor.execute(f"EXPLAIN {one}")
                 assert "Seq Scan on safety_telling" not in str(cursor.fetchall())
