@@ -7,7 +7,7 @@ of it is somewhat more than what the other benchmarks tell; what counts is how i
 """
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
@@ -136,13 +136,13 @@ def spent_on(acts: Iterable[Callable[[], object]]) -> Spent:
         for act in chain([first], acts):
             act()
             many += 1
-    spent = Counter[str]()
+    spent: dict[str, float] = defaultdict(float)
     if root := profiler.last_session and profiler.last_session.root_frame():
         divide(root, OTHER, spent)
     return {layer: seconds * 1000 / many for layer, seconds in spent.items()}
 
 
-def divide(frame: Frame, callers: str, spent: Counter[str]) -> None:
+def divide(frame: Frame, callers: str, spent: dict[str, float]) -> None:
     layer = layer_of(frame.file_path or "") or callers
     spent[layer] += frame.total_self_time
     for called in frame.children:

@@ -183,7 +183,8 @@ def settle(tellings: Sequence[Telling], problem: str) -> None:
     if not tellings:
         return
     now = timezone.now()
-    later, done = [], []
+    later: list[Telling] = []
+    done: list[Telling] = []
     for one in tellings:
         (later if problem and tries_again(one, problem, now) else done).append(one)
     with transaction.atomic():
