@@ -1,22 +1,27 @@
 """Where the time goes: of a page, a decision, its delivery and orders that are read, how much each layer takes.
 
-A sampling profiler looks four times a millisecond what is running. Looking costs some of what is looked at, so that all
-of it is somewhat more than what the other benchmarks tell; what counts is how it is divided.
+py-spy looks from outside, 200 times a second, what is running. It has to be allowed to: as root, or as whoever may look
+into other processes of theirs.
 
 ./run bench profile [REQUESTS]
 """
 
+import os
+import signal
+import subprocess
+import sys
 import time
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import chain
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
-from pyinstrument import Profiler
-from pyinstrument.frame import Frame
 
 from benchmarks import bare, world
 from benchmarks import delivery as delivering
@@ -33,7 +38,20 @@ from config import private_servers
 from shops import pulling
 
 SECONDS = 5
-LOOKS_EVERY = 0.00025  # seconds
+STARTS_WITHIN = 2  # seconds
+PY_SPY = Path(sys.executable).parent / "py-spy"
+# Also of what waits: a page waits for the database.
+AS_STACKS = [
+    "--nonblocking",
+    "--rate",
+    "200",
+    "--idle",
+    "--full-filenames",
+    "--format",
+    "raw",
+    "--duration",
+    "unlimited",
+]
 DELIVERIES = 150
 ORDERS = 10_000
 
@@ -45,7 +63,7 @@ LAYERS = {
     "languages, dates, numbers": ["/django/utils/translation/", "/gettext.py", "/django/utils/", "/zoneinfo/"],
     "the rest of Django": ["/django/", "/allauth/", "/csp/", "/whitenoise/"],
     "the API's framework": ["/rest_framework/", "/django_filters/", "/drf_spectacular/"],
-    "broker and cache": ["/kombu/", "/celery/", "/redis/", "/valkey/"],
+    "broker and cache": ["/kombu/", "/celery/", "/amqp/", "/redis/", "/valkey/"],
     "HTTP": ["/urllib3/", "/requests/", "/http/client.py", "/ssl.py"],
     "logging": ["/structlog/", "/django_structlog/", "/logging/"],
 }
@@ -129,27 +147,51 @@ def again(act: Callable[[], object]) -> Iterator[Callable[[], object]]:
 
 
 def spent_on(acts: Iterable[Callable[[], object]]) -> Spent:
-    acts, many = iter(acts), 0
-    first = next(acts)
-    profiler = Profiler(interval=LOOKS_EVERY)
-    with profiler:
+    acts = iter(acts)
+    first, many = next(acts), 0
+    with looking() as seen:
+        began = time.perf_counter()
         for act in chain([first], acts):
-            act()
+            looked_at(act)
             many += 1
-    spent: dict[str, float] = defaultdict(float)
-    if root := profiler.last_session and profiler.last_session.root_frame():
-        divide(root, OTHER, spent)
-    return {layer: seconds * 1000 / many for layer, seconds in spent.items()}
+        ms = (time.perf_counter() - began) * 1000 / many
+    return {layer: ms * times / seen.total() for layer, times in seen.items()}
 
 
-def divide(frame: Frame, callers: str, spent: dict[str, float]) -> None:
-    layer = layer_of(frame.file_path or "") or callers
-    spent[layer] += frame.total_self_time
-    for called in frame.children:
-        divide(called, layer, spent)
+def looked_at(act: Callable[[], object]) -> None:
+    """What runs counts where it runs because of this."""
+    act()
 
 
-def layer_of(path: str) -> str | None:
-    if path.startswith(str(private_servers.CHECKOUT)) and "/site-packages/" not in path:
-        return OURS
-    return next((layer for layer, parts in LAYERS.items() if any(part in path for part in parts)), None)
+@contextmanager
+def looking() -> Iterator[Counter[str]]:
+    """How often each layer was seen running, once it is over."""
+    seen = Counter[str]()
+    with TemporaryDirectory() as place:
+        stacks = Path(place) / "stacks"
+        watcher = subprocess.Popen(
+            [PY_SPY, "record", "--pid", str(os.getpid()), "--output", stacks, *AS_STACKS],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        time.sleep(STARTS_WITHIN)
+        yield seen
+        watcher.send_signal(signal.SIGINT)
+        _, said = watcher.communicate(timeout=60)
+        if not stacks.exists():
+            raise SystemExit(f"py-spy could not look: {said}")
+        for line in stacks.read_text().splitlines():
+            stack, _, times = line.rpartition(" ")
+            if f";{looked_at.__name__} (" in stack:
+                seen[layer_of(stack.split(";"))] += int(times)
+
+
+def layer_of(stack: Sequence[str]) -> str:
+    """Of frames, each `function (file:line)`, the innermost last."""
+    for frame in reversed(stack):
+        file = frame.partition("(")[2]
+        if file.startswith(f"{private_servers.CHECKOUT}/") and "/site-packages/" not in file:
+            return OURS
+        for layer, parts in LAYERS.items():
+            if any(part in file for part in parts):
+                return layer
+    return OTHER
