@@ -7,6 +7,7 @@ from django.db import transaction
 from accounts.models import User
 from cancellations.models import CancellationRequest
 from cancellations.models.words import Words
+from safety import reach
 from safety.models import Channel, ChatAddress, Telling
 from safety.people import People
 
@@ -31,13 +32,17 @@ def write_down(made: Iterable[Telling]) -> None:
 
 
 def tell_all(rows: Sequence[CancellationRequest], step: str, why: Why, detail: str = "") -> None:
-    """Tell everybody who can answer in the shop, here and by e-mail, and the shop's chat channel where it has one."""
+    """Tell everybody who can answer in the shop, here and by e-mail, and the shop's chat channel where it has one.
+
+    Where no mail server is set nobody would get the letter, and everybody is told here anyway.
+    """
     people = People.of({row.shop_id for row in rows})
+    channels = (Channel.IN_APP, Channel.EMAIL) if reach.has_mail_server() else (Channel.IN_APP,)
     chats = {*ChatAddress.objects.values_list("shop", flat=True)}
     made = []
     for row in rows:
         for person in people.working(row.shop_id):
-            made += [telling(row, step, why, channel, person, detail) for channel in (Channel.IN_APP, Channel.EMAIL)]
+            made += [telling(row, step, why, channel, person, detail) for channel in channels]
         if chats & {row.shop_id, None}:
             made.append(telling(row, step, why, Channel.CHAT, None, detail))
         if not people.working(row.shop_id):

@@ -284,6 +284,15 @@ class TestReach:
         assert sorted(lines(row)) == ["Could not be told by e-mail: Mina", "Told by a notice here: Mina"]
         assert Telling.objects.get(channel="email").problem == "no_mail"
 
+    def test_where_no_server_takes_letters_people_are_told_here_and_no_letter_is_written_for_nobody(
+        self, shop: Shop, manager: User, agent: User, settings: Any
+    ) -> None:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+        row = waiting(shop, 20)
+        telling.tell_all([row], "link", Telling.Why.LINK)
+        sending.deliver()
+        assert lines(row) == ["Told by a notice here: Anna, Mina"]
+
     def test_somebody_named_who_left_is_warned_of(self, shop: Shop, manager: User, agent: User) -> None:
         set_ladder(shop, manager, [Wish(60, Who.PERSON, "in_app", agent)])
         User.objects.filter(pk=agent.pk).update(is_active=False)
