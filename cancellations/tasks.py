@@ -20,7 +20,7 @@ SWEEP_LASTS_SECONDS = 10
 
 def nudge_delivery(decision_id: int, wait: float) -> None:
     """Send the message `deliver` in `wait` seconds. A broker that is down costs the seconds until the next sweep."""
-    nudging.send(deliver, decision_id, wait=wait)
+    nudging.send(deliver, decision_id, wait=wait, expires=wait + SWEPT_FOR_SECONDS)
 
 
 @shared_task

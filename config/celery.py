@@ -40,13 +40,22 @@ app.conf.update(
 # decision. A worker that is told of no queue sees to both.
 app.conf.task_default_queue = "celery"
 app.conf.task_queues = [Queue("celery"), Queue("outside")]
+# The lowest goes first. What may wait by the thousand stands behind what beat sends: the sweeps would not get their
+# turn before they are stale, safety nets among them, and of workers that are busy it would be said that there are none.
+BEHIND = 3
 app.conf.task_routes = {
-    name: {"queue": "outside"}
-    for name in (
-        "webhooks.tasks.deliver", "exports.tasks.write_export", "shops.tasks.heartbeat_outside",
-        "safety.tasks.sweep_tellings", "safety.tasks.deliver",
-    )
-}  # fmt: skip
+    "cancellations.tasks.deliver": {"priority": BEHIND},
+    "cancellations.tasks.end_of_sweep": {"priority": BEHIND},
+    "cancellations.tasks.pull_shop": {"priority": BEHIND},
+    "cancellations.pushes.process_pushes": {"priority": BEHIND},
+    "cancellations.batch_work.work_batch": {"priority": BEHIND},
+    "truth.tasks.compare": {"priority": BEHIND},
+    "webhooks.tasks.deliver": {"queue": "outside", "priority": BEHIND},
+    "exports.tasks.write_export": {"queue": "outside", "priority": BEHIND},
+    "safety.tasks.sweep_tellings": {"queue": "outside"},
+    "safety.tasks.deliver": {"queue": "outside"},
+    "shops.tasks.heartbeat_outside": {"queue": "outside"},
+}
 # What comes every few seconds is thrown away when it has waited for long: while all workers are busy, sweeps would pile
 # up, and each would send for the same decisions again.
 STALE = {"expires": 30}

@@ -189,12 +189,36 @@ class TestTasks:
 
     def test_what_waits_for_servers_of_others_holds_up_no_decision(self) -> None:
         def queue(task: str) -> str:
-            return str(app.amqp.router.route({}, task)["queue"].name)
+            routed = app.amqp.router.route({}, task)
+            return str(routed["queue"].name if "queue" in routed else app.conf.task_default_queue)
 
         assert queue("webhooks.tasks.deliver") == queue("exports.tasks.write_export") == "outside"
         assert queue("safety.tasks.sweep_tellings") == queue("safety.tasks.deliver") == "outside"
         assert queue("safety.tasks.sweep_nets") == queue("safety.tasks.act") == "celery"
         assert queue("cancellations.tasks.deliver") == queue("webhooks.tasks.relay") == "celery"
+
+    @pytest.mark.parametrize(
+        ("many", "urgent", "queue"),
+        [
+            ("cancellations.tasks.deliver", "shops.tasks.heartbeat", "celery"),
+            ("cancellations.tasks.pull_shop", "cancellations.tasks.sweep_decisions", "celery"),
+            ("cancellations.pushes.process_pushes", "safety.tasks.act", "celery"),
+            ("webhooks.tasks.deliver", "shops.tasks.heartbeat_outside", "outside"),
+            ("exports.tasks.write_export", "safety.tasks.sweep_tellings", "outside"),
+        ],
+    )
+    def test_what_beat_sends_goes_before_thousands_that_wait(self, many: str, urgent: str, queue: str) -> None:
+        with app.connection_for_write() as connection:
+            channel: Any = connection.channel()
+            channel.queue_purge(queue)
+            for task in (many, many, urgent, many):
+                app.send_task(task, (1,), connection=connection)
+            taken = [channel.basic_get(queue, no_ack=True).headers["task"] for _ in range(4)]
+        assert taken == [urgent, many, many, many]
+
+    def test_the_last_message_of_a_sweep_comes_after_the_others(self) -> None:
+        routed = [app.amqp.router.route({}, f"cancellations.tasks.{task}") for task in ("deliver", "end_of_sweep")]
+        assert routed[0]["priority"] == routed[1]["priority"]
 
     def test_each_queue_has_its_workers_in_the_demo_and_in_production(self) -> None:
         compose = (ROOT / "compose.yaml").read_text()
@@ -213,7 +237,7 @@ class TestNudging:
         asked: list[tuple[Any, dict[str, Any]]] = []
         monkeypatch.setattr(tasks.deliver, "apply_async", lambda args, **options: asked.append((args, options)))
         tasks.nudge_delivery(7, 9.5)
-        assert asked == [((7,), {"countdown": 9.5, "expires": None, "retry": False})]
+        assert asked == [((7,), {"countdown": 9.5, "expires": 39.5, "retry": False})]
 
     def test_a_broker_that_is_down_takes_nothing_from_a_decision_and_keeps_nobody_waiting(
         self, product_environment: dict[str, str]
