@@ -208,6 +208,17 @@ class TestDecidingTogether:
         assert {first, last} == set(Decision.objects.exclude(pk=before.pk))
         assert Event.objects.count() == Entry.objects.filter(action="decision.recorded").count() == 2
 
+    @pytest.mark.parametrize(("count", "messages"), [(2, 2), (5, 5), (6, 0)])
+    def test_a_few_have_a_message_each_and_many_are_left_to_the_sweep(
+        self, nudges: list[tuple[int, float]], django_capture_on_commit_callbacks: Any, count: int, messages: int
+    ) -> None:
+        agent = member(Role.AGENT, shop := ShopFactory())
+        asked = [CancellationFactory(order=OrderFactory(shop=shop)) for _ in range(count)]
+        with django_capture_on_commit_callbacks(execute=True):
+            decisions.decide_each([Wanted(one, Verdict.APPROVE) for one in asked], agent)
+        assert len(nudges) == messages
+        assert Decision.objects.due(timezone.now() + timedelta(minutes=1)).count() == count
+
     def test_nobody_decides_about_nothing(self) -> None:
         assert decisions.decide_each([], member(Role.AGENT, ShopFactory())) == []
 
