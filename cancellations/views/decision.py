@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
@@ -16,7 +16,7 @@ from cancellations.checks import NotAllowed
 from cancellations.forms.notes import DeclineForm, SetAsideForm
 from cancellations.models import Decision
 from cancellations.views.asking import INVALID, visible_cancellation, visible_decision, wants_fragment
-from cancellations.views.facts import about, facts
+from cancellations.views.facts import about, facts, seen_of
 from shops.models import Permission, Role
 from shops.roles import must_be_allowed, must_have_role
 
@@ -48,15 +48,21 @@ def moved(request: "Request", decision: Decision, message: str = "") -> HttpResp
 @vary_on_headers("HX-Request")
 def decision(request: "Request", pk: int) -> HttpResponse:
     """The decision alone: htmx asks every other second while it moves, and gets 204 while nothing is new."""
-    found = visible_decision(request, pk)
-    context = about(request, found)
-    if not wants_fragment(request) or request.htmx.target == "history":
-        return render(
-            request, "cancellations/decision.html", context | {"history": history.of_decision(found, timezone.now())}
-        )
-    if request.GET.get("seen") == context["seen"]:
+    is_whole = not wants_fragment(request) or request.htmx.target == "history"
+    if not is_whole and request.GET.get("seen") == seen_now(request, pk):
         return HttpResponse(status=204)
-    return moved(request, found)
+    found = visible_decision(request, pk)
+    if not is_whole:
+        return moved(request, found)
+    shown = {"history": history.of_decision(found, timezone.now())}
+    return render(request, "cancellations/decision.html", about(request, found) | shown)
+
+
+def seen_now(request: "Request", pk: int) -> str:
+    """Only what says whether there is something new: nearly always there is not."""
+    rows = Decision.objects.visible_to(request.user).only("state", "failures", "send_after")
+    found = get_object_or_404(rows, pk=pk)
+    return seen_of(found, list(found.attempts.only("finished_at", "decision")))
 
 
 @require_POST

@@ -1,5 +1,6 @@
 """What a request's page, its decision and each of their fragments show."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -9,7 +10,7 @@ from django.utils import timezone
 
 from cancellations import countersigning, history, rules, trail
 from cancellations.forms.notes import CloseForm, DeclineForm, SetAsideForm
-from cancellations.models import CancellationRequest, Decision, Evidence, TimeLeft, Verdict
+from cancellations.models import Attempt, CancellationRequest, Decision, Evidence, TimeLeft, Verdict
 from cancellations.offers import offers_to
 from cancellations.row_words import TimeLeftWords, state_words, time_left_words
 from cancellations.rules import Offer
@@ -69,13 +70,12 @@ def can_be_closed(cancellation: CancellationRequest) -> bool:
 def about(request: "Request", decision: Decision) -> dict[str, Any]:
     """What the decision's fragment shows. `seen` changes when there is something new to show."""
     attempts = list(decision.attempts.all())
-    done = sum(attempt.finished_at is not None for attempt in attempts)
     return {
         "decision": decision,
         "shop": decision.shop,
         "market": rules.capabilities(decision.shop, timezone.now()),
         "attempts": attempts,
-        "seen": f"{decision.state}.{len(attempts)}.{done}.{decision.failures}.{is_in_undo_window(decision)}",
+        "seen": seen_of(decision, attempts),
         "undo": undo_seconds(request, decision),
         "can_ask": decision.state == Decision.State.STALLED and may(request, decision.shop, Role.AGENT),
         "can_set_aside": decision.state == Decision.State.STALLED and may(request, decision.shop, Role.MANAGER),
@@ -85,6 +85,11 @@ def about(request: "Request", decision: Decision) -> dict[str, Any]:
         else None,
         **(second_person(request, decision) if decision.state == Decision.State.UNSIGNED else {}),
     }
+
+
+def seen_of(decision: Decision, attempts: Sequence[Attempt]) -> str:
+    done = sum(attempt.finished_at is not None for attempt in attempts)
+    return f"{decision.state}.{len(attempts)}.{done}.{decision.failures}.{is_in_undo_window(decision)}"
 
 
 def second_person(request: "Request", decision: Decision) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A decision on its way."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -25,6 +26,16 @@ def test_a_decision_is_told_only_when_there_is_something_new(client: Client, sho
     settled = client.get(address, {"seen": seen}, headers=HTMX)
     assert "Approve: confirmed" in text_of(settled)
     assert "hx-trigger" not in text_of(settled).partition(">")[0]
+
+
+def test_that_there_is_nothing_new_is_known_without_reading_the_order_or_the_request(
+    client: Client, shop: Shop, django_assert_max_num_queries: Any
+) -> None:
+    address = url("decision", DecisionFactory(cancellation=asked(shop)).pk)
+    seen = client.get(address).context["seen"]
+    with django_assert_max_num_queries(6) as read:
+        assert client.get(address, {"seen": seen}, headers=HTMX).status_code == 204
+    assert not [one["sql"] for one in read if '"orders_order"."id"' in one["sql"]]
 
 
 def test_a_decision_is_taken_back(client: Client, shop: Shop, agent: User) -> None:
