@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import requests
-from django.core.management import call_command
-from django.db import connection
 from django.db.models import Max, Min
 from django.utils import timezone
 
@@ -40,10 +38,7 @@ LONGEST_SECONDS = 600
 
 def main(arguments: Sequence[str]) -> int:
     wanted = int(arguments[0]) if arguments else DECISIONS
-    world.database("delivery")
-    connection.close()
-    connection.settings_dict["NAME"] = "delivery"
-    call_command("migrate", verbosity=0)
+    world.work_in("delivery")
     with sandbox(wanted + ONE_BY_ONE) as (url, its_process):
         agent = moved_in(url)
         ids = waiting()

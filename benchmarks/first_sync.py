@@ -8,8 +8,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from django.conf import settings
-from django.core.management import call_command
-from django.db import connection
 
 from benchmarks import contenders, world
 from benchmarks.playback import playing
@@ -32,10 +30,7 @@ def main(arguments: Sequence[str]) -> int:
         contenders.install()
     except contenders.Missing as missing:
         raise SystemExit(f"The peers are not measured. {missing}") from None
-    world.database("first_sync")
-    connection.close()
-    connection.settings_dict["NAME"] = "first_sync"
-    call_command("migrate", verbosity=0)
+    world.work_in("first_sync")
     who = {"ours": ours, "loop": contenders.loop, "tap": tap}
     settings.PACE_CALLS = False  # a marketplace that answers at once, and as often as it is asked
     with playing(orders) as url:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from django.core.management import call_command
 from django.db import connection
 from django.db.models import QuerySet, Sum
 
@@ -143,10 +142,7 @@ def exports(rows: int) -> Iterator[Use]:
 
 
 def backfill(orders: int) -> Use:
-    world.database("memory")
-    connection.close()
-    connection.settings_dict["NAME"] = "memory"
-    call_command("migrate", verbosity=0)
+    world.work_in("memory")
     empty()
     with playing(orders) as url, processes.worker("memory", "celery") as part:
         shop = connected(url)

@@ -20,8 +20,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from django.conf import settings
-from django.core.management import call_command
-from django.db import connection
 
 from benchmarks import bare, world
 from benchmarks import delivery as delivering
@@ -42,16 +40,8 @@ STARTS_WITHIN = 2  # seconds
 PY_SPY = Path(sys.executable).parent / "py-spy"
 # Also of what waits: a page waits for the database.
 AS_STACKS = [
-    "--nonblocking",
-    "--rate",
-    "200",
-    "--idle",
-    "--full-filenames",
-    "--format",
-    "raw",
-    "--duration",
-    "unlimited",
-]
+    "--nonblocking", "--rate", "200", "--idle", "--full-filenames", "--format", "raw", "--duration", "unlimited",
+]  # fmt: skip
 DELIVERIES = 150
 ORDERS = 10_000
 
@@ -109,7 +99,7 @@ def pages(size: int) -> Iterator[tuple[str, Spent]]:
 
 def deliveries() -> Iterator[tuple[str, Spent]]:
     """Each by this thread alone, from the row that is due to the one that is settled."""
-    enter("delivery")
+    world.work_in("delivery")
     with delivering.sandbox(DELIVERIES) as (url, _process):
         agent = delivering.moved_in(url)
         made = [delivering.approve(agent, pk).pk for pk in delivering.waiting()[:DELIVERIES]]
@@ -118,20 +108,13 @@ def deliveries() -> Iterator[tuple[str, Spent]]:
 
 def orders() -> Iterator[tuple[str, Spent]]:
     """A thousand orders that are read for the first time, pages and rows by one thread."""
-    enter("sync")
+    world.work_in("sync")
     settings.PACE_CALLS, pulling.MOST_AHEAD = False, 0
     with playing(ORDERS) as url:
         shop = syncing.connected(url)
         syncing.empty()
         spent = spent_on([lambda: syncing.pull(shop)])
     yield "1,000 orders read", {layer: ms * 1000 / ORDERS for layer, ms in spent.items()}
-
-
-def enter(name: str) -> None:
-    world.database(name)
-    connection.close()
-    connection.settings_dict["NAME"] = name
-    call_command("migrate", verbosity=0)
 
 
 def again(act: Callable[[], object]) -> Iterator[Callable[[], object]]:

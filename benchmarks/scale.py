@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlsplit
 
-from django.core.management import call_command
 from django.db import connection
 from django.db.models import Max, Min
 
@@ -111,10 +110,7 @@ def servers() -> dict[str, Callable[[], float]]:
 
 def workers(decisions: int) -> Sequence[Scaled]:
     """Each number of workers in turn, and that so many times."""
-    world.database("delivery")
-    connection.close()
-    connection.settings_dict["NAME"] = "delivery"
-    call_command("migrate", verbosity=0)
+    world.work_in("delivery")
     found: dict[int, list[Round]] = {count: [] for count in WORKERS}
     with delivery.sandbox(decisions * RUNS * len(WORKERS)) as (url, its_process):
         agent = delivery.moved_in(url)

@@ -13,8 +13,6 @@ from pathlib import Path
 
 import requests
 from django.core.cache import cache
-from django.core.management import call_command
-from django.db import connection
 from django.db.models import Min
 from django.utils import timezone
 
@@ -38,10 +36,7 @@ MARKETPLACE = "tiktok_shop"
 
 def main(arguments: Sequence[str]) -> int:
     shops, seconds = (*map(int, arguments), *(SHOPS, SECONDS)[len(arguments) :])
-    world.database("shops")
-    connection.close()
-    connection.settings_dict["NAME"] = "shops"
-    call_command("migrate", verbosity=0)
+    world.work_in("shops")
     cache.clear()
     with crowd(busy=shops * BUSY_OF_TEN // 10) as url:
         failing = moved_in(url, shops)

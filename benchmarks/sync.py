@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.management import call_command
 from django.db import connection, models, transaction
 from django.utils import timezone
 from psycopg import sql
@@ -44,10 +43,7 @@ class Rows:
 
 def main(arguments: Sequence[str]) -> int:
     orders = int(arguments[0]) if arguments else ORDERS
-    world.database("sync")
-    connection.close()
-    connection.settings_dict["NAME"] = "sync"
-    call_command("migrate", verbosity=0)
+    world.work_in("sync")
     settings.PACE_CALLS = False  # a marketplace that answers at once, and as often as it is asked
     with playing(orders) as url:
         shop = connected(url)

@@ -29,10 +29,7 @@ MOVED_ON_AFTER = timedelta(minutes=10)
 def enter(size: int, seed: int = SEED) -> None:
     """From now on this process works in that world; it is filled where that has not been done."""
     name = f"world_{size}_{seed}"
-    connection.close()
-    connection.settings_dict["NAME"] = name
-    made = database(name)
-    call_command("migrate", verbosity=0)
+    made = work_in(name)
     if not made:
         began = time.monotonic()
         filling.fill(size, seed)
@@ -45,6 +42,15 @@ def enter(size: int, seed: int = SEED) -> None:
     cache.clear()
     heartbeat.note(heartbeat.WORKER)
     heartbeat.note(heartbeat.BEAT)
+
+
+def work_in(name: str) -> datetime | None:
+    """From now on this process works in that database, which is made where there is none; as `database` answers."""
+    made = database(name)
+    connection.close()
+    connection.settings_dict["NAME"] = name
+    call_command("migrate", verbosity=0)
+    return made
 
 
 def back_to(size: int, seed: int = SEED) -> None:

@@ -403,7 +403,7 @@ def keep_pictures(decision: Decision, pictures: Sequence[Picture | Evidence]) ->
 def record(made: Sequence[Decision], detail: Mapping[str, Any] = MappingProxyType({})) -> None:
     """Ask for workers, and tell everybody, of decisions that one person has just made."""
     on_their_way = [decision for decision in made if not is_unsigned(decision)]
-    # Many are found by the sweep, seconds later: a message for each took half as long as to write them all down.
+    # Many are found by the sweep, seconds later: a message for each took nearly half of the time.
     for decision in on_their_way if len(on_their_way) <= NUDGED else ():
         nudge(decision)  # before others are told of it, so that it is the first message
     if made:

@@ -23,7 +23,9 @@ class Link:
     @classmethod
     def of(cls, shops: Collection[int]) -> "Link":
         cursors = SyncCursor.objects.filter(shop__in=shops, kind=SyncKind.CANCELLATIONS)
-        nobody = any(heartbeat.silences(heartbeat.WORKER, heartbeat.BEAT))
+        # Who was never seen may be about to come up; where nobody does, what is read gets old, and that is said.
+        silences = heartbeat.silences(heartbeat.WORKER, heartbeat.BEAT)
+        nobody = any(one.since for one in silences if one)
         return cls(dict(cursors.values_list("shop", "synced_until")), nobody)
 
     def is_fresh(self, shop: Shop, now: datetime) -> bool:

@@ -4,6 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
+from django.core.cache import cache
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.utils import timezone
 from hypothesis import HealthCheck, given
@@ -17,6 +19,7 @@ from cancellations.models import CancellationRequest, Claim, Decision, Verdict
 from safety import by_hand, ladder, sending
 from safety.ladder import Wish, climb, set_ladder
 from safety.models import Rung, Telling
+from shops import heartbeat
 from shops.models import Membership, Role, Shop, ShopGroup, SyncCursor
 from tests.factories import DecisionFactory, ShopFactory, UserFactory, member
 from tests.safety.conftest import waiting
@@ -252,11 +255,17 @@ class TestWhenTheLinkIsDown:
         assert self.look().pop().startswith("The shop could not be read for some time")
 
     def test_so_they_are_when_no_worker_lives(self, shop: Shop, manager: User) -> None:
-        from django.core.cache import cache
-
-        cache.clear()
+        with time_machine.travel(timezone.now() - timedelta(minutes=2), tick=False):
+            heartbeat.note(heartbeat.WORKER)
         waiting(shop, 20)
         assert self.look() == {"No worker has been heard of: nothing is sent."}
+
+    def test_while_a_house_comes_up_that_nobody_was_seen_yet_alarms_nobody(self, shop: Shop, manager: User) -> None:
+        cache.clear()
+        waiting(shop, 20)
+        assert self.look() == set()
+        SyncCursor.objects.update(synced_until=timezone.now() - timedelta(minutes=11))
+        assert self.look().pop().startswith("The shop could not be read for some time")
 
     @pytest.mark.parametrize(
         ("columns", "words"),

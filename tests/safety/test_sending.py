@@ -120,7 +120,9 @@ class TestLetters:
         with connection.cursor() as cursor, CaptureQueriesContext(connection) as asked:
             cursor.execute("ANALYZE safety_telling")
             assert len(sending.claimed(Q(channel="in_app"))) == sending.A_LETTER
-            for one in [one["sql"] for one in asked if "claim" in one["sql"] and one["sql"].startswith("SELECT")]:
+            read = [one["sql"] for one in asked if "claim" in one["sql"] and one["sql"].startswith("SELECT")]
+            assert read
+            for one in read:
                 cursor.execute(f"EXPLAIN {one}")
                 assert "Seq Scan on safety_telling" not in str(cursor.fetchall())
 
