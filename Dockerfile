@@ -17,4 +17,4 @@ RUN DATABASE_URL=postgres://none/none CELERY_BROKER_URL=redis://none/0 python ma
 USER countermand
 ENV PYTHONUNBUFFERED=1
 EXPOSE 8000
-CMD ["gunicorn", "config.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", "--threads", "4", "--limit-request-line", "8190", "--keep-alive", "75"]
+CMD ["gunicorn", "config.wsgi", "--bind", "0.0.0.0:8000"]

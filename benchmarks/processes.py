@@ -34,8 +34,8 @@ def web(database: str, processes: int) -> Iterator[tuple[str, Part]]:
     """(its address, gunicorn) as the image's own command starts it, but for how many processes it has."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    command = [PYTHON, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}", "--no-control-socket"]
-    command += ["--worker-class", "gthread", "--workers", str(processes), "--threads", "4", "--log-level", "warning"]
+    command = [PYTHON, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}"]
+    command += ["--workers", str(processes), "--log-level", "warning"]
     part = Part(
         "web", command, private_servers.LOCAL, is_up=lambda: answers(f"{url}/healthz"), environment=works_in(database)
     )

@@ -49,7 +49,7 @@ SIDE_BY_SIDE = 10
 # there has to be one, one that a constraint forbids, one too long for an index.
 VALUE_REFUSED = {"23502", "23514", "54000"}
 # Pulls that take longer are not followed by the next at once, see `rest_after`.
-WORTH_A_REST, RESTS_TIMES_LONGER = timedelta(seconds=1), 9
+WORTH_A_REST, RESTS_TIMES_LONGER = timedelta(seconds=0.2), 9
 KEPT_SET_ASIDE = 100
 MOST_ASKED_FOR = 20
 # What was not understood is read again after so long, or after a twenty-fourth of its age.

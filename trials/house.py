@@ -152,9 +152,7 @@ class House:
         return [PYTHON, "-m", "sandbox", *where, *self.sandbox_options]
 
     def _web(self) -> list[str]:
-        web = [PYTHON, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{self.port}", "--no-control-socket"]
-        web += ["--keep-alive", "75", "--log-level", "warning"]
-        return [*web, "--worker-class", "gthread", "--workers", "2", "--threads", "4"]
+        return [PYTHON, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{self.port}", "--log-level", "warning"]
 
     def start_servers(self) -> None:
         """An empty database and an empty broker."""

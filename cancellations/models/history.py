@@ -83,6 +83,12 @@ class AnnouncementQuerySet(models.QuerySet["Announcement"]):
         """Those that tell of a cancellation and that nobody has looked into yet."""
         return self.filter(is_cancellation=True, handled_at=None)
 
+    def with_row_columns(self) -> Self:
+        """All that a line about one says, and no more than that."""
+        shop = ("shop__name", "shop__region", "shop__marketplace", "shop__time_zone")
+        order = ("order__number", "order__marketplace_id")
+        return self.select_related("shop", "order").only("title", "announced_at", "shop", "order", *shop, *order)
+
 
 class Announcement(models.Model):
     """The marketplace said that something happened and not to which order, so a person has to find out."""

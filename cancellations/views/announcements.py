@@ -1,5 +1,6 @@
 """What a marketplace announced without saying for which order, for somebody to look into."""
 
+from collections.abc import Set
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
@@ -10,8 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from cancellations import recording
 from cancellations.models import Announcement, CancellationRequest
-from cancellations.views.asking import wants_fragment
-from shops.models import Role, Shop
+from cancellations.views.asking import decides_in, wants_fragment
 
 if TYPE_CHECKING:
     from cancellations.views.asking import Request
@@ -19,17 +19,16 @@ if TYPE_CHECKING:
 SHOWN = 20
 
 
-def announced(request: "Request") -> dict[str, Any]:
+def announced(request: "Request", agent_in: Set[int]) -> dict[str, Any]:
     """The newest, how many more there are, and in which shops this person may do something about them.
 
     They are folded into one line while requests wait: those come first."""
-    waiting = Announcement.objects.visible_to(request.user).waiting().select_related("shop", "order")
-    rows = list(waiting.order_by("-announced_at", "-pk")[: SHOWN + 1])
-    shops = Shop.objects.where_role(request.user, Role.AGENT).filter(pk__in={row.shop_id for row in rows})
+    waiting = Announcement.objects.visible_to(request.user).waiting()
+    rows = list(waiting.with_row_columns().order_by("-announced_at", "-pk")[: SHOWN + 1])
     return {
         "announcements": rows[:SHOWN],
         "more": waiting.count() - SHOWN if len(rows) > SHOWN else 0,
-        "agent_in": set(shops.values_list("pk", flat=True)) if rows else set(),
+        "agent_in": agent_in,
         "is_unfolded": bool(rows) and not CancellationRequest.objects.visible_to(request.user).waiting().exists(),
         "watches": True,
     }
@@ -38,7 +37,7 @@ def announced(request: "Request") -> dict[str, Any]:
 @require_GET
 def announcements(request: "Request") -> HttpResponse:
     """The list alone: the queue asks for it now and then."""
-    return render(request, "cancellations/_announcements.html", announced(request))
+    return render(request, "cancellations/_announcements.html", announced(request, decides_in(request)))
 
 
 @require_POST
@@ -48,8 +47,7 @@ def handle(request: "Request", pk: int) -> HttpResponse:
     recording.handle(found, request.user)
     done = _("Noted: nothing to do about “%(title)s”.") % {"title": found.title}
     if wants_fragment(request):
-        return render(
-            request, "cancellations/_announcements.html", announced(request) | {"done": done, "is_unfolded": True}
-        )
+        context = announced(request, decides_in(request)) | {"done": done, "is_unfolded": True}
+        return render(request, "cancellations/_announcements.html", context)
     messages.success(request, done)
     return redirect("cancellations:queue")

@@ -34,6 +34,11 @@ def may(request: "Request", shop: Shop, role: Role) -> bool:
     return has_role(request.user, shop, role)
 
 
+def decides_in(request: "Request") -> set[int]:
+    """The shops in which this person may answer."""
+    return set(Shop.objects.where_role(request.user, Role.AGENT).values_list("pk", flat=True))
+
+
 def shops_to_record_for(request: "Request") -> Sequence[Shop]:
     """Where this person may write down what the marketplace does not list."""
     now = timezone.now()
@@ -42,8 +47,7 @@ def shops_to_record_for(request: "Request") -> Sequence[Shop]:
 
 
 def visible_cancellation(request: "Request", pk: int) -> CancellationRequest:
-    rows = CancellationRequest.objects.visible_to(request.user).with_queue_columns()
-    return get_object_or_404(rows.select_related("shop__connection"), pk=pk)
+    return get_object_or_404(CancellationRequest.objects.visible_to(request.user).with_page_columns(), pk=pk)
 
 
 def visible_decision(request: "Request", pk: int) -> Decision:

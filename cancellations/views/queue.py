@@ -20,10 +20,10 @@ from cancellations.filters import QueueFilter
 from cancellations.models import CancellationRequest, Decision, SavedView, TimeLeft
 from cancellations.views import batches
 from cancellations.views.announcements import announced
-from cancellations.views.asking import visible_cancellation, wants_fragment
+from cancellations.views.asking import decides_in, visible_cancellation, wants_fragment
 from cancellations.views.unreachable import unreachable
 from marketplaces.base import Capabilities
-from shops.models import Permission, Role, Shop
+from shops.models import Permission, Shop
 from shops.paging import KeyPage, beyond, key_page
 
 if TYPE_CHECKING:
@@ -73,14 +73,14 @@ def queue(request: "Request") -> HttpResponse:
             shop for shop in chosen.shops if shop.pk in agent_in and not rules.capabilities(shop, now).shows_requests
         ],
         "stalled": stalled(request),
-        "unreachable": unreachable(request),
+        "unreachable": unreachable(request, chosen.shops),
         "can_export": Shop.objects.where_may(request.user, Permission.EXPORT).exists(),
     }
     if agent_in:
         context |= batches.selection(request, chosen, page, counts.get(request.GET.get("left") or "all"))
     if wants_fragment(request):
         return render(request, "cancellations/_refreshed.html", context)
-    context |= announced(request) | batches.unseen(request)
+    context |= announced(request, agent_in) | batches.unseen(request)
     context["watches"] = bool(context["can_record"] or context["announcements"])
     return render(request, "cancellations/queue.html", context)
 
@@ -185,11 +185,6 @@ def ending(rows: Sequence[CancellationRequest], now: datetime) -> list[Capabilit
     shops = {(row.shop.marketplace, row.shop.region): row.shop for row in rows if row.needs_answer}
     markets = [rules.capabilities(shop, now) for shop in shops.values()]
     return [market for market in markets if market.reject_until]
-
-
-def decides_in(request: "Request") -> set[int]:
-    """The shops in which this person may answer."""
-    return set(Shop.objects.where_role(request.user, Role.AGENT).values_list("pk", flat=True))
 
 
 def stalled(request: "Request") -> list[Decision]:

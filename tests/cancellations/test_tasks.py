@@ -162,7 +162,7 @@ class TestPullingDueShops:
     ) -> None:
         settings.PULL_EVERY_SECONDS = 60
         shop = ShopFactory()
-        pulling.rest_after(shop, timedelta(seconds=0.9))
+        pulling.rest_after(shop, timedelta(seconds=0.1))
         shop.refresh_from_db()
         assert shop.rests_until is None
         pulling.rest_after(shop, timedelta(minutes=10))

@@ -68,8 +68,7 @@ def gunicorn(product_environment: dict[str, str], tmp_path: Path) -> Iterator[Gu
     disk.mkdir()
     with tempfile.TemporaryDirectory() as short:  # the path of a socket may have no more than 107 bytes
         command = [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", f"unix:{short}/web"]
-        # As in the Dockerfile, but for the number of processes.
-        command += ["--worker-class", "gthread", "--threads", "4", "--no-control-socket", "--log-level", "warning"]
+        command += ["--workers", "1", "--log-level", "warning"]  # of which the memory is measured
         plain = "django.contrib.staticfiles.storage.StaticFilesStorage"
         environment = {**product_environment, "TMPDIR": str(disk), "STATICFILES_BACKEND": plain}
         process = subprocess.Popen(

@@ -47,16 +47,16 @@ FEW, MANY = 2, 7
 
 # Three of each are about who asks: the session, the person, their memberships. One of each screen is the bell's.
 SCREENS = {
-    "/": 30,
-    "/?state=all": 29,
-    "/?q=tote": 30,
-    "/?left=soon": 25,
-    "/?decision=undecided": 30,
+    "/": 29,
+    "/?state=all": 28,
+    "/?q=tote": 29,
+    "/?left=soon": 24,
+    "/?decision=undecided": 29,
     "/announcements/": 6,
     "/views/": 6,
     "/cancellations/record/": 5,
     "/cancellations/<request>/": 20,
-    "/cancellations/<request>/approve/": 20,
+    "/cancellations/<request>/approve/": 19,
     "/decisions/<decision>/": 9,
     "/batches/": 6,
     "/batches/<batch>/": 11,
