@@ -18,7 +18,7 @@ from drf_spectacular.utils import extend_schema_field
 
 from cancellations.models import CancellationQuerySet, CancellationRequest, Decision, TimeLeft, Verdict
 from cancellations.teamwork import who_decides_in
-from shops.filters import ShopFilterSet, shops_of
+from shops.filters import LeanSelect, ShopFilterSet, shops_of
 from shops.models import Shop
 
 # Where the last word about a request stands, for those who look for what they have to do.
@@ -144,7 +144,7 @@ class QueueFilter(CancellationFilter):
         form_class = super().get_form_class()
         # Asked for when the field is shown, which a list that refreshes does not do.
         choices = CallableChoiceIterator(lambda: [("", _("Every reason")), *self.reason_choices()])
-        form_class.base_fields["reason"].widget = forms.Select(choices=choices)
+        form_class.base_fields["reason"].widget = LeanSelect(choices=choices)
         return form_class
 
     @cached_property

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from orders.models import Order, OrderQuerySet
-from shops.filters import ShopFilterSet
+from shops.filters import LeanSelect, ShopFilterSet
 from shops.markets import capabilities
 
 
@@ -32,7 +32,7 @@ class OrderFilter(ShopFilterSet):
             for market in {capabilities(shop, now).marketplace: capabilities(shop, now) for shop in self.shops}.values()
             for status in market.order_statuses
         }
-        form_class.base_fields["status"].widget = forms.Select(choices=[("", _("Every status")), *known.items()])
+        form_class.base_fields["status"].widget = LeanSelect(choices=[("", _("Every status")), *known.items()])
         form_class.base_fields["is_cancel_requested"].widget = forms.NullBooleanSelect()
         form_class.base_fields["is_cancel_requested"].widget.choices = [
             ("unknown", _("Does not matter")), ("true", _("Yes")), ("false", _("No")),

@@ -24,6 +24,7 @@ from shops.models import Connection, OutgoingEvent, Shop, SyncRun
 from trials import report
 from trials.counting import Figures, count
 from trials.house import House
+from trials.line import Line
 from trials.moving_in import asked, house_with, move_in, say
 from trials.people import Crowd, Person
 from trials.plants import PLANTS
@@ -45,7 +46,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--plant", choices=PLANTS, default="", help=words)
     told = parser.parse_args(arguments)
     orders = max(60, round(told.decisions * 1.15))
-    with house_with(orders, told.seed) as (house, line, postman):
+    line, postman = Line(), Postman(told.seed)
+    with house_with(orders, told.seed, line=line, postman=postman) as house:
         figures = run(told, house, Troublemaker(house, line, told.seed, told.decisions), postman)
     if not told.plant:
         return 0 if figures.is_clean else 1

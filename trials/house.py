@@ -110,11 +110,13 @@ class Part:
 class House:
     """Every process that the product consists of, on servers of its own. `port` is where people reach it.
 
-    With `workers_yield` pages come first, as `compose.yaml` has it; without, decisions go out sooner.
+    Its marketplaces are reached at `line_port` and push to `pushes_to`, or without them straight. With `workers_yield`
+    pages come first, as `compose.yaml` has it; without, decisions go out sooner.
     """
 
     def __init__(
-        self, home: Path, *, sandbox_options: list[str], line_port: int, pushes_to: str, workers_yield: bool = False
+        self, home: Path, *, sandbox_options: list[str], line_port: int = 0, pushes_to: str = "",
+        workers_yield: bool = False,
     ) -> None:  # fmt: skip
         self.logs = home / "logs"
         self.logs.mkdir(parents=True, exist_ok=True)
@@ -122,7 +124,8 @@ class House:
             old.unlink()
         self.port, self.sandbox_port = free_port(), free_port()
         self.url, self.sandbox_url = f"http://127.0.0.1:{self.port}", f"http://127.0.0.1:{self.sandbox_port}"
-        self.line_port, self.pushes_to, self.sandbox_options = line_port, pushes_to, sandbox_options
+        self.line_port, self.sandbox_options = line_port or self.sandbox_port, sandbox_options
+        self.pushes_to = pushes_to or f"{self.url}/webhooks/{{marketplace}}/"
         postgres, valkey = private_servers.POSTGRES, private_servers.VALKEY
         self.database = Part("database", [], self.logs, is_up=postgres.answers, cwd=postgres.home)
         self.broker = Part("broker", [], self.logs, is_up=valkey.answers, cwd=valkey.home)

@@ -49,11 +49,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=1)
     told = parser.parse_args(arguments)
-    # Fifty clerks, the post and the line to the marketplaces share this process: an answer is not to wait for Python.
+    # Fifty clerks share this process: an answer is not to wait for Python.
     sys.setswitchinterval(0.0005)
     # Each clerk decides now and then as well; seven orders in ten have a request.
     orders = round((told.waiting + told.decisions + told.people * told.minutes * 3) / 0.7)
-    with house_with(orders, told.seed, has_careless_postman=False, workers_yield=True) as (house, _line, _postman):
+    with house_with(orders, told.seed, workers_yield=True) as house:
         return 0 if run(told, house) else 1
 
 

@@ -27,24 +27,26 @@ def say(words: str) -> None:
 
 @contextmanager
 def house_with(
-    orders: int, seed: int, *, has_careless_postman: bool = True, workers_yield: bool = False
-) -> Iterator[tuple[House, Line, Postman]]:
+    orders: int, seed: int, *, line: Line | None = None, postman: Postman | None = None, workers_yield: bool = False
+) -> Iterator[House]:
     """Servers and sandbox are up, the rest is not; nothing is left running afterwards.
 
     Seven orders in ten of its world have a request that waits, TikTok Shop's due within six hours.
     """
-    line, postman = Line(), Postman(seed, is_careless=has_careless_postman)
     world = ["--scenario", "busy", "--seed", str(seed), "--orders", str(orders)]
     house = House(
-        private_servers.LOCAL, sandbox_options=world, line_port=line.port, pushes_to=postman.url,
-        workers_yield=workers_yield,
+        private_servers.LOCAL, sandbox_options=world, workers_yield=workers_yield,
+        line_port=line.port if line else 0, pushes_to=postman.url if postman else "",
     )  # fmt: skip
-    line.leads_to, postman.leads_to = house.sandbox_port, house.url
+    if line:
+        line.leads_to = house.sandbox_port
+    if postman:
+        postman.leads_to = house.url
     try:
         house.start_servers()
         house.sandbox.start()
         call_command("migrate", verbosity=0)
-        yield house, line, postman
+        yield house
     finally:
         house.close()
 

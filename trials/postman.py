@@ -15,14 +15,13 @@ KEPT_HEADERS = ("Authorization", "Content-Type")
 
 
 class Postman:
-    """Takes every push at `url` at once, and hands it on: when the dice say so, and so often, unless it is careful.
+    """Takes every push at `url` at once, and hands it on when the dice say so, and so often.
 
     What nobody takes is not tried again.
     """
 
-    def __init__(self, seed: int, *, is_careless: bool = True) -> None:
+    def __init__(self, seed: int) -> None:
         self.leads_to = ""
-        self._is_careless = is_careless
         self.carried = self.doubled = 0
         self._dice = random.Random(f"postman {seed}")  # noqa: S311
         self._waiting: list[tuple[float, int, str, dict[str, str], bytes]] = []
@@ -47,11 +46,11 @@ class Postman:
 
     def _take(self, path: str, headers: dict[str, str], body: bytes) -> None:
         with self._lock:
-            copies = self._dice.choices(range(1, MOST_COPIES + 1), weights=[6, 3, 1])[0] if self._is_careless else 1
+            copies = self._dice.choices(range(1, MOST_COPIES + 1), weights=[6, 3, 1])[0]
             self.carried += 1
             self.doubled += copies > 1
             for _ in range(copies):
-                late = self._dice.choice([0.0, self._dice.uniform(0, LATEST_SECONDS)]) if self._is_careless else 0.0
+                late = self._dice.choice([0.0, self._dice.uniform(0, LATEST_SECONDS)])
                 due = time.monotonic() + late
                 heapq.heappush(self._waiting, (due, next(self._numbers), path, headers, body))
 
