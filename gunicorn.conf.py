@@ -5,7 +5,6 @@ asks the database a dozen times and waits for its turn after each answer. The ke
 """
 
 import os
-import sys
 
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY", "4"))
@@ -13,9 +12,3 @@ threads = 4
 limit_request_line = 8190  # a pasted list of ids is long
 keepalive = 75  # seconds: whoever is about to ask again must not find the door closing
 control_socket_disable = True  # nobody steers it but who started it
-
-SECONDS_OF_A_TURN = 0.0005  # Python's own 0.005 is as long as many pages take
-
-
-def post_fork(_server: object, _worker: object) -> None:
-    sys.setswitchinterval(SECONDS_OF_A_TURN)
