@@ -5,9 +5,12 @@ from datetime import datetime
 from operator import attrgetter
 
 import structlog
+from django.conf import settings
+from django.core.cache import cache
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Subquery
 from django.utils import timezone
+from redis.exceptions import RedisError
 
 from cancellations import following, happening
 from cancellations.models import CancellationLine, CancellationRequest, Event
@@ -63,7 +66,7 @@ def pull(shop: Shop, *, full: bool = False) -> list[SyncRun]:
     if market.shows_requests:
         runs.append(pulling.pull(shop, KIND, full=full))
         link_orders(shop)
-        find_what_the_search_missed(shop)
+        find_what_the_search_missed(shop, by_orders=full or is_time_to_ask_orders(shop))
     else:
         runs += following.follow(shop, market)
     if full:
@@ -84,22 +87,42 @@ def link_orders(shop: Shop) -> None:
         alone.update(order_id=Subquery(order.values("pk")[:1]))
 
 
-def find_what_the_search_missed(shop: Shop) -> None:
-    """The net below the net: orders that say a request is pending which we do not have, and requests overdue here."""
+def is_time_to_ask_orders(shop: Shop) -> bool:
+    """Once in PULL_EVERY_SECONDS: a busy shop is pulled far more often, and all its orders with a request are read.
+
+    Without a cache, each time.
+    """
     try:
-        flagged = [order.marketplace_id for page in orders_sync.with_cancel_requested(shop) for order in page]
-        asked = CancellationRequest.objects.filter(shop=shop, order_marketplace_id__in=flagged).waiting()
-        known = set(asked.values_list("order_marketplace_id", flat=True))
-        for order_id in flagged:
-            if order_id not in known:
-                read_requests_of_order(shop, order_id)
-        overdue = CancellationRequest.objects.filter(shop=shop, deadline__lt=timezone.now()).waiting()
-        # Any of them, so that those which never settle over there do not keep the others from being looked at.
-        ids = list(overdue.order_by("?").values_list("marketplace_id", flat=True)[:MOST_OVERDUE])
-        if ids:
-            read_again(shop, ids)
+        return bool(cache.add(f"orders-asked:{shop.pk}", True, settings.PULL_EVERY_SECONDS * 9 // 10))
+    except RedisError:
+        return True
+
+
+def find_what_the_search_missed(shop: Shop, *, by_orders: bool = True) -> None:
+    """The net below the net: requests overdue here, and pending ones that orders tell of and we do not have."""
+    try:
+        read_overdue(shop)
+        if by_orders:
+            read_what_orders_tell_of(shop)
     except MarketplaceError as error:
         logger.warning("sync.net_failed", shop=shop.pk, code=error.code, error=error.message)
+
+
+def read_overdue(shop: Shop) -> None:
+    overdue = CancellationRequest.objects.filter(shop=shop, deadline__lt=timezone.now()).waiting()
+    # Any of them, so that those which never settle over there do not keep the others from being looked at.
+    ids = list(overdue.order_by("?").values_list("marketplace_id", flat=True)[:MOST_OVERDUE])
+    if ids:
+        read_again(shop, ids)
+
+
+def read_what_orders_tell_of(shop: Shop) -> None:
+    flagged = [order.marketplace_id for page in orders_sync.with_cancel_requested(shop) for order in page]
+    asked = CancellationRequest.objects.filter(shop=shop, order_marketplace_id__in=flagged).waiting()
+    known = set(asked.values_list("order_marketplace_id", flat=True))
+    for order_id in flagged:
+        if order_id not in known:
+            read_requests_of_order(shop, order_id)
 
 
 def read_requests_of_order(shop: Shop, order_id: str) -> Sequence[CancellationRecord]:

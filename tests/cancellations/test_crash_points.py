@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from cancellations import sync
 from marketplaces.tiktok_shop import adapter
 from shops import nudging, pulling
 from shops.models import Connection, SyncRun
@@ -83,6 +84,12 @@ def pages_are_small(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_pull_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else it is for the machine to say whether its shop rests afterwards."""
     monkeypatch.setattr(pulling, "WORTH_A_REST", timedelta(hours=1))
+
+
+@pytest.fixture(autouse=True)
+def each_pull_asks_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the first of a scene would, and those that go on after a crash would not."""
+    monkeypatch.setattr(sync, "is_time_to_ask_orders", lambda _shop: True)
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,10 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.core.cache import cache
 from django.db import connection, transaction
 from django.utils import timezone
+from redis.exceptions import ConnectionError as Unreachable
 
 from cancellations import sync
 from cancellations.models import CancellationRequest, Event
@@ -338,6 +340,28 @@ def test_so_it_is_on_whichever_page_the_order_is(world: World, monkeypatch: pyte
     sync.find_what_the_search_missed(world.shop("US"))
     ids = [one.marketplace_id for one in asked]
     assert CancellationRequest.objects.filter(marketplace_id__in=ids).count() == 2
+
+
+def test_orders_are_asked_once_in_a_while_however_often_a_shop_is_pulled(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(sync, "read_what_orders_tell_of", lambda shop: asked.append(shop.pk))
+    german, american = world.shop("DE"), world.shop("US")
+    cache.clear()
+    for shop in (german, german, american, german):
+        sync.pull(shop)
+    assert asked == [german.pk, american.pk]
+    sync.pull(german, full=True)
+    assert asked == [german.pk, american.pk, german.pk]
+
+
+def test_without_a_cache_orders_are_asked_each_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def is_down(*_: object) -> None:
+        raise Unreachable
+
+    monkeypatch.setattr(cache, "add", is_down)
+    assert sync.is_time_to_ask_orders(world.shop("DE"))
 
 
 def test_an_order_that_may_not_be_read_does_not_hold_up_requests(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
