@@ -39,7 +39,7 @@ def by_memberships_alone(user: "User") -> Reach | None:
 
 def may(user: "User", shop: Shop, permission: Permission) -> bool:
     if known := by_memberships_alone(user):
-        return shop.pk in known.allowing(permission)
+        return permission in known.allowed_in(shop.pk)
     return Shop.objects.where_may(user, permission).filter(pk=shop.pk).exists()
 
 
@@ -58,7 +58,7 @@ def why_not_allowed(permission: Permission) -> str:
 def permissions_in(user: "User", shop: Shop) -> set[Permission]:
     """All that this person may do in a shop."""
     if known := by_memberships_alone(user):
-        return {one for one in Permission if shop.pk in known.allowing(one)}
+        return known.allowed_in(shop.pk)
     shops = Shop.objects.filter(pk=shop.pk)
     here = {one.value: Exists(Shop.objects.where_may(user, one).filter(pk=OuterRef("pk"))) for one in Permission}
     allowed = shops.annotate(**here).values(*here)

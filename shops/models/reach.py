@@ -28,7 +28,10 @@ class Reach:
         return [shop for shop, found in self.memberships.items() if any(one.role in enough for one in found)]
 
     def allowing(self, permission: Permission) -> list[int]:
-        return [shop for shop, found in self.memberships.items() if any(permission in one.allowed for one in found)]
+        return [shop for shop in self.memberships if permission in self.allowed_in(shop)]
+
+    def allowed_in(self, shop: int) -> set[Permission]:
+        return {permission for one in self.memberships.get(shop, ()) for permission in one.allowed}
 
 
 def at_hand(user: "User | AnonymousUser") -> Reach | None:
