@@ -52,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=1)
     told = parser.parse_args(arguments)
     if yielding():
-        raise SystemExit("The people would yield to the others, and measure how long they wait: begin it with `setsid`.")
+        raise SystemExit("The people would yield to all others and measure their own waiting: begin it with `setsid`.")
     # Fifty clerks share this process: an answer is not to wait for Python.
     sys.setswitchinterval(0.0005)
     # Each clerk decides now and then as well; seven orders in ten have a request.
