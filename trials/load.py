@@ -33,7 +33,7 @@ ERPS = 2
 BULK_SIZE = 50
 # What each process of the web does for the first time is done before anything is timed, and its decisions have left.
 WARM_UP_CLERKS, WARM_UP_SECONDS, REST_SECONDS = 8, 20, 20
-ALONE_SECONDS = 240
+ALONE_SECONDS = 150
 # Seconds before each look and before a form is sent: two to three decisions a minute. Whoever is alone is quick: only
 # of many pages it is known how long they take.
 THINKS, ALONE_THINKS = (4.0, 12.0), (0.2, 0.6)
