@@ -30,12 +30,16 @@ def deliver(decision_id: int) -> None:
 
 @shared_task
 def sweep_decisions() -> None:
-    """Send for what is due and nobody was heard to take; while the last sweep's messages wait, they are enough."""
+    """Send for what is due and nobody was heard to take, what silence decides next first.
+
+    While the last sweep's messages wait, they are enough.
+    """
     journal.resume_reconnected()
     countersigning.end_overtaken()
     if nudging.is_on_its_way(end_of_sweep):
         return
-    due = Decision.objects.due(timezone.now()).order_by("due_at").values_list("pk", flat=True)[:SWEPT_AT_ONCE]
+    now = timezone.now()
+    due = Decision.objects.due(now).most_urgent_first(now).values_list("pk", flat=True)[:SWEPT_AT_ONCE]
     for pk in due:
         deliver.apply_async((pk,), expires=SWEPT_FOR_SECONDS)
     if due:

@@ -1,13 +1,13 @@
 """What staff decided, and every call made to carry it out."""
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -19,6 +19,9 @@ from shops.models import Permission, Shop
 if TYPE_CHECKING:
     from accounts.models import User
     from cancellations.models.requests import CancellationRequest
+
+# How long a decision that no deadline hurries may wait behind others that one does.
+UNHURRIED = timedelta(hours=1)
 
 
 class Verdict(models.TextChoices):
@@ -50,6 +53,13 @@ class DecisionQuerySet(models.QuerySet["Decision"]):
     def due(self, now: datetime) -> Self:
         """Decisions that need a worker: to be sent, to be asked about, or to be read back."""
         return self.filter(state__in=Decision.MOVING, due_at__lte=now)
+
+    def most_urgent_first(self, now: datetime) -> Self:
+        """In the order in which silence would decide; where it does not, or has, whatever has been due for an hour is
+        as urgent as what is decided now.
+        """
+        silence_is_to_come = When(cancellation__deadline__gt=now, then=F("cancellation__deadline"))
+        return self.order_by(Case(silence_is_to_come, default=F("due_at") + UNHURRIED), "due_at", "pk")
 
 
 class Decision(models.Model):

@@ -42,6 +42,13 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     return messages
 
 
+def about_one_with_a_deadline_in(minutes: int | None, *, due_minutes_ago: int = 1) -> Decision:
+    deadline = None if minutes is None else timezone.now() + timedelta(minutes=minutes)
+    due_at = timezone.now() - timedelta(minutes=due_minutes_ago)
+    made: Decision = DecisionFactory(cancellation__deadline=deadline, due_at=due_at)
+    return made
+
+
 @pytest.mark.django_db
 class TestSweepingDecisions:
     @pytest.mark.parametrize("state", State.values)
@@ -59,10 +66,20 @@ class TestSweepingDecisions:
         tasks.sweep_decisions()
         assert sent == []
 
-    def test_the_longest_overdue_comes_first(self, sent: list[tuple[Any, ...]]) -> None:
-        made = [DecisionFactory(due_at=timezone.now() - timedelta(minutes=late)) for late in (1, 3, 2)]
+    def test_what_silence_decides_next_comes_first(self, sent: list[tuple[Any, ...]]) -> None:
+        made = [about_one_with_a_deadline_in(minutes) for minutes in (90, 5, 30)]
         tasks.sweep_decisions()
         assert [message[1] for message in sent] == [made[1].pk, made[2].pk, made[0].pk]
+
+    @pytest.mark.parametrize("deadline", [None, -1])
+    def test_what_no_deadline_hurries_waits_its_turn_for_an_hour(
+        self, sent: list[tuple[Any, ...]], deadline: int | None
+    ) -> None:
+        soon, later = about_one_with_a_deadline_in(5), about_one_with_a_deadline_in(90)
+        unhurried = [about_one_with_a_deadline_in(deadline, due_minutes_ago=minutes) for minutes in (1, 61, 3)]
+        tasks.sweep_decisions()
+        in_turn = [unhurried[1], soon, unhurried[2], unhurried[0], later]
+        assert [message[1] for message in sent] == [decision.pk for decision in in_turn]
 
     def test_a_great_many_are_taken_in_parts(
         self, sent: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
