@@ -75,7 +75,7 @@ def break_off(decision: Decision, note: str) -> None:
 
 def take_next_step(decision: Decision) -> None:
     if decision.state == State.ACCEPTED:
-        read_back(decision)
+        read_back(decision, journal.begin(decision, Attempt.Purpose.READ_BACK))
     elif decision.is_outcome_unknown:
         ask(decision)
     elif settled := settled_meanwhile(decision):
@@ -104,9 +104,8 @@ def send(decision: Decision, *, with_new_token: bool = False) -> None:
         adapter = tokens.adapter_for(decision.shop)
         images = upload_evidence(decision, adapter)
         attempt = journal.begin(decision, Attempt.Purpose.SEND)
-        with journal.completing(attempt):
+        with journal.noting_failure(attempt):
             receipt = calls.make_the_call(decision, adapter, images)
-            attempt.request_id = receipt.request_id
     except OutcomeUnknown as error:
         journal.wait_and_ask(decision, error)
     except TemporaryFailure as error:
@@ -122,8 +121,7 @@ def send(decision: Decision, *, with_new_token: bool = False) -> None:
         logger.error("delivery.unsupported", error=str(error))
         journal.stall(decision, Stalled.UNSUPPORTED, error, is_outcome_unknown=journal.may_have_happened(decision))
     else:
-        journal.accept(decision, receipt)
-        read_back(decision)
+        read_back(decision, journal.accept(decision, attempt, receipt))
 
 
 def renew_and_send(decision: Decision, used_token: str, error: CredentialsRejected) -> None:
@@ -185,7 +183,7 @@ def content_of(evidence: Evidence) -> bytes:
 def ask(decision: Decision) -> None:
     """An answer was lost: see what the marketplace shows before anything is sent again."""
     try:
-        shows = look(decision, Attempt.Purpose.ASK)
+        shows = look(decision, journal.begin(decision, Attempt.Purpose.ASK))
     except MarketplaceError as error:
         look_later(decision, error)
         return
@@ -203,10 +201,10 @@ def ask(decision: Decision) -> None:
         journal.stall(decision, Stalled.OUTCOME_UNKNOWN, note=outcome.cannot_tell(decision, shows))
 
 
-def read_back(decision: Decision) -> None:
+def read_back(decision: Decision, attempt: Attempt) -> None:
     """The call was accepted: does the marketplace show it?"""
     try:
-        shows = look(decision, Attempt.Purpose.READ_BACK)
+        shows = look(decision, attempt)
     except MarketplaceError as error:
         look_later(decision, error)
         return
@@ -222,9 +220,8 @@ def read_back(decision: Decision) -> None:
         journal.move(decision, due_at=journal.after(journal.backoff(decision)), failures=decision.failures + 1)
 
 
-def look(decision: Decision, purpose: Attempt.Purpose) -> Shows:
+def look(decision: Decision, attempt: Attempt) -> Shows:
     """Read what the decision is about again, store it, and say what it shows. Raises marketplaces.errors."""
-    attempt = journal.begin(decision, purpose)
     came: list[bool] = []
     with journal.completing(attempt):
         if decision.order and is_shown_by_the_order(decision):
@@ -263,7 +260,7 @@ def look_later(decision: Decision, error: MarketplaceError) -> None:
 def look_after_refusal(decision: Decision, error: Refused) -> None:
     """A no is read back too: the request may have been settled underneath, perhaps by an earlier try of ours."""
     try:
-        shows = look(decision, Attempt.Purpose.READ_BACK)
+        shows = look(decision, journal.begin(decision, Attempt.Purpose.READ_BACK))
     except MarketplaceError:
         shows = Shows.CANNOT_TELL
     tried_before = journal.may_have_happened(decision)

@@ -75,16 +75,16 @@ def claim(decision_id: int) -> Decision | None:
     return decision if decision.claim == mine else None
 
 
-def begin(decision: Decision, purpose: Attempt.Purpose) -> Attempt:
-    """Write down that a call is about to be made; raises ClaimLost when the decision is no longer ours."""
+def begin(decision: Decision, purpose: Attempt.Purpose, **changes: Any) -> Attempt:
+    """Write down that a call is about to be made, and `changes` of the decision with it; raises ClaimLost when the
+    decision is no longer ours.
+    """
     now = timezone.now()
-    with transaction.atomic():
+    if purpose == Attempt.Purpose.SEND:
+        changes |= {"is_outcome_unknown": True, "sent_at": decision.sent_at or now}
+    with transaction.atomic(savepoint=False):
         # Each call gets a whole lease: uploads may have used up the one that the claim began with.
-        lease = now + timedelta(seconds=settings.CLAIM_SECONDS)
-        if purpose == Attempt.Purpose.SEND:
-            move(decision, due_at=lease, is_outcome_unknown=True, sent_at=decision.sent_at or now)
-        else:
-            move(decision, due_at=lease)
+        move(decision, due_at=now + timedelta(seconds=settings.CLAIM_SECONDS), **changes)
         decision.tries += 1
         return Attempt.objects.create(decision=decision, number=decision.tries, purpose=purpose, started_at=now)
 
@@ -95,6 +95,14 @@ def completing(attempt: Attempt) -> Iterator[None]:
 
     A crash of ours writes nothing: the attempt stays without an answer, as it is.
     """
+    with noting_failure(attempt):
+        yield
+    succeeded(attempt)
+
+
+@contextmanager
+def noting_failure(attempt: Attempt) -> Iterator[None]:
+    """As `completing`, but for a success, which the caller writes down with what follows from it."""
     try:
         yield
     except MarketplaceError as error:
@@ -103,6 +111,9 @@ def completing(attempt: Attempt) -> Iterator[None]:
         attempt.finished_at = timezone.now()
         attempt.save()
         raise
+
+
+def succeeded(attempt: Attempt) -> None:
     attempt.outcome, attempt.finished_at = Attempt.Outcome.OK, timezone.now()
     attempt.save()
 
@@ -116,17 +127,27 @@ def move(decision: Decision, **changes: Any) -> None:
         setattr(decision, name, value)
 
 
-def accept(decision: Decision, receipt: Receipt) -> None:
-    """The marketplace took it; what it shows is read back next."""
-    now = timezone.now()
+def accept(decision: Decision, attempt: Attempt, receipt: Receipt) -> Attempt:
+    """The marketplace took it; returns the look at what it shows, which begins in the same transaction.
+
+    Raises ClaimLost; that the marketplace took it is written down all the same.
+    """
     result = {"status": receipt.status, "cancellation_id": receipt.cancellation_id, "package_id": receipt.package_id}
-    with transaction.atomic():
-        move(
-            decision, state=State.ACCEPTED, accepted_at=now, is_outcome_unknown=False, failures=0,
-            code=receipt.code, message=receipt.message, request_id=receipt.request_id, note=receipt.warning,
-            result={name: value for name, value in result.items() if value},
-        )  # fmt: skip
-        tell(decision, "decision.accepted")
+    attempt.request_id = receipt.request_id
+    try:
+        with transaction.atomic():
+            succeeded(attempt)
+            look = begin(
+                decision, Attempt.Purpose.READ_BACK,
+                state=State.ACCEPTED, accepted_at=attempt.finished_at, is_outcome_unknown=False, failures=0,
+                code=receipt.code, message=receipt.message, request_id=receipt.request_id, note=receipt.warning,
+                result={name: value for name, value in result.items() if value},
+            )  # fmt: skip
+            tell(decision, "decision.accepted")
+    except ClaimLost:
+        succeeded(attempt)
+        raise
+    return look
 
 
 def finish(decision: Decision, state: State, error: MarketplaceError | None = None, *, note: str = "") -> None:

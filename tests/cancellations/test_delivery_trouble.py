@@ -125,7 +125,7 @@ class TestAfterALostAnswer:
                 with pytest.raises(SystemExit):
                     visit(world, decision)
             visit(world, decision)
-        assert sends(decision) == [Outcome.OK, Outcome.REFUSED]
+        assert sends(decision) == [Outcome.UNFINISHED, Outcome.REFUSED]
         assert decision.state == State.CONFIRMED, decision.note
 
     def test_the_waits_grow_while_answers_go_on_being_lost(self, world: World) -> None:

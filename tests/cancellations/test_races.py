@@ -76,6 +76,7 @@ class TestTwoWorkers:
         assert fresh(decision).state == State.CONFIRMED
         assert effects(world, decision) == EFFECTS[verdict]
         assert names(decision) == {"decision.recorded": 1, "decision.confirmed": 1}
+        assert [one.outcome for one in decision.attempts.filter(purpose="send")] == ["ok"]
 
     @verdicts
     def test_those_who_hear_of_it_at_the_same_moment_send_it_once(self, world: World, verdict: Verdict) -> None:
