@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     world.work_in("delivery")
     with sandbox(wanted + ONE_BY_ONE) as (url, its_process):
         agent = moved_in(url)
-        ids = waiting()
+        ids = waiting(url)
         with workers(1, 4):
             trip, sent = soon(agent, ids[:ONE_BY_ONE])
         answers_take(url, ANSWER_SECONDS)
@@ -102,8 +102,9 @@ def somebody() -> Mapping[str, object]:
 
 
 def moved_in(url: str) -> User:
+    """The simulator's shops are connected and read; returns who may decide in all shops that are here."""
     demo = Demo()
-    demo.pull(demo.connect_shops(url))
+    demo.pull([shop for shop in demo.connect_shops(url) if is_at(url, shop)])
     agent = User.objects.create(email=f"agent{time.time_ns()}@countermand.example")
     Membership.objects.bulk_create(Membership(user=agent, shop=shop, role=Role.AGENT) for shop in Shop.objects.all())
     # Nobody reads shops meanwhile: here it is measured what goes out.
@@ -111,8 +112,16 @@ def moved_in(url: str) -> User:
     return agent
 
 
-def waiting() -> Sequence[int]:
-    listed = CancellationRequest.objects.waiting().filter(recorded_at=None, shop__marketplace="tiktok_shop")
+def is_at(url: str, shop: Shop) -> bool:
+    return shop.connection.api_url.startswith(url)
+
+
+def waiting(url: str) -> Sequence[int]:
+    """Requests of the simulator's shops whose requests are listed, in any order."""
+    there = [shop for shop in Shop.objects.select_related("connection") if is_at(url, shop)]
+    listed = CancellationRequest.objects.waiting().filter(
+        recorded_at=None, shop__marketplace="tiktok_shop", shop__in=there
+    )
     return list(listed.order_by("?").values_list("pk", flat=True))
 
 

@@ -102,7 +102,7 @@ def deliveries() -> Iterator[tuple[str, Spent]]:
     world.work_in("delivery")
     with delivering.sandbox(DELIVERIES) as (url, _process):
         agent = delivering.moved_in(url)
-        made = [delivering.approve(agent, pk).pk for pk in delivering.waiting()[:DELIVERIES]]
+        made = [delivering.approve(agent, pk).pk for pk in delivering.waiting(url)[:DELIVERIES]]
         yield "a delivery", spent_on(partial(deliver, pk) for pk in made)
 
 

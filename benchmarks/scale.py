@@ -114,7 +114,7 @@ def workers(decisions: int) -> Sequence[Scaled]:
     found: dict[int, list[Round]] = {count: [] for count in WORKERS}
     with delivery.sandbox(decisions * RUNS * len(WORKERS)) as (url, its_process):
         agent = delivery.moved_in(url)
-        ids = iter(delivery.waiting())
+        ids = iter(delivery.waiting(url))
         delivery.answers_take(url, delivery.ANSWER_SECONDS)
         for _ in range(RUNS):
             for count in WORKERS:

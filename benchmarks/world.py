@@ -3,7 +3,8 @@
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import psycopg
@@ -47,16 +48,19 @@ def enter(size: int, seed: int = SEED) -> None:
 def work_in(name: str) -> datetime | None:
     """From now on this process works in that database, which is made where there is none; as `database` answers."""
     made = database(name)
-    connection.close()
-    connection.settings_dict["NAME"] = name
+    step_into(name)
     call_command("migrate", verbosity=0)
     return made
 
 
 def back_to(size: int, seed: int = SEED) -> None:
     """To a world that was entered before; all that was cached by key is of the one that was left."""
+    step_into(f"world_{size}_{seed}")
+
+
+def step_into(name: str) -> None:
     connection.close()
-    connection.settings_dict["NAME"] = f"world_{size}_{seed}"
+    connection.settings_dict["NAME"] = name
 
 
 def back_in(size: int, act: Callable[[], object]) -> Callable[[], None]:
@@ -67,6 +71,22 @@ def back_in(size: int, act: Callable[[], object]) -> Callable[[], None]:
         act()
 
     return go
+
+
+@contextmanager
+def copied(size: int, seed: int = SEED) -> Iterator[str]:
+    """The name of a copy of that world, for what would change it; gone afterwards."""
+    enter(size, seed)
+    name = f"copy_{size}_{seed}"
+    step_into("postgres")  # a database is copied while nobody is in it
+    with psycopg.connect(private_servers.database_url("postgres"), autocommit=True) as server:
+        drop = f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode()
+        server.execute(drop)
+        try:
+            server.execute(f'CREATE DATABASE "{name}" TEMPLATE "world_{size}_{seed}" STRATEGY FILE_COPY'.encode())
+            yield name
+        finally:
+            server.execute(drop)
 
 
 def database(name: str) -> datetime | None:

@@ -1,0 +1,96 @@
+"""What workers do, in worlds of ten thousand, a hundred thousand and a million requests: orders stored, decisions out.
+
+Pages, decisions and the gate are timed at these sizes by the benchmarks of their names.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+
+from django.conf import settings
+from django.db import transaction
+
+from benchmarks import delivery, sync, world
+from benchmarks.playback import playing
+from benchmarks.side_by_side import Ratio, Thing, in_turn, tell
+from cancellations.delivery import deliver
+from cancellations.models import CancellationRequest, Decision
+from marketplaces.records import OrderRecord
+from orders.sync import store
+from shops.models import Shop
+
+ORDERS = 1000  # stored in one transaction
+UNCHANGED, NEW, CARRIED_OUT = "an order that has not changed", "an order that is new", "a decision carried out"
+DECISIONS = 150  # of each world: as many as can be carried out in the time that is measured
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="./run bench growth", description=__doc__)
+    parser.add_argument("--sizes", type=int, nargs="+", default=world.SIZES)
+    parser.add_argument("--seconds", type=float, default=0.5)
+    told = parser.parse_args(arguments)
+    records = to_be_stored()
+    things: list[Thing] = []
+    with delivery.sandbox(DECISIONS * len(told.sizes)) as (url, _process), ExitStack() as copies:
+        for number, size in enumerate(told.sizes):
+            name = copies.enter_context(world.copied(size))
+            world.step_into(name)
+            decisions = recorded(url, slice(number, None, len(told.sizes)))
+            things += done_in(name, f"{size:,}", records, iter(decisions))
+        timed = {one.words: one for one in in_turn(things, at_least_seconds=told.seconds)}
+    largest, smallest = f"{told.sizes[-1]:,}", f"{told.sizes[0]:,}"
+    ratios = [
+        Ratio(f"{what}, {largest} / {smallest}", timed[f"{what}, {largest}"], timed[f"{what}, {smallest}"], at_most=1.5)
+        for what in (UNCHANGED, NEW, CARRIED_OUT)
+    ]
+    return 0 if tell("Growth of what workers do", list(timed.values()), ratios) else 1
+
+
+def to_be_stored() -> Sequence[OrderRecord]:
+    """Twice as many orders as are stored at once, as an adapter reads them."""
+    world.work_in("sync")
+    settings.PACE_CALLS = False
+    try:
+        with playing(ORDERS * 2) as url:
+            return sync.everything(sync.connected(url))
+    finally:
+        settings.PACE_CALLS = True
+
+
+def recorded(url: str, part: slice) -> Sequence[int]:
+    """Decisions that are due, about a part of the simulator's requests: each is answered in one world only."""
+    agent = delivery.moved_in(url)
+    rows = CancellationRequest.objects.filter(pk__in=delivery.waiting(url)).order_by("marketplace_id")
+    return [delivery.approve(agent, pk).pk for pk in list(rows.values_list("pk", flat=True))[part][:DECISIONS]]
+
+
+def done_in(name: str, size: str, records: Sequence[OrderRecord], decisions: Iterator[int]) -> Iterator[Thing]:
+    """In the world that was entered, which goes by this name. What is new is taken back, so that it stays new."""
+    known, new = records[:ORDERS], records[ORDERS:]
+    shop = Shop.objects.select_related("connection").order_by("pk")[0]
+
+    def put_known() -> None:
+        with transaction.atomic():
+            store(shop, known)
+
+    def put_new() -> None:
+        with transaction.atomic():
+            assert store(shop, new) == len(new)
+            transaction.set_rollback(True)
+
+    def carry_out() -> None:
+        pk = next(decisions)
+        deliver(pk)
+        assert Decision.objects.filter(pk=pk, state=Decision.State.CONFIRMED).exists()
+
+    yield thing(f"{UNCHANGED}, {size}", name, put_known, ORDERS)
+    yield thing(f"{NEW}, {size}", name, put_new, ORDERS)
+    yield thing(f"{CARRIED_OUT}, {size}", name, carry_out, 1)
+
+
+def thing(words: str, name: str, act: Callable[[], object], units: int) -> Thing:
+    def back_there() -> None:
+        world.step_into(name)
+        act()
+
+    return Thing(words, act, back_there, units)
