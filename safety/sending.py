@@ -63,20 +63,21 @@ def drop_answered() -> None:
     over = (
         Q(cancellation__needs_answer=False) | ~Q(cancellation__deadline=F("deadline")) | Q(cancellation__deadline=None)
     )
-    answered = due.filter(over | Q(deadline__lte=now)).values("pk")
-    Telling.objects.waiting().filter(pk__in=answered).update(state=State.DROPPED, settled_at=now)
+    # Looked for first: in one statement PostgreSQL may hold all that is due against all that waits, row by row.
+    answered = list(due.filter(over | Q(deadline__lte=now)).values_list("pk", flat=True))
+    due.filter(pk__any=answered).update(state=State.DROPPED, settled_at=now)
     live = Exists(Decision.objects.live().filter(cancellation=OuterRef("cancellation")))
-    decided = due.filter(live).exclude(why=Telling.Why.LINK).values("pk")
-    Telling.objects.waiting().filter(pk__in=decided).update(due_at=now + LOOKED_AT_AGAIN)
+    decided = list(due.filter(live).exclude(why=Telling.Why.LINK).values_list("pk", flat=True))
+    due.filter(pk__any=decided).update(due_at=now + LOOKED_AT_AGAIN)
 
 
 def claimed(which: Q, most: int = A_LETTER) -> list[Telling]:
     now, mine = timezone.now(), uuid.uuid4()
     due = Telling.objects.due(now)
     free = list(due.filter(which).order_by("deadline", "pk").values_list("pk", flat=True)[:most])
-    due.filter(pk__in=free).update(claim=mine, due_at=now + LEASE, attempts=F("attempts") + 1)
+    due.filter(pk__any=free).update(claim=mine, due_at=now + LEASE, attempts=F("attempts") + 1)
     # By their keys: nothing finds a claim among all that people were ever told but reading all of it.
-    rows = Telling.objects.filter(pk__in=free, claim=mine).order_by("deadline", "pk")
+    rows = Telling.objects.filter(pk__any=free, claim=mine).order_by("deadline", "pk")
     related = rows.select_related("shop__connection", "person", "cancellation__shop", "cancellation__order")
     return list(
         related.defer(
@@ -204,7 +205,7 @@ def settle(tellings: Sequence[Telling], problem: str) -> None:
 def held(tellings: Iterable[Telling]) -> Any:
     rows = list(tellings)
     claims = {one.claim for one in rows}
-    return Telling.objects.waiting().filter(pk__in=[one.pk for one in rows], claim__in=claims)
+    return Telling.objects.waiting().filter(pk__any=[one.pk for one in rows], claim__in=claims)
 
 
 def tries_again(one: Telling, problem: str, now: datetime) -> bool:
