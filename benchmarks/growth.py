@@ -38,6 +38,7 @@ def main(arguments: Sequence[str]) -> int:
             decisions = recorded(url, slice(number, None, len(told.sizes)))
             things += done_in(name, f"{size:,}", records, iter(decisions))
         timed = {one.words: one for one in in_turn(things, at_least_seconds=told.seconds)}
+    world.back_to(told.sizes[-1])  # from a copy that is gone
     largest, smallest = f"{told.sizes[-1]:,}", f"{told.sizes[0]:,}"
     ratios = [
         Ratio(f"{what}, {largest} / {smallest}", timed[f"{what}, {largest}"], timed[f"{what}, {smallest}"], at_most=1.5)
