@@ -99,7 +99,7 @@ KINDS: Mapping[str, Kind] = {
         with_related=lambda rows: rows.select_related("shop", "recorded_by")
         .defer("shop__cipher")
         .prefetch_related("lines")
-        .with_decisions(),  # type: ignore[attr-defined]
+        .with_decisions_in_brief(),  # type: ignore[attr-defined]
         serializer=RequestRowSerializer,
         columns=(
             "id", "shop", "shop_name", "order", "order_number", "order_marketplace_id", "line_item", "marketplace_id",

@@ -58,7 +58,7 @@ class CancellationViewSet(FiltersLists, viewsets.ReadOnlyModelViewSet[Cancellati
     def get_queryset(self) -> QuerySet[CancellationRequest]:
         rows = CancellationRequest.objects.visible_to(self.request.user)
         if self.action == "list":
-            return rows.with_decisions().select_related("recorded_by", "assigned_to")
+            return rows.with_decisions_in_brief().select_related("recorded_by", "assigned_to")
         return rows.with_queue_columns().select_related("shop__connection", "recorded_by", "assigned_to")
 
     @extend_schema(

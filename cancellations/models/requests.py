@@ -85,8 +85,8 @@ class CancellationQuerySet(models.QuerySet["CancellationRequest"]):
     def search(self, text: str, *, one_by_one: bool = False) -> Self:
         """Requests whose id, order, product or SKU begins with or holds this text.
 
-        Where few of all requests are looked at, the lines of each are asked for `one_by_one`. Left to itself, the
-        database reads every line that there is first.
+        Where few of all requests are looked at, the lines of each are asked for `one_by_one`, and so they are where
+        many say it, since a page of them is soon found. Else the database reads every line that there is first.
         """
         if is_long_number(text):
             # One by one, because each has an index that it would lose inside an OR.
@@ -102,11 +102,11 @@ class CancellationQuerySet(models.QuerySet["CancellationRequest"]):
                     CancellationLine.objects.filter(seller_sku__startswith=text).values("cancellation"),
                 )
             )
+        said = Q(product_name__icontains=text) | Q(seller_sku__istartswith=text) | Q(sku_id=text)
         lines: models.QuerySet[CancellationLine, Any] = CancellationLine.objects.filter(
-            Q(product_name__icontains=text) | Q(seller_sku__istartswith=text) | Q(sku_id=text),
-            cancellation=OuterRef("pk"),
+            said, cancellation=OuterRef("pk")
         )
-        if one_by_one:  # what is grouped is not read ahead and kept for all
+        if one_by_one or is_said_often(said):  # what is grouped is not read ahead and kept for all
             lines = lines.order_by().values("cancellation").annotate(found=Count("pk")).filter(found__gt=0)
         return self.filter(
             Q(marketplace_id__startswith=text)
@@ -141,10 +141,8 @@ class CancellationQuerySet(models.QuerySet["CancellationRequest"]):
 
         People by queries of their own: to plan one that joins all tables takes longer than to ask them one by one.
         """
-        made = Decision.objects.only("cancellation", "verdict", "state", "accepted_at").order_by("-pk")
-        history = models.Prefetch("decisions", made, to_attr="history")
-        rows = self.select_related("order").only(*ROW_COLUMNS)
-        return rows.prefetch_related(history, "lines", "assigned_to", "claim__user")
+        rows = self.select_related("order").only(*ROW_COLUMNS).with_decisions_in_brief()
+        return rows.prefetch_related("lines", "assigned_to", "claim__user")
 
     def with_standing(self) -> Self:
         """All that the rules ask of a request, in a fixed number of queries."""
@@ -153,6 +151,17 @@ class CancellationQuerySet(models.QuerySet["CancellationRequest"]):
     def with_decisions(self) -> Self:
         """Each with its decisions, newest first, as `history`."""
         return self.prefetch_related(decisions_made())
+
+    def with_decisions_in_brief(self) -> Self:
+        """As `with_decisions`, but of each no more than what was decided and how far that is."""
+        made = Decision.objects.only("cancellation", "verdict", "state", "accepted_at").order_by("-pk")
+        return self.prefetch_related(models.Prefetch("decisions", made, to_attr="history"))
+
+
+def is_said_often(said: Q) -> bool:
+    """Whether one line in a hundred says it, for all that the newest requests tell."""
+    newest = CancellationRequest.objects.order_by("-created_at", "-pk").values("pk")[:1000]
+    return CancellationLine.objects.filter(said, cancellation__in=newest).order_by()[:10].count() == 10
 
 
 def standing() -> "list[models.Prefetch[Any]]":
@@ -355,6 +364,11 @@ class CancellationRequest(models.Model):
         """The last decision that the marketplace shows as done; at the same cost."""
         confirmed = Decision.State.CONFIRMED
         return next((decision for decision in self.made_so_far() if decision.state == confirmed), None)
+
+    @property
+    def standing_decision(self) -> "Decision | None":
+        """The one that is on its way, else the last one that the marketplace shows as done; at the same cost."""
+        return self.live_decision or self.confirmed_decision
 
     def made_so_far(self) -> "list[Decision]":
         """Newest first."""

@@ -153,8 +153,10 @@ class CancellationSerializer(Rows):
     deadline = UtcTime(allow_null=True, help_text="When the marketplace decides by itself; see `silence`.")
     recorded = serializers.SerializerMethodField(help_text="Null where the marketplace lists its requests itself.")
     assigned_to = PersonSerializer(allow_null=True, help_text="Whose it is among the staff; null: nobody's.")
-    decision = serializers.SerializerMethodField(
-        help_text="The decision that is on its way, else the last one that the marketplace shows as done; see `state`."
+    decision = DecisionBrief(
+        source="standing_decision",
+        allow_null=True,
+        help_text="The decision that is on its way, else the last one that the marketplace shows as done; see `state`.",
     )
 
     class Meta:
@@ -170,11 +172,6 @@ class CancellationSerializer(Rows):
     @extend_schema_field(RecordedSerializer(allow_null=True))
     def get_recorded(self, cancellation: CancellationRequest) -> Any:
         return RecordedSerializer(cancellation).data if cancellation.is_recorded else None
-
-    @extend_schema_field(DecisionBrief(allow_null=True))
-    def get_decision(self, cancellation: CancellationRequest) -> Any:
-        found = cancellation.live_decision or cancellation.confirmed_decision
-        return DecisionBrief(found).data if found else None
 
 
 class CancellationDetailSerializer(CancellationSerializer):
