@@ -91,10 +91,10 @@ def filters() -> list[tuple[str, str, str, float]]:
         ("an order's id", row.order_marketplace_id), ("a rare word", line.product_name.rpartition(" ")[2]),
         ("a common word", "espresso"),
     ]  # fmt: skip
-    found += [
-        (f"search for {words}", urlencode({"q": text}), urlencode({"q": text, "needs_answer__exact": 1}), 100.0)
-        for words, text in searches
-    ]
+    for words, text in searches:
+        told = urlencode({"q": text})
+        found.append((f"search for {words}", told, f"{told}&needs_answer__exact=1", 100.0))
+        found.append((f"search for {words}, however they stand", f"{told}&state=all", told, 100.0))
     return found
 
 

@@ -21,6 +21,11 @@ class KeyPage(Generic[Row]):
     next: str
     previous: str
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether there is nothing but this page."""
+        return not self.next and not self.previous
+
 
 def key_page(queryset: "QuerySet[Row]", order: Sequence[str], token: str = "", size: int = PAGE_SIZE) -> "KeyPage[Row]":
     """One page in this order (“-created_at”, “pk”; rows without a value come last). The last key must be unique.

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 # How long a decision that no deadline hurries may wait behind others that one does.
 UNHURRIED = timedelta(hours=1)
 
+STALLED_COLUMNS = (
+    "verdict", "state", "stalled_because", "gives_back", "currency", "shop__name", "shop__region",
+    "order__marketplace_id", "order__number", "cancellation__order_marketplace_id", "cancellation__order_number",
+    "made_by__first_name", "made_by__last_name", "made_by__email",
+)  # fmt: skip
+
 
 class Verdict(models.TextChoices):
     APPROVE = "approve", _("approve")
@@ -53,6 +59,10 @@ class DecisionQuerySet(models.QuerySet["Decision"]):
     def due(self, now: datetime) -> Self:
         """Decisions that need a worker: to be sent, to be asked about, or to be read back."""
         return self.filter(state__in=Decision.MOVING, due_at__lte=now)
+
+    def with_stalled_columns(self) -> Self:
+        """What a list of those that need somebody says of each, and no more than that, in one query."""
+        return self.select_related("shop", "order", "cancellation", "made_by").only(*STALLED_COLUMNS)
 
     def most_urgent_first(self, now: datetime) -> Self:
         """In the order in which silence would decide; where it does not, or has, whatever has been due for an hour is

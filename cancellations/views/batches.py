@@ -32,7 +32,7 @@ def selection(
     request: "Request", chosen: QueueFilter, page: KeyPage[CancellationRequest], matching: int | None
 ) -> dict[str, Any]:
     """What the queue needs so that rows can be chosen. `matching` is how many fit the filters, where that is known."""
-    if not page.next and not page.previous:
+    if page.is_whole:
         matching = len(page.rows)
     elif matching is None:
         matching = chosen.rows().order_by()[: batches.MOST + 1].count()

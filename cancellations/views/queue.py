@@ -1,5 +1,6 @@
 """The queue: every request that waits, and above it what only a person can move on."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
-from django.db.models import Count, Max, Prefetch, Q
+from django.db.models import Count, Max, Q
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -51,7 +52,7 @@ def queue(request: "Request") -> HttpResponse:
     ids = chosen.ids if chosen.is_valid() else []
     order = BY_TIME_LEFT if is_by_time_left else WAITING_FIRST if ids else NEWEST_FIRST
     page = page_of(chosen, order, request.GET.get("page", ""))
-    counts = count(chosen, now) if is_by_time_left else {}
+    counts = count(chosen, page, now) if is_by_time_left else {}
     has_deadlines = any(row.deadline for row in page.rows if row.needs_answer)
     grouped = groups(page.rows, now) if (is_by_time_left or ids) and has_deadlines else [("", page.rows)]
     context = {
@@ -129,8 +130,12 @@ def groups(rows: Sequence[CancellationRequest], now: datetime) -> Sequence[tuple
     return [(band, list(some)) for band, some in groupby(rows, band_of)]
 
 
-def count(chosen: QueueFilter, now: datetime) -> dict[str, int]:
+def count(chosen: QueueFilter, page: KeyPage[CancellationRequest], now: datetime) -> dict[str, int]:
     """How many wait in each band, whichever band is chosen, and the newest of them."""
+    if page.rows and page.is_whole and "left" not in chosen.asked_for:  # then all of them are in sight
+        seen = Counter(TimeLeft.until(row.deadline, now) for row in page.rows)
+        in_sight = {band.value: seen[band] for band in TimeLeft}
+        return {"all": len(page.rows), "newest": max(row.pk for row in page.rows), **in_sight}
     rows = chosen.rows_whatever("left").order_by()
     in_bands = {band.value: Count("pk", filter=band.q(now)) for band in TimeLeft}
     return rows.aggregate(all=Count("pk"), newest=Max("pk"), **in_bands)
@@ -190,8 +195,7 @@ def ending(rows: Sequence[CancellationRequest], now: datetime) -> list[Capabilit
 def stalled(request: "Request") -> list[Decision]:
     """Decisions that only a person can move on, whatever has become of their requests; those that wait for a second
     person only where this is one."""
-    shops = Prefetch("shop", Shop.objects.without_secrets())
-    rows = Decision.objects.visible_to(request.user).prefetch_related(shops, "order", "cancellation", "made_by")
+    rows = Decision.objects.visible_to(request.user).with_stalled_columns()
     found = list(rows.filter(state=Decision.State.STALLED)[:21])
     if Decision.objects.unsigned().exists():  # else it need not be asked who may sign what
         found += rows.filter(pk__in=Decision.objects.to_countersign(request.user).order_by().values("pk"))[:21]

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
@@ -126,6 +127,17 @@ class TestTheQueue:
         asked = CancellationFactory()
         CancellationLineFactory.create_batch(2, cancellation=asked)
         assert CancellationRequest.objects.search("tote").get() == asked
+
+    def test_what_many_say_is_found_as_what_few_say_is(self) -> None:
+        few, many = CancellationFactory(), CancellationFactory.create_batch(12)
+        CancellationLineFactory(cancellation=few, product_name="Tea towel", seller_sku="TOWEL")
+        for row in many:
+            CancellationLineFactory(cancellation=row)
+        assert set(CancellationRequest.objects.search("towel")) == {few}
+        with CaptureQueriesContext(connection) as queries:
+            assert set(CancellationRequest.objects.search("tote")) == set(many)
+        assert "GROUP BY" in queries[-1]["sql"]  # one by one
+        assert set(CancellationRequest.objects.search("to")) == {few, *many}
 
     def test_the_refund_is_money_or_nothing(self) -> None:
         assert CancellationFactory().refund() == Money(Decimal("26.98"), "GBP")

@@ -46,12 +46,13 @@ pytestmark = pytest.mark.django_db
 FEW, MANY = 2, 7
 
 # Three of each are about who asks: the session, the person, their memberships. One of each screen is the bell's.
+# A queue that goes on behind its first page is counted by a query more.
 SCREENS = {
-    "/": 29,
-    "/?state=all": 28,
-    "/?q=tote": 29,
-    "/?left=soon": 24,
-    "/?decision=undecided": 29,
+    "/": 24,
+    "/?state=all": 24,
+    "/?q=tote": 24,
+    "/?left=soon": 20,
+    "/?decision=undecided": 24,
     "/announcements/": 6,
     "/views/": 6,
     "/cancellations/record/": 5,

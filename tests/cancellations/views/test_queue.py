@@ -74,14 +74,20 @@ def test_a_strangers_shop_in_the_address_shows_nothing_and_says_so(client: Clien
     assert "errorlist" in page
 
 
-def test_bands_count_what_waits_whichever_is_chosen(client: Client, shop: Shop) -> None:
-    for hours in (-1, 1, 3, 30, 40):
+@pytest.mark.parametrize("more", [0, PAGE_SIZE], ids=["all in sight", "on several pages"])
+def test_bands_count_what_waits_whichever_is_chosen(client: Client, shop: Shop, more: int) -> None:
+    order = OrderFactory(shop=shop)
+    CancellationFactory.create_batch(more, order=order, deadline=timezone.now() + timedelta(hours=2, minutes=1))
+    for hours in (-1, 1, 3, 30):
         asked(shop, deadline=timezone.now() + timedelta(hours=hours))
+    newest = asked(shop, deadline=None)
+    asked(ShopFactory())
     for query in ("", "?left=over"):
-        bands = client.get(f"/{query}").context["bands"]
-        assert [(name, count) for name, _words, count in bands] == [
-            ("", 5), ("over", 1), ("soon", 1), ("today", 1), ("later", 2),
+        shown = client.get(f"/{query}").context
+        assert [(name, count) for name, _words, count in shown["bands"]] == [
+            ("", 5 + more), ("over", 1), ("soon", 1), ("today", 1 + more), ("later", 2),
         ]  # fmt: skip
+        assert shown["newest"] == newest.pk
 
 
 def test_an_empty_queue_and_a_search_without_a_find_say_different_things(client: Client) -> None:
