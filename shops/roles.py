@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
 from shops.models import Membership, MembershipQuerySet, Permission, Role, Shop, ShopGroup
-from shops.models.reach import Reach, at_hand
+from shops.models.reach import Reach, at_hand, read
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -27,18 +27,20 @@ def must_have_role(user: "User", shop: Shop, role: Role) -> None:
 
 def has_role(user: "User", shop: Shop, role: Role) -> bool:
     """Whether this person has this role in a shop, or a greater one."""
-    if known := by_memberships_alone(user):
+    if known := by_memberships_alone(user, shop):
         return shop.pk in known.with_role(role)
     return Shop.objects.where_role(user, role).filter(pk=shop.pk).exists()
 
 
-def by_memberships_alone(user: "User") -> Reach | None:
-    """What is at hand while a page is read, of whoever may neither more nor less than that."""
-    return None if user.is_superuser or user.token or not user.is_active else at_hand(user)
+def by_memberships_alone(user: "User", shop: Shop) -> Reach | None:
+    """What is at hand while a page is read, else what is known of this shop now; of whoever may neither more nor less
+    than that.
+    """
+    return None if user.is_superuser or user.token or not user.is_active else at_hand(user) or read(user, shop)
 
 
 def may(user: "User", shop: Shop, permission: Permission) -> bool:
-    if known := by_memberships_alone(user):
+    if known := by_memberships_alone(user, shop):
         return permission in known.allowed_in(shop.pk)
     return Shop.objects.where_may(user, permission).filter(pk=shop.pk).exists()
 
@@ -57,7 +59,7 @@ def why_not_allowed(permission: Permission) -> str:
 
 def permissions_in(user: "User", shop: Shop) -> set[Permission]:
     """All that this person may do in a shop."""
-    if known := by_memberships_alone(user):
+    if known := by_memberships_alone(user, shop):
         return known.allowed_in(shop.pk)
     shops = Shop.objects.filter(pk=shop.pk)
     here = {one.value: Exists(Shop.objects.where_may(user, one).filter(pk=OuterRef("pk"))) for one in Permission}

@@ -5,6 +5,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django.db.models import Q
+
 from audit import origin
 from shops.models.members import Membership, Permission, Role
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
     from accounts.models import User
+    from shops.models.shops import Shop
 
 READING = ("GET", "HEAD")
 
@@ -45,10 +48,13 @@ def at_hand(user: "User | AnonymousUser") -> Reach | None:
     return known[user.pk]
 
 
-def read(user: "User | AnonymousUser") -> Reach:
-    """One query."""
+def read(user: "User | AnonymousUser", in_shop: "Shop | None" = None) -> Reach:
+    """In one shop, or else in all; one query."""
     found: dict[int, list[Membership]] = defaultdict(list)
-    rows = Membership.objects.filter(user=user.pk).values_list("role", "permissions", "shop", "group__shops")
+    memberships = Membership.objects.filter(user=user.pk)
+    if in_shop:
+        memberships = memberships.filter(Q(shop=in_shop) | Q(group__shops=in_shop))
+    rows = memberships.values_list("role", "permissions", "shop", "group__shops")
     for role, permissions, shop, of_group in rows:
         if shop or of_group:
             found[shop or of_group].append(Membership(role=role, permissions=permissions))
