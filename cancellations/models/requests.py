@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import Case, Count, Exists, F, OuterRef, Q, Value, When
-from django.db.models.functions import Coalesce, Now
+from django.db.models import Case, Count, Exists, F, Func, Max, Min, OuterRef, Q, Value, When
+from django.db.models.functions import Coalesce, Concat, Now
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -64,6 +66,22 @@ ROW_COLUMNS = (
     "order__status", "order__buyer_name",
 )  # fmt: skip
 
+LETTERS_AT_A_TIME = 3
+# To learn how often something is said: so many requests, with some lines each.
+LISTENED_TO, LINES_OF_ONE = 500, 2
+
+
+class Trigrams(Func):
+    """What a text holds, three letters at a time and in capitals: by a function of the database, since its extension
+    that does the same (`pg_trgm`) is not there everywhere.
+    """
+
+    function = "trigrams"
+    output_field = ArrayField(models.TextField())
+
+
+WORDS_OF_LINE = Concat("product_name", Value(" "), "seller_sku")
+
 
 class CancellationQuerySet(models.QuerySet["CancellationRequest"]):
     def visible_to(self, user: "User | AnonymousUser") -> Self:
@@ -85,45 +103,58 @@ class CancellationQuerySet(models.QuerySet["CancellationRequest"]):
     def search(self, text: str, *, one_by_one: bool = False) -> Self:
         """Requests whose id, order, product or SKU begins with or holds this text.
 
-        Where few of all requests are looked at, the lines of each are asked for `one_by_one`, and so they are where
-        many say it, since a page of them is soon found. Else the database reads every line that there is first.
+        What few lines say is looked up by three letters at a time. Where many say it, request after request is asked:
+        a page of them is soon found. Of two letters no index knows, so that all lines are read, or, where few of all
+        requests are looked at, those of each `one_by_one`.
         """
         if is_long_number(text):
-            # One by one, because each has an index that it would lose inside an OR.
-            return self.filter(
-                pk__in=CancellationRequest.objects.filter(marketplace_id__startswith=text)
-                .values("pk")
-                .union(
-                    CancellationRequest.objects.filter(order_marketplace_id__startswith=text).values("pk"),
-                    CancellationRequest.objects.filter(order_number__startswith=text)
-                    .exclude(order_number="")
-                    .values("pk"),
-                    CancellationLine.objects.filter(sku_id=text).values("cancellation"),
-                    CancellationLine.objects.filter(seller_sku__startswith=text).values("cancellation"),
-                )
-            )
-        said = Q(product_name__icontains=text) | Q(seller_sku__istartswith=text) | Q(sku_id=text)
+            return self.beginning_with_number(text)
+        said = Q(product_name__icontains=text) | Q(seller_sku__istartswith=text)
+        is_common = is_said_often(said)
+        if len(text) >= LETTERS_AT_A_TIME and not is_common:
+            return self.looked_up(text, said)
         lines: models.QuerySet[CancellationLine, Any] = CancellationLine.objects.filter(
-            said, cancellation=OuterRef("pk")
+            said | Q(sku_id=text), cancellation=OuterRef("pk")
         )
-        if one_by_one or is_said_often(said):  # what is grouped is not read ahead and kept for all
+        if one_by_one or is_common:  # what is grouped is not read ahead and kept for all
             lines = lines.order_by().values("cancellation").annotate(found=Count("pk")).filter(found__gt=0)
-        return self.filter(
-            Q(marketplace_id__startswith=text)
-            | Q(order_marketplace_id__startswith=text)
-            | Q(order_number__icontains=text)
-            | Exists(lines)
+        begins = Q(marketplace_id__startswith=text) | Q(order_marketplace_id__startswith=text)
+        return self.filter(begins | Q(order_number__icontains=text) | Exists(lines))
+
+    def beginning_with_number(self, number: str) -> Self:
+        requests, lines = CancellationRequest.objects, CancellationLine.objects
+        return self.any_of(
+            requests.filter(marketplace_id__startswith=number).values("pk"),
+            requests.filter(order_marketplace_id__startswith=number).values("pk"),
+            requests.filter(order_number__startswith=number).exclude(order_number="").values("pk"),
+            lines.filter(sku_id=number).values("cancellation"),
+            lines.filter(seller_sku__startswith=number).values("cancellation"),
         )
+
+    def looked_up(self, text: str, said: Q) -> Self:
+        """As `search`, where few lines fit `said`."""
+        requests, lines = CancellationRequest.objects, CancellationLine.objects
+        holds = Q(letters__contains=Trigrams(Value(text)))
+        numbered = requests.alias(letters=Trigrams("order_number")).exclude(order_number="")
+        return self.any_of(
+            requests.filter(marketplace_id__startswith=text).values("pk"),
+            requests.filter(order_marketplace_id__startswith=text).values("pk"),
+            numbered.filter(holds, order_number__icontains=text).values("pk"),
+            lines.filter(sku_id=text).values("cancellation"),
+            lines.alias(letters=Trigrams(WORDS_OF_LINE)).filter(holds, said).values("cancellation"),
+        )
+
+    def any_of(self, *keys: "models.QuerySet[Any, Any]") -> Self:
+        """Those whose pk one of these gives. Each has an index, which it would lose inside an OR."""
+        return self.filter(pk__in=keys[0].union(*keys[1:]))
 
     def with_ids(self, ids: Sequence[str]) -> Self:
         """Requests with one of these ids, or about an order with one of these ids or numbers."""
-        # One by one, because each has an index that it would lose inside an OR.
-        named = CancellationRequest.objects.filter(marketplace_id__in=ids).values("pk")
-        return self.filter(
-            pk__in=named.union(
-                CancellationRequest.objects.filter(order_marketplace_id__in=ids).values("pk"),
-                CancellationRequest.objects.filter(order_number__in=ids).exclude(order_number="").values("pk"),
-            )
+        requests = CancellationRequest.objects
+        return self.any_of(
+            requests.filter(marketplace_id__in=ids).values("pk"),
+            requests.filter(order_marketplace_id__in=ids).values("pk"),
+            requests.filter(order_number__in=ids).exclude(order_number="").values("pk"),
         )
 
     def with_queue_columns(self) -> Self:
@@ -159,9 +190,13 @@ class CancellationQuerySet(models.QuerySet["CancellationRequest"]):
 
 
 def is_said_often(said: Q) -> bool:
-    """Whether one line in a hundred says it, for all that the newest requests tell."""
-    newest = CancellationRequest.objects.order_by("-created_at", "-pk").values("pk")[:1000]
-    return CancellationLine.objects.filter(said, cancellation__in=newest).order_by()[:10].count() == 10
+    """Whether one line in a hundred says it, for all that some requests tell, of all ages alike."""
+    ends = CancellationRequest.objects.aggregate(first=Min("pk"), last=Max("pk"))
+    if ends["first"] is None:
+        return False
+    some = range(ends["first"], ends["last"] + 1, (ends["last"] - ends["first"]) // LISTENED_TO + 1)
+    enough = LISTENED_TO * LINES_OF_ONE // 100
+    return CancellationLine.objects.filter(said, cancellation__in=some).order_by()[:enough].count() == enough
 
 
 def standing() -> "list[models.Prefetch[Any]]":
@@ -304,6 +339,7 @@ class CancellationRequest(models.Model):
             models.Index(F("created_at").desc(), F("id").desc(), name="cancellations_newest_first"),
             models.Index(F("shop"), F("created_at").desc(), F("id").desc(), name="cancellations_of_a_shop"),
             models.Index(F("state"), F("created_at").desc(), F("id").desc(), name="cancellations_of_a_state"),
+            GinIndex(Trigrams("order_number"), name="cancel_order_no_holds", condition=~Q(order_number="")),
             models.Index(fields=["marketplace_id"], name="cancel_id_starts_with", opclasses=["varchar_pattern_ops"]),
             models.Index(
                 fields=["order_marketplace_id"], name="cancel_order_id_starts_with", opclasses=["varchar_pattern_ops"]
@@ -410,6 +446,7 @@ class CancellationLine(models.Model):
             )
         ]
         indexes = [
+            GinIndex(Trigrams(WORDS_OF_LINE), name="cancel_line_holds"),
             models.Index(fields=["sku_id"], name="cancellation_lines_of_a_sku"),
             models.Index(
                 fields=["seller_sku"], name="cancel_seller_sku_starts_with", opclasses=["varchar_pattern_ops"]

@@ -133,11 +133,50 @@ class TestTheQueue:
         CancellationLineFactory(cancellation=few, product_name="Tea towel", seller_sku="TOWEL")
         for row in many:
             CancellationLineFactory(cancellation=row)
-        assert set(CancellationRequest.objects.search("towel")) == {few}
-        with CaptureQueriesContext(connection) as queries:
-            assert set(CancellationRequest.objects.search("tote")) == set(many)
-        assert "GROUP BY" in queries[-1]["sql"]  # one by one
-        assert set(CancellationRequest.objects.search("to")) == {few, *many}
+
+        def found(text: str) -> tuple[set[CancellationRequest], str]:
+            with CaptureQueriesContext(connection) as queries:
+                rows = set(CancellationRequest.objects.search(text))
+            return rows, queries[-1]["sql"]
+
+        rows, asked = found("towel")
+        assert (rows, "trigrams" in asked) == ({few}, True)
+        rows, asked = found("tote")
+        assert (rows, "GROUP BY" in asked) == (set(many), True)
+        rows, asked = found("to")
+        assert (rows, "trigrams" in asked) == ({few, *many}, False)
+
+    @pytest.mark.parametrize(
+        ("product", "text", "found"),
+        [
+            ("Straße", "strasse", False),
+            ("Straße", "TRAß", True),
+            ("ΟΔΟΣ Λευκός", "λευκοσ", False),
+            ("ΟΔΟΣ Λευκός", "λευκός", True),
+            ("ΟΔΟΣ Λευκός", "οδος", True),
+            ("咖啡研磨机", "研磨机", True),
+            ("กระเป๋าผ้าฝ้าย", "ผ้า", True),
+            ("100 % cotton_bag", "0 % c", True),
+            ("100 % cotton_bag", "n_b", True),
+            ("100 % cotton_bag", "nxb", False),
+            ("Mug \\ blue", "g \\ b", True),
+            ("Mug 'n' cup", "'n'", True),
+        ],
+    )
+    def test_letters_of_any_script_are_looked_up(self, product: str, text: str, found: bool) -> None:
+        CancellationLineFactory(product_name=product, seller_sku="")
+        assert CancellationRequest.objects.search(text).exists() == found
+
+    def test_an_order_number_is_found_by_its_middle(self) -> None:
+        asked = CancellationFactory(order_number="PO-104417-B")
+        CancellationFactory(order_number="PO-104418-B")
+        assert CancellationRequest.objects.search("4417-b").get() == asked
+
+    def test_what_few_say_is_looked_up_in_indexes(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")  # which it would do while there is nothing
+        plan = CancellationRequest.objects.search("towel").explain()
+        assert [name for name in ("cancel_line_holds", "cancel_order_no_holds") if name not in plan] == []
 
     def test_the_refund_is_money_or_nothing(self) -> None:
         assert CancellationFactory().refund() == Money(Decimal("26.98"), "GBP")

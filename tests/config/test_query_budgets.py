@@ -50,7 +50,7 @@ FEW, MANY = 2, 7
 SCREENS = {
     "/": 24,
     "/?state=all": 24,
-    "/?q=tote": 24,
+    "/?q=tote": 26,
     "/?left=soon": 20,
     "/?decision=undecided": 24,
     "/announcements/": 6,
