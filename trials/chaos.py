@@ -77,6 +77,8 @@ def run(told: argparse.Namespace, house: House, trouble: Troublemaker, postman: 
     answers = sum((person.answers for person in people), Counter[int]())
     words = [
         f"decisions {figures.decisions}: {report.listed(figures.by_state)}",
+        f"of {len(all_told)} wanted, without a decision: "
+        + (report.listed(sum((person.undecided for person in people), Counter[str]())) or "none"),
         f"by verdict: {report.listed(Counter(row.verdict for row in rows))}",
         f"ended as decided by another hand (the deadline, the buyer): {figures.elsewhere}",
         f"trouble: {report.listed(trouble.done)}",

@@ -23,6 +23,8 @@ LONGEST_PATIENCE = 300.0  # seconds for one answer
 BULK_SIZE = 8
 COMMENT = "It left with this morning's pickup."
 NO_ANSWER = 0
+# Why a wish did not become a decision, if it was not refused.
+NOT_OFFERED, NOBODY_ANSWERED = "not offered", "nobody answered"
 DECISION = r"/decisions/(\d+)/"
 Answer = requests.Response
 
@@ -41,7 +43,7 @@ class Login:
 class Person:
     """One person with a browser and a token. `told` is what they were told in the end.
 
-    `answers` counts statuses, and `without_answer` why there was none.
+    `answers` counts statuses, and `without_answer` why there was none; `undecided` counts why a wish stayed one.
     """
 
     def __init__(self, url: str, login: Login, seed: int) -> None:
@@ -49,6 +51,7 @@ class Person:
         self.told: list[Told] = []
         self.answers: Counter[int] = Counter()
         self.without_answer: Counter[str] = Counter()
+        self.undecided: Counter[str] = Counter()
         self._dice = random.Random(f"{login.email} {seed}")  # noqa: S311
         self._api, self._browser = requests.Session(), requests.Session()
         self._api.headers["Authorization"] = f"Token {login.token}"
@@ -97,8 +100,12 @@ class Person:
         for wish in wishes:
             (self.decide_by_api if wish.way == API else self.decide_on_page)(wish)
 
-    def note(self, wish: Wish, decision: int | None, *, taken_back: bool = False) -> None:
+    def note(self, wish: Wish, decision: int, *, taken_back: bool = False) -> None:
         self.told.append(Told(wish.about, wish.verdict, decision, taken_back, wish.is_taken_back))
+
+    def note_undecided(self, wish: Wish, why: str) -> None:
+        self.told.append(Told(wish.about, wish.verdict, None, False, wish.is_taken_back))
+        self.undecided[why] += 1
 
     def is_recorded(self, wish: Wish) -> bool:
         """What a marketplace does not show is recorded first; from then on it is a request like any other."""
@@ -108,18 +115,20 @@ class Person:
         if answer.status_code == 201:
             wish.key, wish.is_recorded_first = answer.json()["id"], False
         else:
-            self.note(wish, None)
+            self.note_undecided(wish, refused(answer.status_code))
         return answer.status_code == 201
 
     def decide_by_api(self, wish: Wish) -> None:
         body = self.body_of(wish)
         if body is None:
-            self.note(wish, None)
+            self.note_undecided(wish, NOT_OFFERED)
             return
         answer = self.post("decisions/", body, key=f"decide-{wish.number}")
-        made = answer.json()["id"] if answer.status_code == 201 else None
-        taken_back = bool(made and wish.is_taken_back and self.take_back(made))
-        self.note(wish, made, taken_back=taken_back)
+        if answer.status_code != 201:
+            self.note_undecided(wish, refused(answer.status_code))
+            return
+        made = answer.json()["id"]
+        self.note(wish, made, taken_back=wish.is_taken_back and self.take_back(made))
 
     def take_back(self, decision: int) -> bool:
         return self.post(f"decisions/{decision}/withdraw/", {}).status_code == 200
@@ -128,7 +137,7 @@ class Person:
         bodies = [(wish, body) for wish in wishes if (body := self.body_of(wish))]
         for wish in wishes:
             if all(one is not wish for one, _ in bodies):
-                self.note(wish, None)
+                self.note_undecided(wish, NOT_OFFERED)
         if not bodies:
             return
         answer = self.post(
@@ -136,7 +145,10 @@ class Person:
         )
         results = answer.json()["results"] if answer.ok else [{"status": answer.status_code}] * len(bodies)
         for (wish, _), result in zip(bodies, results, strict=True):
-            self.note(wish, result["decision"]["id"] if result["status"] == 201 else None)
+            if result["status"] == 201:
+                self.note(wish, result["decision"]["id"])
+            else:
+                self.note_undecided(wish, refused(result["status"]))
 
     def body_of(self, wish: Wish) -> dict[str, Any] | None:
         """None where the house offers it no more, or what it takes cannot be found out."""
@@ -148,7 +160,8 @@ class Person:
             if told.get("takes_reason"):
                 if not told["reasons"]:
                     return None
-                body |= {"reason": self._dice.choice(told["reasons"])["name"], "comment": COMMENT}
+                reason = told["reasons"][wish.number % len(told["reasons"])]
+                body |= {"reason": reason["name"], "comment": COMMENT}
         elif wish.verdict == "ship_to_reject":
             shipping = self.shipping_of(wish)
             if shipping is None:
@@ -223,7 +236,7 @@ class Person:
             if made:
                 self.note(wish, int(made[1]))
                 return
-        self.note(wish, None)
+        self.note_undecided(wish, NOT_OFFERED)
 
     def finds_out(self, wish: Wish) -> "re.Match[str] | None":
         """Whoever is told that the order has changed meanwhile looks at what happened to it before they go on."""
@@ -247,6 +260,10 @@ class Person:
         return form.filled(**chosen)
 
 
+def refused(status: int) -> str:
+    return f"answered {status}"
+
+
 def tracking_number(wish: Wish) -> str:
     return f"TRIAL{wish.number:08d}"
 
@@ -256,14 +273,16 @@ def still_being_answered(answer: Answer) -> bool:
 
 
 class Crowd:
-    """Threads of people who take wish after wish until there are none."""
+    """Threads of people, each with a share of the wishes that is dealt beforehand: so a seed repeats who wants what."""
 
     def __init__(self, people: Sequence[Person], wishes: Sequence[Wish]) -> None:
-        self.people, self.given_up = people, 0
-        self._rounds = iter(in_rounds(wishes))
+        self.people, rounds = people, in_rounds(wishes)
         self._lock = threading.Lock()
         self.begun, self.all = 0, len(wishes)
-        self.threads = [threading.Thread(target=self._work, args=[one], daemon=True) for one in people]
+        self.threads = [
+            threading.Thread(target=self._work, args=[one, rounds[place :: len(people)]], daemon=True)
+            for place, one in enumerate(people)
+        ]
 
     def start(self) -> None:
         for thread in self.threads:
@@ -273,19 +292,15 @@ class Crowd:
     def is_at_work(self) -> bool:
         return any(thread.is_alive() for thread in self.threads)
 
-    def _work(self, person: Person) -> None:
-        while True:
+    def _work(self, person: Person, rounds: Sequence[Sequence[Wish]]) -> None:
+        for wishes in rounds:
             with self._lock:
-                wishes = next(self._rounds, None)
-                if wishes is None:
-                    return
                 self.begun += len(wishes)
             try:
                 person.carry_out(wishes)
             except GaveUp:
-                self.given_up += 1
                 for wish in wishes:
-                    person.note(wish, None)
+                    person.note_undecided(wish, NOBODY_ANSWERED)
 
 
 def in_rounds(wishes: Sequence[Wish]) -> list[list[Wish]]:

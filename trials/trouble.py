@@ -5,10 +5,11 @@ One troublemaker does one thing after another, in an order and with pauses that 
 house meet in between is the machine's to say, and differs from run to run.
 """
 
+import itertools
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import requests
 
@@ -35,7 +36,7 @@ class Troublemaker:
     def __init__(self, house: House, line: Line, seed: int, decisions: int) -> None:
         self.house, self.line = house, line
         self.done: Counter[str] = Counter()
-        self._dice = random.Random(f"trouble {seed}")  # noqa: S311
+        self._seed, self._dice = seed, random.Random()  # noqa: S311
         self._left_of_the_clock = round(min(MOST_AHEAD, decisions * AHEAD_PER_DECISION))
         self.ahead = 0  # seconds
         self.kinds: dict[Callable[[], str], int] = {
@@ -50,13 +51,20 @@ class Troublemaker:
         In the main thread alone: what a thread starts is ended together with it.
         """
         self.inject_faults()
-        while goes_on():
+        for make in self.troubles():
+            if not goes_on():
+                break
             self.pause(*PAUSE)
-            make = self._dice.choices(list(self.kinds), weights=list(self.kinds.values()))[0]
             if what := make():
                 self.done[what] += 1
         self.line.mend()
         self.control("DELETE", "faults").raise_for_status()
+
+    def troubles(self) -> Iterator[Callable[[], str]]:
+        """One after the other without end, each with dice of its own: the next is the same, however one went."""
+        for number in itertools.count():
+            self._dice = random.Random(f"trouble {self._seed} {number}")  # noqa: S311
+            yield self._dice.choices(list(self.kinds), weights=list(self.kinds.values()))[0]
 
     def control(self, method: str, path: str, **body: object) -> requests.Response:
         return requests.request(method, f"{self.house.sandbox_url}/__sandbox__/{path}", json=body or None, timeout=60)
