@@ -28,7 +28,7 @@ class SelectionForm(forms.Form):
     verdict = forms.ChoiceField(choices=[(verdict.value, verdict.label) for verdict in Batch.VERDICTS])
     everything = forms.BooleanField(required=False)
     also = forms.CharField(required=False)
-    filter = forms.CharField(required=False)  # the queue's address behind the “?”
+    filter = forms.CharField(required=False, max_length=10_000)  # the queue's address behind the “?”
 
     def picked(self) -> list[int]:
         assert isinstance(self.data, QueryDict)

@@ -8,8 +8,9 @@ from cancellations.models.requests import Trigrams
 
 TRIGRAMS = """
 CREATE OR REPLACE FUNCTION trigrams(words text) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-    SELECT array_agg(substr(loud, place, 3))
-    FROM upper(words) AS loud, generate_series(1, length(loud) - 2) AS place
+    SELECT array_agg(one || two || three)
+    FROM string_to_array(upper(words), NULL) AS letter, unnest(letter, letter[2:], letter[3:]) AS along(one, two, three)
+    WHERE three IS NOT NULL
 $$
 """
 

@@ -9,7 +9,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import Case, Count, Exists, F, Func, Max, Min, OuterRef, Q, Value, When
+from django.db.models import Case, Count, Exists, F, Func, OuterRef, Q, Value, When
 from django.db.models.functions import Coalesce, Concat, Now
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -67,8 +67,15 @@ ROW_COLUMNS = (
 )  # fmt: skip
 
 LETTERS_AT_A_TIME = 3
-# To learn how often something is said: so many requests, with some lines each.
-LISTENED_TO, LINES_OF_ONE = 500, 2
+LOOKED_UP = 60  # letters; what is longer is compared with what holds so many of it
+# To learn how often something is said: so many requests, each the next one from a place among all ids, of which many
+# may never have been used.
+LISTENED_TO = 300
+FROM_ALL_AGES = """
+    SELECT DISTINCT (SELECT id FROM cancellations_cancellationrequest WHERE id >= place ORDER BY id LIMIT 1) AS id
+    FROM (SELECT min(id) AS first, max(id) AS last FROM cancellations_cancellationrequest) AS ends,
+         generate_series(first, last, (last - first) / %s + 1) AS place
+"""
 
 
 class Trigrams(Func):
@@ -101,25 +108,20 @@ class CancellationQuerySet(models.QuerySet["CancellationRequest"]):
         return self.annotate(waits_until=Case(When(needs_answer=True, then=until)))
 
     def search(self, text: str, *, one_by_one: bool = False) -> Self:
-        """Requests whose id, order, product or SKU begins with or holds this text.
+        """Requests whose id or order's id begins with this text, or whose order number, product or SKU holds it.
 
-        What few lines say is looked up by three letters at a time. Where many say it, request after request is asked:
-        a page of them is soon found. Of two letters no index knows, so that all lines are read, or, where few of all
-        requests are looked at, those of each `one_by_one`.
+        What few say is looked up by three letters at a time. Where many say it, request after request is asked: a page
+        of them is soon found. Of two letters no index knows, so that all lines are read, or, where few of all requests
+        are looked at, those of each `one_by_one`.
         """
         if is_long_number(text):
             return self.beginning_with_number(text)
-        said = Q(product_name__icontains=text) | Q(seller_sku__istartswith=text)
-        is_common = is_said_often(said)
+        is_common = is_said_often(text)
         if len(text) >= LETTERS_AT_A_TIME and not is_common:
-            return self.looked_up(text, said)
-        lines: models.QuerySet[CancellationLine, Any] = CancellationLine.objects.filter(
-            said | Q(sku_id=text), cancellation=OuterRef("pk")
-        )
-        if one_by_one or is_common:  # what is grouped is not read ahead and kept for all
-            lines = lines.order_by().values("cancellation").annotate(found=Count("pk")).filter(found__gt=0)
+            return self.looked_up(text)
         begins = Q(marketplace_id__startswith=text) | Q(order_marketplace_id__startswith=text)
-        return self.filter(begins | Q(order_number__icontains=text) | Exists(lines))
+        says = Exists(said_in_one(text) if one_by_one or is_common else said_in_each(text))
+        return self.filter(begins | Q(order_number__icontains=text) | says)
 
     def beginning_with_number(self, number: str) -> Self:
         requests, lines = CancellationRequest.objects, CancellationLine.objects
@@ -131,17 +133,18 @@ class CancellationQuerySet(models.QuerySet["CancellationRequest"]):
             lines.filter(seller_sku__startswith=number).values("cancellation"),
         )
 
-    def looked_up(self, text: str, said: Q) -> Self:
-        """As `search`, where few lines fit `said`."""
+    def looked_up(self, text: str) -> Self:
+        """As `search`, where few say it."""
         requests, lines = CancellationRequest.objects, CancellationLine.objects
-        holds = Q(letters__contains=Trigrams(Value(text)))
+        holds = Q(letters__contains=Trigrams(Value(text[:LOOKED_UP])))
         numbered = requests.alias(letters=Trigrams("order_number")).exclude(order_number="")
+        worded = lines.alias(words=WORDS_OF_LINE, letters=Trigrams(WORDS_OF_LINE))
         return self.any_of(
             requests.filter(marketplace_id__startswith=text).values("pk"),
             requests.filter(order_marketplace_id__startswith=text).values("pk"),
             numbered.filter(holds, order_number__icontains=text).values("pk"),
             lines.filter(sku_id=text).values("cancellation"),
-            lines.alias(letters=Trigrams(WORDS_OF_LINE)).filter(holds, said).values("cancellation"),
+            worded.filter(holds, words__icontains=text).values("cancellation"),
         )
 
     def any_of(self, *keys: "models.QuerySet[Any, Any]") -> Self:
@@ -189,14 +192,25 @@ class CancellationQuerySet(models.QuerySet["CancellationRequest"]):
         return self.prefetch_related(models.Prefetch("decisions", made, to_attr="history"))
 
 
-def is_said_often(said: Q) -> bool:
-    """Whether one line in a hundred says it, for all that some requests tell, of all ages alike."""
-    ends = CancellationRequest.objects.aggregate(first=Min("pk"), last=Max("pk"))
-    if ends["first"] is None:
-        return False
-    some = range(ends["first"], ends["last"] + 1, (ends["last"] - ends["first"]) // LISTENED_TO + 1)
-    enough = LISTENED_TO * LINES_OF_ONE // 100
-    return CancellationLine.objects.filter(said, cancellation__in=some).order_by()[:enough].count() == enough
+def is_said_often(text: str) -> bool:
+    """Whether one request in a hundred says it, for all that some of all ages tell."""
+    some = [one.pk for one in CancellationRequest.objects.raw(FROM_ALL_AGES, [LISTENED_TO])]
+    says = Q(order_number__icontains=text) | Exists(said_in_one(text))
+    enough = LISTENED_TO // 100
+    return CancellationRequest.objects.filter(says, pk__in=some).order_by()[:enough].count() == enough
+
+
+def said_in_each(text: str) -> "models.QuerySet[Any, Any]":
+    """The lines of a request that say it, which PostgreSQL may read ahead for all requests."""
+    lines: models.QuerySet[Any, Any] = CancellationLine.objects.alias(words=WORDS_OF_LINE)
+    return lines.filter(Q(words__icontains=text) | Q(sku_id=text), cancellation=OuterRef("pk"))
+
+
+def said_in_one(text: str) -> "models.QuerySet[Any, Any]":
+    """The same for one request after another: what is grouped is not read ahead and kept for all."""
+    lines = said_in_each(text).order_by().values("cancellation").annotate(found=Count("pk"))
+    said: models.QuerySet[Any, Any] = lines.filter(found__gt=0)
+    return said
 
 
 def standing() -> "list[models.Prefetch[Any]]":

@@ -21,6 +21,7 @@ from cancellations.models import (
     TimeLeft,
     Verdict,
 )
+from cancellations.models.requests import is_said_often
 from marketplaces.records import Money
 from shops.models import Role
 from tests.factories import (
@@ -104,6 +105,7 @@ class TestTheQueue:
             ("57708", True),
             ("COTTON", True),
             ("tote-b", True),
+            ("ote-blk", True),
             ("SKU-1", True),
             ("SKU", False),
             ("0353", False),
@@ -145,6 +147,21 @@ class TestTheQueue:
         assert (rows, "GROUP BY" in asked) == (set(many), True)
         rows, asked = found("to")
         assert (rows, "trigrams" in asked) == ({few, *many}, False)
+
+    def test_what_many_say_is_known_where_most_ids_were_never_used(self) -> None:
+        for number in range(12):
+            CancellationLineFactory(cancellation=CancellationFactory(pk=1 + number * 10**12))
+        assert is_said_often("tote")
+        assert not is_said_often("towel")
+
+    def test_a_beginning_of_all_order_numbers_is_not_looked_up_either(self) -> None:
+        CancellationFactory.create_batch(6, order_number="PO-1")
+        assert is_said_often("PO-")
+
+    def test_all_of_a_long_text_has_to_be_there(self) -> None:
+        CancellationLineFactory(product_name="cotton " * 20, seller_sku="")
+        assert CancellationRequest.objects.search("cotton " * 14).exists()
+        assert not CancellationRequest.objects.search("cotton " * 14 + "towel").exists()
 
     @pytest.mark.parametrize(
         ("product", "text", "found"),

@@ -105,6 +105,7 @@ class TestChoosing:
             ({"verdict": "ship_to_reject", "pick": ["1"]}, "not one of the available choices"),
             ({"pick": ["1"]}, "This field is required."),
             ({"verdict": "approve", "everything": "on", "filter": "a\nb: c\0"}, "Null characters are not allowed."),
+            ({"verdict": "approve", "everything": "on", "filter": f"q={'x' * 10_000}"}, "at most 10000 characters"),
         ],
     )
     def test_what_makes_no_sense_leads_back_to_the_queue_with_words(
