@@ -38,12 +38,13 @@ from shops import pulling
 SECONDS = 5
 STARTS_WITHIN = 2  # seconds
 PY_SPY = Path(sys.executable).parent / "py-spy"
-# Also of what waits: a page waits for the database.
 AS_STACKS = [
-    "--nonblocking", "--rate", "200", "--idle", "--full-filenames", "--format", "raw", "--duration", "unlimited",
+    "--nonblocking", "--rate", "200", "--full-filenames", "--format", "raw", "--duration", "unlimited",
 ]  # fmt: skip
+A_LOOK = 1000 / 200  # milliseconds
 DELIVERIES = 150
 ORDERS = 10_000
+MOST_AHEAD = pulling.MOST_AHEAD  # orders that are read while others are stored
 
 # What is running belongs to the first of these that it, or else whoever called it, is a part of.
 LAYERS = {
@@ -58,13 +59,14 @@ LAYERS = {
     "logging": ["/structlog/", "/django_structlog/", "/logging/"],
 }
 OURS, OTHER = "our own code", "others"
+NOBODY = "no thread runs Python"
 Spent = Mapping[str, float]  # milliseconds of each act, by layer
 
 
 def main(arguments: Sequence[str]) -> int:
     size = int(arguments[0]) if arguments else world.SIZES[-1]
-    found = dict(chain(pages(size), deliveries(), orders()))
-    names = [*LAYERS, OURS, OTHER]
+    found = dict(chain(pages(size), deliveries(), orders(), orders_in_parts()))
+    names = [*LAYERS, OURS, OTHER, NOBODY]
     print(f"## Where the time goes, {size:,} requests, milliseconds\n\n{machine()}\n")
     print(f"| | {' | '.join(found)} |\n|---|{'---:|' * len(found)}")
     for name in names:
@@ -85,11 +87,15 @@ def pages(size: int) -> Iterator[tuple[str, Spent]]:
     vars(queue)["render"] = bare.keeping
     world.enter(size)
     agent, system = Visitor(AGENT), Visitor(AGENT, with_token=True)
-    number = CancellationRequest.objects.waiting().order_by("pk")[10].order_marketplace_id
+    row = CancellationRequest.objects.waiting().order_by("pk")[10]
+    number = row.order_marketplace_id
     forget = forgetting()
     yield "the queue", spent_on(again(agent.opens("/")))
     yield f"{ROWS} rows alone", spent_on(again(agent.opens("/bare/rows/")))
     yield "a search", spent_on(again(agent.opens("/?q=espresso")))
+    rare = row.lines.all()[0].product_name.rpartition(" ")[2]
+    for words, text in (("an id", number), ("a rare word", rare), ("a common word", "espresso")):
+        yield f"{words} in every state", spent_on(again(agent.opens(f"/?state=all&q={text}")))
     yield "the gate", spent_on(again(system.opens(f"/api/v1/gate/?order={number}")))
     try:
         yield "a decision", spent_on(again(approving(agent, undecided())))
@@ -117,6 +123,23 @@ def orders() -> Iterator[tuple[str, Spent]]:
     yield "1,000 orders read", {layer: ms * 1000 / ORDERS for layer, ms in spent.items()}
 
 
+def orders_in_parts() -> Iterator[tuple[str, Spent]]:
+    """The same from a marketplace that takes its time, by as many threads as ever: which of them runs Python, if any.
+
+    One at a time can. What the database does meanwhile, or the network, is not in it.
+    """
+    settings.PACE_CALLS, pulling.MOST_AHEAD = True, MOST_AHEAD
+    with playing(ORDERS, wait=syncing.FAR_AWAY, rate=syncing.CALLS_A_SECOND) as url:
+        shop = syncing.connected(url)
+        syncing.empty()
+        with looking("--gil", within="") as seen:
+            began = time.perf_counter()
+            syncing.pull(shop)
+            ms = (time.perf_counter() - began) * 1000
+    spent = {layer: times * A_LOOK * 1000 / ORDERS for layer, times in seen.items()}
+    yield "1,000 in parts, after 100 ms", spent | {NOBODY: ms * 1000 / ORDERS - sum(spent.values())}
+
+
 def again(act: Callable[[], object]) -> Iterator[Callable[[], object]]:
     """Three times before anybody looks, then for some seconds."""
     for _ in range(3):
@@ -132,7 +155,7 @@ def again(act: Callable[[], object]) -> Iterator[Callable[[], object]]:
 def spent_on(acts: Iterable[Callable[[], object]]) -> Spent:
     acts = iter(acts)
     first, many = next(acts), 0
-    with looking() as seen:
+    with looking("--idle", within=f";{looked_at.__name__} (") as seen:  # idle: a page waits for the database
         began = time.perf_counter()
         for act in chain([first], acts):
             looked_at(act)
@@ -147,13 +170,13 @@ def looked_at(act: Callable[[], object]) -> None:
 
 
 @contextmanager
-def looking() -> Iterator[Counter[str]]:
-    """How often each layer was seen running, once it is over."""
+def looking(at: str, within: str) -> Iterator[Counter[str]]:
+    """How often each layer was seen, once it is over: in stacks that hold `within`, of the threads to look `at`."""
     seen = Counter[str]()
     with TemporaryDirectory() as place:
         stacks = Path(place) / "stacks"
         watcher = subprocess.Popen(
-            [PY_SPY, "record", "--pid", str(os.getpid()), "--output", stacks, *AS_STACKS],
+            [PY_SPY, "record", "--pid", str(os.getpid()), "--output", stacks, *AS_STACKS, at],
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         time.sleep(STARTS_WITHIN)
@@ -164,7 +187,7 @@ def looking() -> Iterator[Counter[str]]:
             raise SystemExit(f"py-spy could not look: {said}")
         for line in stacks.read_text().splitlines():
             stack, _, times = line.rpartition(" ")
-            if f";{looked_at.__name__} (" in stack:
+            if within in stack:
                 seen[layer_of(stack.split(";"))] += int(times)
 
 
