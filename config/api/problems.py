@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import psycopg
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import InterfaceError, OperationalError
@@ -156,12 +157,16 @@ def from_marketplace(error: MarketplaceError) -> Problem:
     )
 
 
+# A cursor of the server's that Django closes after an iteration ends with psycopg's own error.
+NOT_THERE = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError, RedisError)
+
+
 def broken(request: HttpRequest) -> HttpResponseBase:
     """Django's answer to an exception that nobody expected, once it is logged: a problem below /api/, else a page.
 
     A database or a cache that does not answer is nobody's mistake and soon over: 503, and when to ask again.
     """
-    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError | RedisError):
+    if isinstance(sys.exc_info()[1], NOT_THERE):
         return unavailable(request)
     words = _("It has been written to the log. Look at what is there before you send anything again.")
     return outside_rest_framework(request, "broken", words) or defaults.server_error(request)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from django.core.cache import cache
 from django.core.files.base import ContentFile
@@ -436,7 +437,7 @@ def test_a_fault_of_ours_on_a_screen_is_a_page(staff: Client, monkeypatch: pytes
     assert "planted-inside" not in answer.content.decode()
 
 
-@pytest.mark.parametrize("broken", [OperationalError, InterfaceError, RedisConnectionError])
+@pytest.mark.parametrize("broken", [OperationalError, InterfaceError, psycopg.OperationalError, RedisConnectionError])
 def test_a_database_or_cache_that_does_not_answer_is_said_to_be_back_soon(
     staff: Client, monkeypatch: pytest.MonkeyPatch, broken: type[Exception]
 ) -> None:
