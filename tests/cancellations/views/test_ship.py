@@ -133,6 +133,7 @@ def test_a_package_of_which_nobody_can_say_what_is_in_it_can_be_shipped(
     assert Decision.objects.get().shipment["package_ids"] == ["parcel-1"]
 
 
+@time_machine.travel(at("2026-11-20 12:00"), tick=False)  # days before, so that no slot is “tomorrow”
 def test_times_of_picking_up_are_in_the_shops_zone_and_the_readers(
     client: Client, row: CancellationRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
