@@ -2,9 +2,11 @@
 
 import gc
 import os
+import sys
 
 from celery import Celery
-from celery.signals import worker_init
+from celery.signals import task_postrun, task_prerun, worker_init
+from django.db import close_old_connections
 from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -34,8 +36,14 @@ app.conf.update(
         "worker_hijack_root_logger": False,
         "broker_connection_retry_on_startup": True,
         "timezone": "UTC",
+        # Celery would close connections to the database before and after each task, whatever CONN_MAX_AGE says, and to
+        # connect again takes longer than most of what a decision asks for. So they are kept as Django keeps them from
+        # one request to the next: those that broke or are old are closed, the others are asked whether they live.
+        "CELERY_DB_REUSE_MAX": sys.maxsize,
     }
 )
+task_prerun.connect(close_old_connections)
+task_postrun.connect(close_old_connections)
 # What waits for other people's servers and for disks has a queue and workers of its own, so that it never holds up a
 # decision. A worker that is told of no queue sees to both.
 app.conf.task_default_queue = "celery"
