@@ -2,8 +2,10 @@
 
 import os
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,24 @@ def ended(part: Part) -> Iterator[Part]:
 # --- what they take ---------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Round:
+    """`done` in so many seconds, and the seconds of CPU of those who took part, by what they are."""
+
+    done: int
+    seconds: float
+    spent: Mapping[str, float]
+
+    @property
+    def rate(self) -> float:
+        return self.done / self.seconds
+
+    @property
+    def spent_on_each(self) -> Mapping[str, float]:
+        """Milliseconds."""
+        return {who: seconds / self.done * 1000 for who, seconds in self.spent.items()}
+
+
 def children(process: int) -> Sequence[int]:
     """What it started and what those started, as far as they live; without itself."""
     own = Path(f"/proc/{process}/task").glob("*/children")
@@ -106,3 +126,8 @@ def broker() -> int:
     """The process of the private Valkey, which is the cache as well."""
     told: Any = Redis.from_url(private_servers.cache_url()).info("server")
     return int(told["process_id"])
+
+
+def servers() -> dict[str, Callable[[], float]]:
+    """How to ask for the seconds of CPU of those that all others share."""
+    return {"PostgreSQL": partial(cpu_of_all, database_server()), "Valkey": partial(cpu, broker())}

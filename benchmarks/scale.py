@@ -14,16 +14,12 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from django.db import connection
-from django.db.models import Max, Min
 
 from benchmarks import delivery, processes, world
 from benchmarks.machine import machine
+from benchmarks.processes import Round
 from benchmarks.tables import table
 from benchmarks.visiting import Visitor
-from cancellations.models import Decision
-from cancellations.tasks import deliver
-from config.celery import app
-from trials.waiting import until
 
 DECISIONS = 300
 SMALL = 10_000  # requests in the world whose pages are asked for
@@ -32,20 +28,6 @@ VISITORS = 8  # at once, each of whom asks for the next page as soon as there is
 PAGES_FOR_SECONDS = 10.0
 PAGES = {"the queue": "/", "the API's list": "/api/v1/cancellations/"}
 RUNS = 3
-LONGEST_SECONDS = 600
-
-
-@dataclass(frozen=True)
-class Round:
-    """`done` in so many seconds, and the seconds of CPU of those who took part, by what they are."""
-
-    done: int
-    seconds: float
-    spent: Mapping[str, float]
-
-    @property
-    def rate(self) -> float:
-        return self.done / self.seconds
 
 
 @dataclass(frozen=True)
@@ -63,10 +45,7 @@ class Scaled:
     @property
     def spent(self) -> Mapping[str, float]:
         """Milliseconds of CPU for each that was done."""
-        return {
-            who: statistics.median(one.spent[who] / one.done * 1000 for one in self.rounds)
-            for who in self.rounds[0].spent
-        }
+        return {who: statistics.median(one.spent_on_each[who] for one in self.rounds) for who in self.rounds[0].spent}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -97,14 +76,6 @@ def told(scaled: Sequence[Scaled]) -> str:
     return f"## Scale\n\n{machine()}; load {os.getloadavg()[0]:.0f}\n\n{table(heads, rows)}"
 
 
-def servers() -> dict[str, Callable[[], float]]:
-    """How to ask for the seconds of CPU of those that all others share."""
-    return {
-        "PostgreSQL": partial(processes.cpu_of_all, processes.database_server()),
-        "Valkey": partial(processes.cpu, processes.broker()),
-    }
-
-
 # --- workers ----------------------------------------------------------------------------------------------------------
 
 
@@ -119,31 +90,11 @@ def workers(decisions: int) -> Sequence[Scaled]:
         for _ in range(RUNS):
             for count in WORKERS:
                 made = [delivery.approve(agent, next(ids)).pk for _ in range(decisions)]
-                found[count].append(carried_out(made, count, its_process))
+                found[count].append(delivery.carried_out(made, count, its_process))
     return [
         Scaled(f"decisions carried out, {delivery.THREADS} threads each", count, rounds)
         for count, rounds in found.items()
     ]
-
-
-def carried_out(made: Sequence[int], count: int, sandbox_process: int) -> Round:
-    """All workers are there before the first is sent for; timed is from the first call to the last that is settled."""
-    app.control.purge()  # each was sent for when it was recorded
-    unsettled = Decision.objects.filter(pk__in=made, settled_at=None)
-    with delivery.workers(count, delivery.THREADS) as parts:
-        taken: dict[str, Callable[[], float]] = {
-            "workers": lambda: sum(processes.cpu_of_all(part.process.pid) for part in parts),
-            **servers(),
-            "simulator": partial(processes.cpu_of_all, sandbox_process),
-        }
-        before = {who: spent() for who, spent in taken.items()}
-        for pk in made:
-            deliver.delay(pk)
-        assert until(lambda: not unsettled.exists(), LONGEST_SECONDS), f"{unsettled.count()} are not settled"
-        spent = {who: spent() - before[who] for who, spent in taken.items()}
-    rows = Decision.objects.filter(pk__in=made)
-    lasted = rows.aggregate(lasted=Max("settled_at") - Min("sent_at"))["lasted"]
-    return Round(len(made), lasted.total_seconds(), spent)
 
 
 # --- web --------------------------------------------------------------------------------------------------------------
@@ -168,7 +119,7 @@ def answered(asks: Callable[[float], int], web_process: int) -> Round:
         list(visitors.map(asks, [1.0] * VISITORS))
         taken: dict[str, Callable[[], float]] = {
             "web": partial(processes.cpu_of_all, web_process),
-            **servers(),
+            **processes.servers(),
         }
         before = {who: spent() for who, spent in taken.items()}
         began = time.monotonic()

@@ -71,7 +71,7 @@ class TikTokShop:
             ledger=ledger,
             switches=switches,
         )
-        for shop in make_shops(self.world.ids, scenario.regions):
+        for shop in make_shops(self.world.ids, scenario.regions, scenario.branches):
             self.world.shops[shop.id] = shop
         start = options.start if options.start is not None else Clock.real()
         count = scenario.orders if options.orders is None else options.orders

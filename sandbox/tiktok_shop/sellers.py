@@ -16,19 +16,24 @@ def read(name: str) -> dict[str, Any]:
     return tomllib.loads((HERE / name).read_text())
 
 
-def make_shops(ids: Ids, regions: frozenset[str] | None = None) -> list[Shop]:
+def make_shops(ids: Ids, regions: frozenset[str] | None = None, branches: int = 1) -> list[Shop]:
     """All shops, or those of some regions, with their products. Shops of one seller share a ``seller_id``."""
     markets = {region: _market(region, row) for region, row in read("markets.toml").items()}
     catalogue = read("catalogue.toml")
     sellers: dict[str, str] = {}
     shops = []
-    for row in read("shops.toml")["shop"]:
+    for row in [_branch(row, number) for number in range(branches) for row in read("shops.toml")["shop"]]:
         seller_id = sellers.setdefault(row["seller"], "")
         if not seller_id:
             seller_id = sellers[row["seller"]] = ids.next("open")
         if regions is None or row["region"] in regions:
             shops.append(_shop(row, seller_id, markets[row["region"]], catalogue, ids))
     return shops
+
+
+def _branch(row: dict[str, Any], number: int) -> dict[str, Any]:
+    """The shop itself, or another of its kind, of another seller."""
+    return {**row, **{name: f"{row[name]} {number + 1}" for name in ("name", "seller") if number}}
 
 
 def _market(region: str, row: dict[str, Any]) -> Market:

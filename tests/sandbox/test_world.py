@@ -130,6 +130,9 @@ def test_scenarios_differ_in_what_they_are_for(control: Control) -> None:
     assert [shop.orders().data["total_count"] for shop in control.shops()] == [0] * 6
     control.post("reset", scenario="us_only", orders=40)
     assert {shop.region for shop in control.shops()} == {"US"}
+    control.post("reset", scenario="many_shops", orders=200)
+    assert len({shop.cipher for shop in control.shops()}) == 54
+    assert sum(shop.orders().data["total_count"] > 0 for shop in control.shops()) > 40
     control.post("reset", scenario="drift", orders=40)
     order = control.shop("US").orders().data["orders"][0]
     assert "buyer_mood" in order
