@@ -4,7 +4,7 @@ from django.db import migrations
 from django.db.models import Q, Value
 from django.db.models.functions import Concat
 
-from cancellations.models.requests import Trigrams
+from cancellations.models.search import Trigrams
 
 TRIGRAMS = """
 CREATE OR REPLACE FUNCTION trigrams(words text) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$

@@ -21,7 +21,7 @@ from cancellations.models import (
     TimeLeft,
     Verdict,
 )
-from cancellations.models.requests import is_said_often
+from cancellations.models.search import is_said_often
 from marketplaces.records import Money
 from shops.models import Role
 from tests.factories import (
