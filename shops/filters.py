@@ -12,6 +12,7 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
 
 from shops.markets import capabilities
 from shops.models import Shop, ShopQuerySet
@@ -37,10 +38,18 @@ class LeanSelect(forms.Select):
         return format_html("<select{}>{}</select>", attributes, options)
 
 
+SEARCHED = (
+    "An id or an order number, or the beginning of one; a part of a product's name; a SKU or the beginning of one. Of "
+    "requests also a list of ids and order numbers, with spaces or commas between them."
+)
+
+
 class ShopFilterSet(django_filters.FilterSet):  # type: ignore[misc]
     """The queryset must already be `visible_to` the person of `request`, whose shops can be chosen."""
 
-    q = django_filters.CharFilter(method="by_text", label=_("Search"))
+    q = extend_schema_field({"type": "string", "description": SEARCHED})(
+        django_filters.CharFilter(method="by_text", label=_("Search"))
+    )
     shop = django_filters.ModelChoiceFilter(queryset=shops_of, label=_("Shop"), empty_label=_("Every shop"))
     market = django_filters.CharFilter(field_name="shop__region", lookup_expr="iexact", label=_("Market"))
 
