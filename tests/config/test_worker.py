@@ -1,8 +1,13 @@
 """Real workers and their connections to the database."""
 
+import signal
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 
-from django.db import connection
+import pytest
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import close_old_connections, connection, transaction
 from django.utils import timezone
 
 from cancellations.models import Decision, Verdict
@@ -19,6 +24,11 @@ def began() -> list[datetime]:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT backend_start {OTHERS} AND backend_type = 'client backend'")
         return [moment for (moment,) in cursor.fetchall()]
+
+
+def cut_others() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_terminate_backend(pid) {OTHERS}")
 
 
 def carried_out(world: World) -> Decision:
@@ -43,8 +53,29 @@ def test_a_worker_whose_connections_are_cut_goes_on_without_an_error(world: Worl
     start_worker()
     carried_out(world)
     for _ in range(2):
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT pg_terminate_backend(pid) {OTHERS}")
+        cut_others()
         decision = carried_out(world)
         assert effects(world, decision) == EFFECTS[Verdict.APPROVE]
         assert decision.failures == 0
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("begins", [nullcontext, transaction.atomic])
+def test_a_query_that_a_time_limit_breaks_off_leaves_the_next_task_a_connection(
+    begins: Callable[[], AbstractContextManager[object]],
+) -> None:
+    def ends(*_: object) -> None:
+        raise SoftTimeLimitExceeded
+
+    before = signal.signal(signal.SIGALRM, ends)
+    connection.ensure_connection()
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(SoftTimeLimitExceeded), begins(), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(60)")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    close_old_connections()
+    assert not Decision.objects.exists()
+    cut_others()  # which the database still sleeps for
