@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """``orders``: how many unless told otherwise. ``pending``: the portion with a request that waits. The others are
-    TikTok Shop's alone: ``hours``, how far away the deadlines are at most; ``regions``; ``branches`` of each shop, which
-    are shops of other sellers that sell the same; ``switches``, set at start."""
+    TikTok Shop's alone: ``hours``, how far away the deadlines are at most; ``regions``; ``branches`` of each shop,
+    which other sellers have; ``switches``, set at start."""
 
     orders: int = 240
     pending: float = 0.25

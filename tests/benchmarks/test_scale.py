@@ -1,6 +1,7 @@
 import pytest
 
-from benchmarks.scale import Round, Scaled, told
+from benchmarks.processes import Round
+from benchmarks.scale import Scaled, told
 
 pytestmark = pytest.mark.django_db
 
