@@ -33,7 +33,9 @@ def make_shops(ids: Ids, regions: frozenset[str] | None = None, branches: int = 
 
 def _branch(row: dict[str, Any], number: int) -> dict[str, Any]:
     """The shop itself, or another of its kind, of another seller."""
-    return {**row, **{name: f"{row[name]} {number + 1}" for name in ("name", "seller") if number}}
+    if number == 0:
+        return row
+    return {**row, "name": f"{row['name']} {number + 1}", "seller": f"{row['seller']} {number + 1}"}
 
 
 def _market(region: str, row: dict[str, Any]) -> Market:
